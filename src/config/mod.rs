@@ -1,0 +1,42 @@
+//! The operator's words: one TOML file in, checked domain types out.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::component::Component;
+use crate::domain::endpoint::Endpoint;
+use crate::domain::facts::Site;
+use crate::domain::notice::{Announcement, Maintenance};
+
+/// Everything the file said, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub site: Site,
+    pub server: Server,
+    pub store: Store,
+    pub components: Vec<Component>,
+    pub endpoints: Vec<Endpoint>,
+    /// `published_at` is the time of loading; the store keeps an earlier one.
+    pub maintenances: Vec<Maintenance>,
+    pub announcements: Vec<Announcement>,
+    pub sample: Option<Sample>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub listen: SocketAddr,
+}
+
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The directory that holds the database and its lock.
+    pub data: PathBuf,
+    /// Raw results older than this are pruned.
+    pub keep_results: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct Sample {
+    pub listen: SocketAddr,
+}

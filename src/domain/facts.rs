@@ -1,0 +1,115 @@
+//! The facts: all that is known now. Everything shown follows from them and the time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::component::{Component, Text};
+use super::endpoint::{Endpoint, EndpointId};
+use super::moment::Moment;
+use super::notice::Notices;
+use super::outcome::Outcome;
+use super::span::{self, Health, Span};
+
+#[derive(Debug, Clone)]
+pub struct Facts {
+    pub site: Arc<Site>,
+    /// In the order they are shown.
+    pub components: Arc<[Component]>,
+    /// In the order of the file.
+    pub endpoints: Vec<Arc<EndpointFacts>>,
+    pub notices: Arc<Notices>,
+    pub storing: Storing,
+}
+
+/// What the operator says about the page itself.
+#[derive(Debug, Clone)]
+pub struct Site {
+    pub name: Text,
+    pub zone: TimeZone,
+    pub support: Vec<Contact>,
+    /// How long an account stays locked after wrong passwords, if it does.
+    pub lockout: Option<Duration>,
+    /// How long after a recovery the verdict still says "recovering".
+    pub recovering_for: Duration,
+    /// Whether the bundled sample wallet is being watched.
+    pub sample: Option<SamplePage>,
+}
+
+/// Where the sample wallet can be broken, for the page to link to.
+#[derive(Debug, Clone)]
+pub struct SamplePage {
+    pub url: String,
+}
+
+/// An official way to reach support.
+#[derive(Debug, Clone)]
+pub struct Contact {
+    pub label: Text,
+    /// `https:`, `tel:` or `mailto:`.
+    pub url: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct EndpointFacts {
+    pub endpoint: Arc<Endpoint>,
+    /// Oldest first; ends with the open span. Empty before anything is known.
+    pub history: Arc<Vec<Span>>,
+    pub health: Health,
+    pub last: Option<LastResult>,
+}
+
+/// The last result that said something, and the last knock of any outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastResult {
+    /// The last known result: silence is counted from here.
+    pub known_at: Timestamp,
+    /// Monotonic; past it we do not know.
+    pub fresh_until: Duration,
+    /// The last knock, whatever it said.
+    pub at: Timestamp,
+    pub outcome: Outcome,
+    pub total: Duration,
+}
+
+/// Whether results reach the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Storing {
+    #[default]
+    Works,
+    /// Results wait in memory; what is shown may be lost.
+    Fails { since: Timestamp, waiting: u64, lost: u64 },
+}
+
+impl EndpointFacts {
+    /// Health as it may be told now.
+    pub fn told(&self, now: Moment) -> Health {
+        if self.is_fresh(now) { self.health } else { Health::Unknown }
+    }
+
+    pub fn is_fresh(&self, now: Moment) -> bool {
+        self.last.is_some_and(|last| now.mono < last.fresh_until)
+    }
+
+    /// The history as it may be told now: closed, with silence as unknown.
+    pub fn told_history(&self, now: Moment) -> Vec<Span> {
+        let silent_since = self.last.filter(|_| !self.is_fresh(now)).map(|last| last.known_at);
+        span::as_told(&self.history, silent_since, now.wall)
+    }
+}
+
+impl Facts {
+    pub fn endpoint(&self, id: &EndpointId) -> Option<&Arc<EndpointFacts>> {
+        self.endpoints.iter().find(|it| &it.endpoint.id == id)
+    }
+
+    /// The endpoints of a component.
+    pub fn endpoints_of<'a>(
+        &'a self,
+        component: &'a Component,
+    ) -> impl Iterator<Item = &'a Arc<EndpointFacts>> {
+        self.endpoints.iter().filter(move |it| it.endpoint.component == component.id)
+    }
+}

@@ -1,0 +1,218 @@
+//! Notices people write: maintenance with a window, announcements with a start.
+
+use jiff::Timestamp;
+
+use super::component::Text;
+use super::endpoint::{ComponentId, EndpointId, NoticeId};
+use super::span::Health;
+
+/// What a maintenance covers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Covers {
+    pub components: Vec<ComponentId>,
+    /// Single endpoints, when not a whole component.
+    pub endpoints: Vec<EndpointId>,
+}
+
+/// One dated window, half-open: `starts_at` is inside, `ends_at` is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maintenance {
+    pub id: NoticeId,
+    pub title: Text,
+    pub body: Option<Text>,
+    pub covers: Covers,
+    pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
+    /// When we first told of it; later than `starts_at` means unannounced.
+    pub published_at: Timestamp,
+    /// A person ended or cancelled it then.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Never stored: it follows from the window, the events and the time.
+///
+/// | now | ended | covered is still not well | phase |
+/// | --- | --- | --- | --- |
+/// | any | at or before the start | | cancelled |
+/// | before the start | no | | scheduled |
+/// | inside | no | | in progress |
+/// | at or after the end | no | yes, without a break since before the end | overran |
+/// | at or after the end | no | no | completed |
+/// | at or after it ended | inside the window | | completed |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Scheduled,
+    InProgress,
+    Overran,
+    Completed,
+    Cancelled,
+}
+
+impl Phase {
+    pub fn wire(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::InProgress => "in_progress",
+            Self::Overran => "overran",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Maintenance {
+    /// The end that counts: the written one, or an earlier one that a person made.
+    pub fn end(&self) -> Timestamp {
+        self.ended_at.map_or(self.ends_at, |ended| ended.min(self.ends_at)).max(self.starts_at)
+    }
+
+    /// Whether `now` is inside the window.
+    pub fn is_running(&self, now: Timestamp) -> bool {
+        self.starts_at <= now && now < self.end()
+    }
+
+    /// Whether it was told before it began, so that its time is not counted in uptime.
+    pub fn was_announced(&self) -> bool {
+        self.published_at <= self.starts_at
+    }
+
+    /// `unwell_since`: since when something covered has been down without a
+    /// break, as told now; none when all of it works.
+    pub fn phase(&self, unwell_since: Option<Timestamp>, now: Timestamp) -> Phase {
+        if self.ended_at.is_some_and(|ended| ended <= self.starts_at) {
+            return Phase::Cancelled;
+        }
+        if now < self.starts_at {
+            Phase::Scheduled
+        } else if now < self.end() {
+            Phase::InProgress
+        } else if self.ended_at.is_none() && unwell_since.is_some_and(|since| since < self.ends_at) {
+            Phase::Overran
+        } else {
+            Phase::Completed
+        }
+    }
+
+    /// Checks an edit: the future may move, the past may not.
+    pub fn may_become(&self, next: &Self, now: Timestamp) -> Result<(), RewritesHistory> {
+        let keeps_the_past = if now < self.starts_at {
+            now <= next.starts_at
+        } else if now < self.end() {
+            next.starts_at == self.starts_at && now <= next.ends_at
+        } else {
+            next.starts_at == self.starts_at && next.ends_at == self.ends_at
+        };
+        if keeps_the_past { Ok(()) } else { Err(RewritesHistory { id: self.id.clone() }) }
+    }
+
+    /// What removing the notice does: the future is cancelled, the past is kept.
+    pub fn removed(&self, now: Timestamp) -> Option<Timestamp> {
+        (self.ended_at.is_none() && now < self.ends_at).then(|| now.max(self.published_at))
+    }
+}
+
+/// An edit that would change what already happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RewritesHistory {
+    pub id: NoticeId,
+}
+
+/// A message with a start and an optional end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    pub id: NoticeId,
+    pub title: Text,
+    pub body: Option<Text>,
+    pub starts_at: Timestamp,
+    pub ends_at: Option<Timestamp>,
+    pub published_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Announcement {
+    pub fn is_shown(&self, now: Timestamp) -> bool {
+        let ends = [self.ends_at, self.ended_at].into_iter().flatten().min();
+        self.starts_at <= now && ends.is_none_or(|end| now < end)
+    }
+}
+
+/// Everything people have written, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notices {
+    pub maintenances: Vec<Maintenance>,
+    pub announcements: Vec<Announcement>,
+}
+
+/// Whether a health counts as not well when a maintenance is over.
+pub fn is_unwell(health: Health) -> bool {
+    health == Health::Down
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::component::Lang;
+    use crate::domain::endpoint::Id;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(60 * minute).unwrap()
+    }
+
+    /// From minute 10 to 20, published at 0.
+    fn window() -> Maintenance {
+        Maintenance {
+            id: Id::parse("m1").unwrap(),
+            title: Text::One(Lang::En, "upgrade".into()),
+            body: None,
+            covers: Covers::default(),
+            starts_at: at(10),
+            ends_at: at(20),
+            published_at: at(0),
+            ended_at: None,
+        }
+    }
+
+    #[test]
+    fn the_start_is_inside_and_the_end_is_not() {
+        let phase = |minute| window().phase(None, at(minute));
+        assert_eq!(phase(9), Phase::Scheduled);
+        assert_eq!(phase(10), Phase::InProgress);
+        assert_eq!(phase(19), Phase::InProgress);
+        assert_eq!(phase(20), Phase::Completed);
+    }
+
+    #[test]
+    fn it_overran_only_if_the_trouble_began_before_its_end() {
+        assert_eq!(window().phase(Some(at(15)), at(25)), Phase::Overran);
+        assert_eq!(window().phase(Some(at(20)), at(25)), Phase::Completed);
+    }
+
+    #[test]
+    fn ending_early_completes_and_ending_before_the_start_cancels() {
+        let ended = |minute| Maintenance { ended_at: Some(at(minute)), ..window() };
+        assert_eq!(ended(15).phase(None, at(14)), Phase::InProgress);
+        assert_eq!(ended(15).phase(Some(at(12)), at(15)), Phase::Completed);
+        assert_eq!(ended(5).phase(None, at(6)), Phase::Cancelled);
+        assert_eq!(ended(5).phase(None, at(15)), Phase::Cancelled);
+    }
+
+    #[test]
+    fn edits_may_move_the_future_only() {
+        let moved = |starts, ends| Maintenance { starts_at: at(starts), ends_at: at(ends), ..window() };
+        let ok = |next: Maintenance, now| window().may_become(&next, at(now)).is_ok();
+        assert!(ok(moved(30, 40), 5));
+        assert!(!ok(moved(3, 40), 5));
+        assert!(ok(moved(10, 40), 15));
+        assert!(!ok(moved(12, 40), 15));
+        assert!(!ok(moved(10, 12), 15));
+        assert!(!ok(moved(10, 40), 25));
+        assert!(ok(window(), 25));
+    }
+
+    #[test]
+    fn removing_cancels_the_future_and_keeps_the_past() {
+        assert_eq!(window().removed(at(5)), Some(at(5)));
+        assert_eq!(window().removed(at(15)), Some(at(15)));
+        assert_eq!(window().removed(at(25)), None);
+    }
+}

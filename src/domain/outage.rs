@@ -1,0 +1,134 @@
+//! Outages: the down spans of an endpoint, told as stories with a start and an end.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::moment::between;
+use super::span::{Health, Span};
+
+/// Changes of health in an hour beyond which an endpoint is said to flap.
+pub const FLAPPING_CHANGES: usize = 5;
+/// The hour in which they are counted.
+pub const FLAPPING_WINDOW: Duration = Duration::from_secs(3600);
+
+/// A time of not working. Unknown stretches within it stay inside, and their
+/// seconds are not counted as down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    pub from: Timestamp,
+    /// None while it goes on.
+    pub to: Option<Timestamp>,
+    /// Seconds known to be down.
+    pub down: Duration,
+}
+
+/// The outages in a history as told at `now`, oldest first.
+///
+/// | spans | outage |
+/// | --- | --- |
+/// | down, then up or degraded | ends where down ended |
+/// | down, unknown, down | one, the unknown seconds not counted |
+/// | down, unknown, up or degraded | ends where the last down span ended |
+/// | down, perhaps unknown, and nothing yet | goes on |
+pub fn outages(told: &[Span], now: Timestamp) -> Vec<Outage> {
+    let mut outages: Vec<Outage> = Vec::new();
+    let mut open: Option<Outage> = None;
+    for span in told {
+        let to = span.to.unwrap_or(now);
+        match span.health {
+            Health::Down => {
+                let outage =
+                    open.get_or_insert(Outage { from: span.from, to: None, down: Duration::ZERO });
+                outage.down += between(span.from, to);
+                outage.to = Some(to);
+            }
+            Health::Unknown => (),
+            Health::Up | Health::Degraded => outages.extend(open.take()),
+        }
+    }
+    outages.extend(open.map(|outage| Outage { to: None, ..outage }));
+    outages
+}
+
+/// Whether health changed more often within the last hour than can be told
+/// one by one. Unknown between two equal healths is no change.
+pub fn is_flapping(told: &[Span], now: Timestamp) -> bool {
+    let mut changes = 0;
+    let mut before = None;
+    for span in told.iter().filter(|span| span.health != Health::Unknown) {
+        let recent = between(span.from, now) < FLAPPING_WINDOW;
+        if recent && before.is_some_and(|before| before != span.health) {
+            changes += 1;
+        }
+        before = Some(span.health);
+    }
+    changes > FLAPPING_CHANGES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// One letter a minute: `U`, `G`, `D`, `?`.
+    fn told(letters: &str) -> Vec<Span> {
+        let mut spans: Vec<Span> = Vec::new();
+        for (minute, letter) in (0_i64..).zip(letters.chars()) {
+            let health = match letter {
+                'U' => Health::Up,
+                'G' => Health::Degraded,
+                'D' => Health::Down,
+                _ => Health::Unknown,
+            };
+            let to = Some(at(60 * (minute + 1)));
+            match spans.last_mut() {
+                Some(last) if last.health == health => last.to = to,
+                _ => spans.push(Span { health, from: at(60 * minute), to }),
+            }
+        }
+        spans
+    }
+
+    /// `1-3/2` is an outage from minute 1 to 3 with 2 minutes known down.
+    fn drawn(letters: &str) -> String {
+        let now = at(60 * i64::try_from(letters.len()).unwrap());
+        let mut drawn = Vec::new();
+        for outage in outages(&told(letters), now) {
+            let minute = |at: Timestamp| at.as_second() / 60;
+            let to = outage.to.map(|to| minute(to).to_string()).unwrap_or_default();
+            drawn.push(format!("{}-{to}/{}", minute(outage.from), outage.down.as_secs() / 60));
+        }
+        drawn.join(" ")
+    }
+
+    #[test]
+    fn an_outage_is_a_down_span() {
+        assert_eq!(drawn("UDDU"), "1-3/2");
+        assert_eq!(drawn("UUUU"), "");
+        assert_eq!(drawn("DGDU"), "0-1/1 2-3/1");
+    }
+
+    #[test]
+    fn unknown_seconds_inside_stay_inside_and_are_not_counted() {
+        assert_eq!(drawn("UD?DU"), "1-4/2");
+        assert_eq!(drawn("UD??U"), "1-2/1");
+    }
+
+    #[test]
+    fn an_outage_nobody_saw_end_goes_on() {
+        assert_eq!(drawn("UDD"), "1-/2");
+        assert_eq!(drawn("UD?"), "1-/1");
+    }
+
+    #[test]
+    fn more_than_five_changes_an_hour_are_flapping() {
+        assert!(!is_flapping(&told("UDUDUD"), at(360)));
+        assert!(is_flapping(&told("UDUDUDU"), at(420)));
+        assert!(!is_flapping(&told("U?U?U?U?U?U?U"), at(780)));
+        assert!(!is_flapping(&told("UDUDUDU"), at(420 + 3600)));
+    }
+}

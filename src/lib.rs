@@ -1,0 +1,10 @@
+//! Porchlight: look at the light before you knock.
+
+pub mod domain;
+
+pub mod config;
+pub mod probe;
+pub mod publish;
+pub mod sample;
+pub mod store;
+pub mod words;

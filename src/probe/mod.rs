@@ -1,0 +1,1 @@
+//! Knocking: one probe, one fresh connection, one answer.

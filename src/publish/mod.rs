@@ -1,0 +1,1 @@
+//! Telling all who ask: pages and JSON, rendered ahead.

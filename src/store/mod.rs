@@ -1,0 +1,1 @@
+//! Remembering: one writer, group commit, SQLite.
