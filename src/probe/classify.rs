@@ -62,7 +62,9 @@ fn ours(error: &reqwest::Error) -> Option<Reason> {
 fn our_errno(number: i32) -> Option<Reason> {
     use rustix::io::Errno;
     match Errno::from_raw_os_error(number) {
-        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::ADDRNOTAVAIL => Some(Reason::OwnResources),
+        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::ADDRNOTAVAIL => {
+            Some(Reason::OwnResources)
+        }
         Errno::NETDOWN | Errno::NETUNREACH => Some(Reason::OwnNetwork),
         _ => None,
     }
@@ -105,9 +107,9 @@ fn connect(error: &reqwest::Error) -> Class {
     match causes(error).find_map(|it| it.downcast_ref::<io::Error>()).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => Class::ConnectRefused,
         Some(io::ErrorKind::TimedOut) => Class::ConnectTimeout,
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe) => {
-            Class::Reset
-        }
+        Some(
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe,
+        ) => Class::Reset,
         // The peer hung up during the handshake.
         Some(io::ErrorKind::UnexpectedEof) => Class::TlsError,
         _ => Class::ConnectUnreachable,
@@ -135,7 +137,9 @@ fn exchange(error: &reqwest::Error, answered: bool) -> Class {
         Some(http) if http.is_incomplete_message() => Class::EmptyReply,
         Some(http) if http.is_parse() => Class::Protocol,
         _ if answered && system() == Some(io::ErrorKind::UnexpectedEof) => Class::BodyIncomplete,
-        Some(http) if http.is_body_write_aborted() || http.is_canceled() || http.is_closed() => Class::EmptyReply,
+        Some(http) if http.is_body_write_aborted() || http.is_canceled() || http.is_closed() => {
+            Class::EmptyReply
+        }
         None if answered => Class::DecodeError,
         _ => Class::Protocol,
     }

@@ -22,9 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub async fn disagrees(outbound: &Outbound, url: &Url, trace: &Trace, now: Timestamp) -> bool {
     let Some(edge) = trace.marks().certificate_fault.as_ref().and_then(edge) else { return false };
     let second = Trace::default();
-    let Ok(client) = outbound.client(url.scheme(), &second, Dates::ReadAt(edge.inside())) else { return false };
+    let Ok(client) = outbound.client(url.scheme(), &second, Dates::ReadAt(edge.inside())) else {
+        return false;
+    };
     let Ok(root) = url.join("/") else { return false };
-    let Ok(Ok(response)) = tokio::time::timeout(PATIENCE, client.head(root).send()).await else { return false };
+    let Ok(Ok(response)) = tokio::time::timeout(PATIENCE, client.head(root).send()).await else {
+        return false;
+    };
     let date = response.headers().get(reqwest::header::DATE).and_then(|it| it.to_str().ok());
     let Some(theirs) = date.and_then(|it| rfc2822::parse(it).ok()) else { return false };
     let theirs = theirs.timestamp();
@@ -42,7 +46,9 @@ enum Edge {
 fn edge(fault: &CertificateError) -> Option<Edge> {
     match fault {
         CertificateError::ExpiredContext { not_after, .. } => Some(Edge::NotAfter(not_after.as_secs())),
-        CertificateError::NotValidYetContext { not_before, .. } => Some(Edge::NotBefore(not_before.as_secs())),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            Some(Edge::NotBefore(not_before.as_secs()))
+        }
         _ => None,
     }
 }

@@ -80,7 +80,9 @@ impl Prober {
         let ended = client::now();
         let total = ended.duration_since(began);
         let slow = endpoint.degraded_after < total;
-        answer.checks.push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: !slow });
+        answer
+            .checks
+            .push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: !slow });
         if answer.outcome == Outcome::Success && slow {
             answer.outcome = Outcome::Degraded(DegradedReason::Slow);
         }
@@ -165,7 +167,8 @@ impl Answer {
 
 fn request(client: &reqwest::Client, endpoint: &Endpoint) -> reqwest::RequestBuilder {
     let wanted = &endpoint.request;
-    let method = reqwest::Method::from_bytes(wanted.method.as_str().as_bytes()).unwrap_or(reqwest::Method::GET);
+    let method =
+        reqwest::Method::from_bytes(wanted.method.as_str().as_bytes()).unwrap_or(reqwest::Method::GET);
     let mut request = client.request(method, wanted.url.clone());
     for (name, value) in &wanted.headers {
         if let Ok(mut header) = reqwest::header::HeaderValue::from_str(plain(value)) {

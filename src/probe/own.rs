@@ -67,12 +67,17 @@ impl OwnHealth {
         let before = self.last_tick.swap(mono, Ordering::AcqRel);
         if micros(STALL) < mono.saturating_sub(before) {
             self.last_stall_end.store(mono, Ordering::Release);
-            tracing::warn!("We were not running for {} ms; probes in flight are not judged", (mono - before) / 1000);
+            tracing::warn!(
+                "We were not running for {} ms; probes in flight are not judged",
+                (mono - before) / 1000
+            );
         }
         let mut known = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
         let step = offset(now) - *known;
         if STEP < step.abs() {
-            tracing::warn!("The wall clock was set by {step:#}; certificates' dates are not judged for a while");
+            tracing::warn!(
+                "The wall clock was set by {step:#}; certificates' dates are not judged for a while"
+            );
             self.clock_doubted_until.store(micros(now.mono + STEP_DOUBT), Ordering::Release);
             self.stepped.notify_one();
         }
@@ -112,7 +117,13 @@ impl OwnHealth {
 }
 
 /// `enough` compares the failing hosts with all hosts heard of late.
-fn note(group: &Mutex<Group>, host: &str, failed: bool, now: Duration, enough: fn(usize, usize) -> bool) -> bool {
+fn note(
+    group: &Mutex<Group>,
+    host: &str,
+    failed: bool,
+    now: Duration,
+    enough: fn(usize, usize) -> bool,
+) -> bool {
     let mut group = group.lock().unwrap_or_else(PoisonError::into_inner);
     let hosts = &mut group.hosts;
     match hosts.get_mut(host) {

@@ -98,7 +98,8 @@ mod tests {
     fn missed_ticks_are_skipped_and_the_phase_never_moves() {
         let start = Instant::now();
         let next = |due: u64, now: u64| {
-            (next_due(start + seconds(3), start + seconds(due), seconds(10), start + seconds(now)) - start).as_secs()
+            (next_due(start + seconds(3), start + seconds(due), seconds(10), start + seconds(now)) - start)
+                .as_secs()
         };
         assert_eq!(next(13, 13), 23);
         assert_eq!(next(13, 22), 23);
@@ -110,7 +111,9 @@ mod tests {
     fn the_first_knock_of_a_start_joins_the_phase() {
         let start = Instant::now();
         let next = |first: u64, phase: u64| {
-            (next_due(start + seconds(phase), start + seconds(first), seconds(60), start + seconds(first)) - start).as_secs()
+            (next_due(start + seconds(phase), start + seconds(first), seconds(60), start + seconds(first))
+                - start)
+                .as_secs()
         };
         assert_eq!(next(2, 50), 50);
         assert_eq!(next(4, 20), 80, "not so soon after the first");
@@ -133,7 +136,9 @@ mod tests {
 
     #[test]
     fn a_slot_is_read_in_its_zone_and_follows_the_clocks() {
-        let next = |now: &str| next_slot(&cron("30 9 * * *", "America/New_York"), now.parse().unwrap()).unwrap().to_string();
+        let next = |now: &str| {
+            next_slot(&cron("30 9 * * *", "America/New_York"), now.parse().unwrap()).unwrap().to_string()
+        };
         assert_eq!(next("2026-10-31T12:00:00Z"), "2026-10-31T13:30:00Z");
         assert_eq!(next("2026-11-01T12:00:00Z"), "2026-11-01T14:30:00Z");
     }

@@ -24,8 +24,7 @@ pub struct Chore {
 }
 
 /// Old results and spans go, in small chunks.
-pub const PRUNE: Chore =
-    Chore { name: "prune", cron: "0 7 * * * *", period: Duration::from_secs(3600) };
+pub const PRUNE: Chore = Chore { name: "prune", cron: "0 7 * * * *", period: Duration::from_secs(3600) };
 /// The write-ahead log is folded into the database.
 pub const CHECKPOINT: Chore =
     Chore { name: "checkpoint", cron: "30 */5 * * * *", period: Duration::from_secs(300) };
@@ -38,9 +37,11 @@ pub async fn start(chores: &[(Chore, Arc<Bell>)]) -> Result<JobScheduler, JobSch
     let scheduler = JobScheduler::new_with_channel_size(CHANNEL).await?;
     for (chore, bell) in chores {
         let bell = bell.clone();
-        scheduler.add(Job::new(chore.cron, move |_, _| {
-            bell.ring();
-        })?).await?;
+        scheduler
+            .add(Job::new(chore.cron, move |_, _| {
+                bell.ring();
+            })?)
+            .await?;
     }
     scheduler.start().await?;
     Ok(scheduler)

@@ -36,7 +36,12 @@ enum Turn {
 }
 
 /// Rings until `stop`. `stepped` is notified when the wall clock was set.
-pub async fn ring(entries: Vec<Entry>, clock: Arc<dyn Clock>, stepped: Arc<tokio::sync::Notify>, stop: CancellationToken) {
+pub async fn ring(
+    entries: Vec<Entry>,
+    clock: Arc<dyn Clock>,
+    stepped: Arc<tokio::sync::Notify>,
+    stop: CancellationToken,
+) {
     let mut queue = DelayQueue::with_capacity(entries.len());
     let start = Instant::now();
     for (index, entry) in entries.iter().enumerate() {
