@@ -1,0 +1,3 @@
+//! One integration binary: the daemon through its doors, and the walls of the house.
+
+mod tidy;
