@@ -1,1 +1,2 @@
+//! Arguments in, an exit code out.
 fn main() {}
