@@ -146,7 +146,7 @@ impl Breaker {
     pub async fn settled(&self) {
         let mut listening = self.listening.clone();
         // An error means that the wallet has stopped: nothing will change any more.
-        let _stopped = listening.wait_for(|open| *open == self.modes().port_is_open()).await;
+        drop(listening.wait_for(|open| *open == self.modes().port_is_open()).await);
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Modes> {

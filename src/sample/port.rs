@@ -88,7 +88,7 @@ impl Port {
             listener = tokio::select! {
                 () = self.stop.cancelled() => return,
                 listener = async {
-                    let _closed = modes.wait_for(|modes| modes.port_is_open()).await;
+                    drop(modes.wait_for(|modes| modes.port_is_open()).await);
                     listen_again(addr, held).await
                 } => listener,
             };
