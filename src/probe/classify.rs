@@ -84,9 +84,8 @@ fn certificate(fault: &CertificateError) -> Class {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Class::TlsExpired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Class::TlsNotYet,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Class::TlsName,
-        CertificateError::UnknownIssuer => Class::TlsUntrusted,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Class::TlsUntrusted,
         CertificateError::BadEncoding
-        | CertificateError::BadSignature
         | CertificateError::UnhandledCriticalExtension
         | CertificateError::InvalidPurpose => Class::TlsChain,
         _ => Class::TlsError,
