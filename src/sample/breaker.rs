@@ -88,7 +88,7 @@ pub struct Modes {
 }
 
 impl Modes {
-    pub fn of(&self, door: Door) -> Mode {
+    pub fn of(self, door: Door) -> Mode {
         match door {
             Door::Page => self.page,
             Door::SignIn => self.sign_in,
@@ -107,7 +107,7 @@ impl Modes {
     }
 
     /// Whether anyone is at home: with every door refusing, the port is closed.
-    pub(super) fn port_is_open(&self) -> bool {
+    pub(super) fn port_is_open(self) -> bool {
         Door::ALL.iter().any(|door| self.of(*door) != Mode::Refuse)
     }
 }

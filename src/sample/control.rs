@@ -57,7 +57,12 @@ impl Order {
         match door {
             Some(door) => breaker.set(door, mode),
             None if self.door == ALL_DOORS => breaker.set_all(mode),
-            None => return Err(format!("the door must be one of {}, {ALL_DOORS}", names(Door::ALL.map(Door::name)))),
+            None => {
+                return Err(format!(
+                    "the door must be one of {}, {ALL_DOORS}",
+                    names(Door::ALL.map(Door::name))
+                ));
+            }
         }
         if timeout(SETTLE_TIME, breaker.settled()).await.is_err() {
             tracing::warn!("the port of the sample wallet has not followed its mode yet");
@@ -109,9 +114,8 @@ async fn tell(State(control): State<Control>) -> Response {
 }
 
 async fn break_page(State(control): State<Control>) -> Response {
-    let modes = control.breaker.modes();
     let page = BreakPage {
-        doors: rows(&modes),
+        doors: rows(control.breaker.modes()),
         main_addr: control.main_addr,
         username: USERNAME,
         password: PASSWORD,
@@ -144,7 +148,7 @@ struct Button {
     pressed: bool,
 }
 
-fn rows(modes: &Modes) -> Vec<Row> {
+fn rows(modes: Modes) -> Vec<Row> {
     let all = Row {
         door: ALL_DOORS,
         zh: "所有入口",

@@ -62,7 +62,14 @@ mod tests {
         for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]", "[::1]:80"] {
             assert!(names_this_machine(&headers(&[("host", host)])), "{host}");
         }
-        for host in ["", "example.com", "127.0.0.1.example.com", "localhost.example.com:80", "127.0.0.1@example.com", "10.0.0.1"] {
+        for host in [
+            "",
+            "example.com",
+            "127.0.0.1.example.com",
+            "localhost.example.com:80",
+            "127.0.0.1@example.com",
+            "10.0.0.1",
+        ] {
             assert!(!names_this_machine(&headers(&[("host", host)])), "{host}");
         }
         assert!(!names_this_machine(&headers(&[])));

@@ -6,8 +6,8 @@ use crate::domain::moment::Moment;
 
 /// The fifth wrong password inside the window locks the account.
 pub const MAX_WRONG: usize = 5;
-pub const WINDOW: Duration = Duration::from_secs(15 * 60);
-pub const LOCKED_FOR: Duration = Duration::from_secs(30 * 60);
+pub const WINDOW: Duration = Duration::from_mins(15);
+pub const LOCKED_FOR: Duration = Duration::from_mins(30);
 
 /// What became of one attempt to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,9 @@ pub enum Attempt {
     Right,
     Wrong,
     /// Not even looked at, until then.
-    Locked { until: Moment },
+    Locked {
+        until: Moment,
+    },
 }
 
 /// The wrong passwords of late, or the lock they led to.
@@ -62,12 +64,10 @@ mod tests {
         let mut lockout = Lockout::default();
         attempts
             .iter()
-            .map(|(minute, right)| {
-                match lockout.attempt(start.after(Duration::from_secs(minute * 60)), *right) {
-                    Attempt::Right => '+',
-                    Attempt::Wrong => '-',
-                    Attempt::Locked { .. } => 'L',
-                }
+            .map(|(minute, right)| match lockout.attempt(start.after(Duration::from_mins(*minute)), *right) {
+                Attempt::Right => '+',
+                Attempt::Wrong => '-',
+                Attempt::Locked { .. } => 'L',
             })
             .collect()
     }

@@ -116,11 +116,16 @@ pub fn locked(until: Option<Timestamp>, wants_json: bool) -> Response {
             format!("密码错得太多，账号已锁定，到 {at} 自动解锁。"),
             format!("There were too many wrong passwords. The account is locked until {at}."),
         ),
-        None => ("账号已锁定，请稍后再试。".to_owned(), "The account is locked. Please try again later.".to_owned()),
+        None => (
+            "账号已锁定，请稍后再试。".to_owned(),
+            "The account is locked. Please try again later.".to_owned(),
+        ),
     };
     page(
         StatusCode::LOCKED,
-        &Message { title_zh: "账号已锁定", title_en: "Account locked", text_zh: &text_zh, text_en: &text_en },
+        &Message {
+            title_zh: "账号已锁定", title_en: "Account locked", text_zh: &text_zh, text_en: &text_en
+        },
     )
 }
 

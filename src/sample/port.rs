@@ -26,7 +26,7 @@ const BACKLOG: u32 = 128;
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Longer than any probe waits, so that a dripping body seems endless, but
 /// forgotten clients do not stay for good.
-const CONNECTION_LIFE: Duration = Duration::from_secs(5 * 60);
+const CONNECTION_LIFE: Duration = Duration::from_mins(5);
 /// What an answer in progress may still take after the stop.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 /// Between attempts to accept or to listen again after the system refused.

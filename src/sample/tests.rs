@@ -31,7 +31,8 @@ struct Running {
 impl Running {
     async fn start() -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let start = Moment { wall: "2026-05-01T08:00:00Z".parse::<Timestamp>().unwrap(), mono: Duration::ZERO };
+        let start =
+            Moment { wall: "2026-05-01T08:00:00Z".parse::<Timestamp>().unwrap(), mono: Duration::ZERO };
         let clock = Arc::new(Mutex::new(start));
         let now: Now = {
             let clock = Arc::clone(&clock);
@@ -53,7 +54,7 @@ impl Running {
 
     fn pass(&self, minutes: u64) {
         let mut now = self.clock.lock().unwrap();
-        *now = now.after(Duration::from_secs(minutes * 60));
+        *now = now.after(Duration::from_mins(minutes));
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -66,7 +67,9 @@ impl Running {
     }
 
     async fn form(&self, path: &str, cookie: &str, body: &str) -> Answer {
-        ask(self.main, &format!("POST {path} HTTP/1.1"), &[FORM, &format!("Cookie: {cookie}")], body).await.unwrap()
+        ask(self.main, &format!("POST {path} HTTP/1.1"), &[FORM, &format!("Cookie: {cookie}")], body)
+            .await
+            .unwrap()
     }
 
     /// Opens the login page and sends its form.
@@ -243,11 +246,18 @@ async fn five_wrong_passwords_lock_the_account_for_half_an_hour_on_every_way_in(
     }
     let locked = wallet.sign_in(PASSWORD).await;
     assert_eq!(locked.status, 423);
-    assert!(locked.body.contains("账号已锁定") && locked.body.contains("until 2026-05-01 08:30 UTC"), "{}", locked.body);
+    assert!(
+        locked.body.contains("账号已锁定") && locked.body.contains("until 2026-05-01 08:30 UTC"),
+        "{}",
+        locked.body
+    );
     assert_says_sample(&locked);
     let locked = wallet.api_login("/api/app/login", PASSWORD).await;
     assert_eq!(locked.status, 423);
-    assert_eq!(locked.json(), json!({ "ok": false, "error": "account_locked", "until": "2026-05-01T08:30:00Z" }));
+    assert_eq!(
+        locked.json(),
+        json!({ "ok": false, "error": "account_locked", "until": "2026-05-01T08:30:00Z" })
+    );
 
     wallet.pass(30);
     assert_eq!(wallet.sign_in(PASSWORD).await.status, 303);
@@ -297,7 +307,8 @@ async fn a_body_beyond_the_limit_is_refused() {
 #[tokio::test]
 async fn each_door_breaks_alone_in_each_mode_that_answers_at_once() {
     let wallet = Running::start().await;
-    let modes = [(Mode::ServerError, 503), (Mode::WrongPage, 200), (Mode::Maintenance, 200), (Mode::Locked, 423)];
+    let modes =
+        [(Mode::ServerError, 503), (Mode::WrongPage, 200), (Mode::Maintenance, 200), (Mode::Locked, 423)];
     for (mode, status) in modes {
         for broken in Door::ALL {
             wallet.breaker.set(broken, mode);
@@ -379,7 +390,8 @@ async fn a_dripping_door_sends_its_head_and_does_not_end() {
 async fn one_refusing_door_resets_the_connection_and_the_others_answer() {
     let wallet = Running::start().await;
     wallet.breaker.set(Door::SignIn, Mode::Refuse);
-    let error = ask(wallet.main, "POST /login HTTP/1.1", &[FORM], "username=x").await.err().expect("no answer");
+    let error =
+        ask(wallet.main, "POST /login HTTP/1.1", &[FORM], "username=x").await.err().expect("no answer");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     assert_eq!(wallet.get("/login").await.status, 200);
 }
@@ -394,7 +406,7 @@ async fn with_all_doors_refusing_the_port_is_closed_until_mended() {
 
     for _ in 0..3 {
         assert_eq!(wallet.order("all", "refuse").await.status, 200);
-        let error = TcpStream::connect(wallet.main).await.err().expect("no connection");
+        let error = TcpStream::connect(wallet.main).await.expect_err("no connection");
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 
         assert_eq!(wallet.order("version", "works").await.status, 200);
@@ -435,7 +447,8 @@ async fn the_break_api_tells_and_sets_modes_and_says_what_is_possible() {
 #[tokio::test]
 async fn the_break_page_works_with_plain_forms() {
     let wallet = Running::start().await;
-    let answer = ask(wallet.control, "POST /break HTTP/1.1", &[FORM], "door=page&mode=maintenance").await.unwrap();
+    let answer =
+        ask(wallet.control, "POST /break HTTP/1.1", &[FORM], "door=page&mode=maintenance").await.unwrap();
     assert_eq!((answer.status, answer.has_header("location: /")), (303, true));
     let page = ask(wallet.control, "GET / HTTP/1.1", &[], "").await.unwrap();
     assert_eq!(page.body.matches("aria-pressed=\"true\"").count(), 4, "{}", page.body);
@@ -448,7 +461,9 @@ async fn the_break_page_works_with_plain_forms() {
 async fn hostile_pages_cannot_break_anything() {
     let wallet = Running::start().await;
     let form = "door=all&mode=refuse";
-    for header in ["Host: example.com", "Sec-Fetch-Site: cross-site", "Origin: https://example.com", "Origin: null"] {
+    for header in
+        ["Host: example.com", "Sec-Fetch-Site: cross-site", "Origin: https://example.com", "Origin: null"]
+    {
         let answer = ask(wallet.control, "POST /break HTTP/1.1", &[FORM, header], form).await.unwrap();
         assert_eq!(answer.status, 403, "{header}");
     }

@@ -68,7 +68,7 @@ mod tests {
 
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3_600);
+    const HOUR: Duration = Duration::from_hours(1);
     const START: Moment = Moment { wall: Timestamp::UNIX_EPOCH, mono: Duration::ZERO };
 
     #[test]

@@ -19,8 +19,8 @@ use super::{Now, PASSWORD, USERNAME};
 use crate::domain::moment::Moment;
 
 /// A login page left open for longer has to be loaded again.
-const VISIT_LASTS: Duration = Duration::from_secs(60 * 60);
-const SESSION_LASTS: Duration = Duration::from_secs(30 * 60);
+const VISIT_LASTS: Duration = Duration::from_hours(1);
+const SESSION_LASTS: Duration = Duration::from_mins(30);
 
 /// Before signing in: ties the form to the browser it was given to.
 const VISIT_COOKIE: &str = "sample_visit";
@@ -102,8 +102,8 @@ struct LoginForm {
 async fn login_page(State(wallet): State<Arc<Wallet>>, headers: HeaderMap) -> Response {
     let now = (wallet.now)();
     // A second tab gets the same token, or the first one's form would fail.
-    let known = cookie(&headers, VISIT_COOKIE)
-        .and_then(|visit| wallet.book().visits.find(now, visit).cloned());
+    let known =
+        cookie(&headers, VISIT_COOKIE).and_then(|visit| wallet.book().visits.find(now, visit).cloned());
     match known {
         Some(csrf_token) => pages::login(&csrf_token, None),
         None => new_visit(&wallet, now, None),
