@@ -1,0 +1,57 @@
+//! The log of what people changed in the configuration.
+
+use jiff::Timestamp;
+use rusqlite::OptionalExtension;
+
+use super::error::{Doing, StoreError};
+use super::tx::Tx;
+use super::values::ms;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    EndpointAdded,
+    EndpointRemoved,
+    EndpointRenamed,
+    EndpointReturned,
+    NoticePublished,
+    NoticeChanged,
+    NoticeEnded,
+    NoticeRefused,
+}
+
+impl What {
+    /// Stored, so a released one never changes.
+    pub(super) fn wire(self) -> &'static str {
+        match self {
+            Self::EndpointAdded => "endpoint_added",
+            Self::EndpointRemoved => "endpoint_removed",
+            Self::EndpointRenamed => "endpoint_renamed",
+            Self::EndpointReturned => "endpoint_returned",
+            Self::NoticePublished => "notice_published",
+            Self::NoticeChanged => "notice_changed",
+            Self::NoticeEnded => "notice_ended",
+            Self::NoticeRefused => "notice_refused",
+        }
+    }
+}
+
+/// Logs a change. A refused edit stays in the file and is met again at every
+/// load, so what the subject's last entry already says is not said twice.
+pub(super) fn log(tx: &Tx<'_>, at: Timestamp, what: What, subject: &str, detail: &str) -> Result<(), StoreError> {
+    let doing = "logging a change";
+    let connection = tx.connection();
+    if what == What::NoticeRefused {
+        let last: Option<(String, String)> = connection
+            .prepare_cached("SELECT what, detail FROM change WHERE subject = ?1 ORDER BY id DESC LIMIT 1")
+            .and_then(|mut it| it.query_row([subject], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            .doing(doing)?;
+        if last.is_some_and(|(said, with)| said == what.wire() && with == detail) {
+            return Ok(());
+        }
+    }
+    connection
+        .prepare_cached("INSERT INTO change (at_ms, what, subject, detail) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut it| it.execute((ms(at), what.wire(), subject, detail)))
+        .doing(doing)?;
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! What can go wrong with the store, told so that an operator can act.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(
+        "another porchlight (pid {pid}) already uses the data directory {dir}; \
+         stop it first, or give this one a data directory of its own"
+    )]
+    Busy { dir: PathBuf, pid: String },
+
+    #[error(
+        "the database {path} was written by a newer porchlight (schema {found}, this one knows {known}); \
+         run the newer version, or restore a backup made before the upgrade"
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+
+    #[error(
+        "{path} is an SQLite database of another program (application id {found}); \
+         move it away, or choose another data directory"
+    )]
+    Foreign { path: PathBuf, found: i64 },
+
+    #[error(
+        "the database {path} is damaged ({what}) and was left as it is; restore a backup, \
+         or move the data directory away to start without history"
+    )]
+    Damaged { path: PathBuf, what: String },
+
+    #[error(
+        "cannot write to {path} ({why}); the data directory must belong to the user \
+         that runs porchlight and lie on a writable disk"
+    )]
+    Unwritable { path: PathBuf, why: String },
+
+    #[error("could not {doing} {path}")]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+
+    #[error("the database failed while {doing}")]
+    Sqlite { doing: &'static str, source: rusqlite::Error },
+
+    /// The work was done but its commit failed, so nothing of it remains.
+    #[error("the database could not commit, nothing was changed")]
+    NotCommitted { source: Arc<Self> },
+
+    /// A row this program could not have written.
+    #[error("the table `{table}` holds a row that makes no sense ({what})")]
+    Inconsistent { table: &'static str, what: String },
+
+    #[error("the database file {path} was removed or replaced while it was in use; restart porchlight")]
+    Vanished { path: PathBuf },
+
+    #[error("the query took longer than it may and was stopped")]
+    TooSlow,
+
+    #[error("too many changes already wait for the database; try again later")]
+    Overloaded,
+
+    #[error("the store is stopped")]
+    Stopped,
+}
+
+impl StoreError {
+    /// For the log, which tells the whole chain.
+    pub(super) fn as_dyn(&self) -> &(dyn std::error::Error + 'static) {
+        self
+    }
+
+    /// Whether the work itself is at fault, so that trying again cannot help.
+    pub(super) fn is_of_the_work(&self) -> bool {
+        use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+        match self {
+            Self::Sqlite { source, .. } => {
+                matches!(source.sqlite_error_code(), Some(ConstraintViolation | TooBig | TypeMismatch))
+            }
+            Self::Inconsistent { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// Says what was being done when SQLite failed.
+pub(super) trait Doing<T> {
+    fn doing(self, doing: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T> Doing<T> for rusqlite::Result<T> {
+    fn doing(self, doing: &'static str) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Sqlite { doing, source })
+    }
+}

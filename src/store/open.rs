@@ -1,0 +1,137 @@
+//! Opening the database: looked at before it is touched, refused rather than repaired.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::error::{Doing, StoreError};
+use super::lock::Lock;
+use super::{inspect, migrations};
+
+/// The database, in the data directory.
+pub const DATABASE_FILE: &str = "porchlight.db";
+
+/// How long another process may hold the database before we give up on a commit.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// A write-ahead log that grew beyond this is cut once it was checkpointed.
+const WAL_LIMIT: i64 = 64 << 20;
+
+/// Statements kept prepared: more than the room has.
+const STATEMENTS: usize = 64;
+
+/// Which file is open: a file removed or replaced under us takes commits into nowhere.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    fn of(path: &Path) -> Result<Self, StoreError> {
+        let meta = fs::metadata(path)
+            .map_err(|source| StoreError::Io { doing: "look at", path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), device: meta.dev(), inode: meta.ino() })
+    }
+
+    /// One `stat`, a thousandth of what the commit after it costs.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let same = |meta: fs::Metadata| meta.dev() == self.device && meta.ino() == self.inode;
+        if fs::metadata(&self.path).is_ok_and(same) {
+            return Ok(());
+        }
+        Err(StoreError::Vanished { path: self.path.clone() })
+    }
+}
+
+/// The writing connection, its lock and its file.
+pub(super) fn for_writing(dir: &Path) -> Result<(Connection, Lock, Identity), StoreError> {
+    let unwritable =
+        |path: &Path, why: &dyn ToString| StoreError::Unwritable { path: path.to_owned(), why: why.to_string() };
+    // What is stored is nobody's but ours.
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|why| unwritable(dir, &why))?;
+    let mut lock = Lock::take(dir)?;
+    let path = dir.join(DATABASE_FILE);
+    let found = inspect::inspect(&path, lock.was_born)?;
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|why| unwritable(&path, &why))?;
+    let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let made = settle(&connection).and_then(|()| migrations::migrate(&connection, found.version));
+    made.map_err(|error| match error {
+        StoreError::Sqlite { source, .. } if is_refused_write(&source) => unwritable(&path, &source),
+        other => other,
+    })?;
+    lock.born(dir)?;
+    // The name of a new file must outlive a power cut as well.
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|source| StoreError::Io { doing: "sync", path: dir.to_owned(), source })?;
+    let identity = Identity::of(&path)?;
+    Ok((connection, lock, identity))
+}
+
+/// A connection that can change nothing.
+pub(super) fn for_reading(dir: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(&dir.join(DATABASE_FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.pragma_update(None, "query_only", true).doing("preparing to read")?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).doing("opening the database")?;
+    connection.busy_timeout(BUSY).doing("preparing the connection")?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+/// A commit is on the disk when it is acknowledged, and no file can make us
+/// run code or read pages that were never checked.
+fn settle(connection: &Connection) -> Result<(), StoreError> {
+    let doing = "preparing to write";
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .doing("switching to write-ahead logging")?;
+    if mode != "wal" {
+        return Err(StoreError::Inconsistent { table: "journal_mode", what: mode });
+    }
+    connection.pragma_update(None, "synchronous", "FULL").doing(doing)?;
+    connection.pragma_update(None, "foreign_keys", true).doing(doing)?;
+    connection.pragma_update(None, "trusted_schema", false).doing(doing)?;
+    connection.pragma_update(None, "cell_size_check", true).doing(doing)?;
+    let _: i64 = connection
+        .pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT, |row| row.get(0))
+        .doing(doing)?;
+    Ok(())
+}
+
+fn is_refused_write(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied))
+}
+
+/// The first `N` bytes of a file, zeros where it is shorter; none when it does not exist.
+pub(super) fn head<const N: usize>(path: &Path) -> Result<Option<([u8; N], u64)>, StoreError> {
+    let failed = |source| StoreError::Io { doing: "read", path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(failed(source)),
+    };
+    let size = file.metadata().map_err(failed)?.len();
+    let mut start = Vec::with_capacity(N);
+    file.take(u64::try_from(N).unwrap_or_default()).read_to_end(&mut start).map_err(failed)?;
+    let mut bytes = [0; N];
+    for (byte, read) in bytes.iter_mut().zip(start) {
+        *byte = read;
+    }
+    Ok(Some((bytes, size)))
+}

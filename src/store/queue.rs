@@ -1,0 +1,304 @@
+//! What waits for the writer: one bounded queue, and whether storing works.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{oneshot, watch};
+
+use super::error::StoreError;
+use super::tx::Tx;
+use super::{Recorded, Recording};
+use crate::domain::endpoint::EndpointId;
+use crate::domain::facts::Storing;
+use crate::domain::probe::ProbeResult;
+use crate::domain::span::Transition;
+
+/// Jobs in one commit: bounds how long one takes and what it needs of a nearly full disk.
+const BATCH: usize = 5_000;
+
+/// How long to wait before a failed commit is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Changes by people and chores that may wait; results have the backlog.
+const WORKS: usize = 1_000;
+
+pub(super) enum Job {
+    Record(Entry),
+    Work(Box<dyn Work>),
+    Chore(Chore, oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// A recording that waits.
+pub(super) struct Entry {
+    pub(super) endpoint: EndpointId,
+    /// None once it had to be dropped for want of room.
+    pub(super) result: Option<ProbeResult>,
+    /// Never dropped: health spans are what is told for years.
+    pub(super) transitions: Vec<Transition>,
+    /// Whoever still awaits the commit.
+    pub(super) answer: Option<oneshot::Sender<Recorded>>,
+}
+
+/// A transaction that waits, and its asker.
+pub(super) trait Work: Send {
+    /// Whether what it did is to be kept.
+    fn run(&mut self, tx: &Tx<'_>) -> bool;
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// What cannot be done inside a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chore {
+    Checkpoint,
+    Optimise,
+}
+
+pub(super) struct Shared {
+    queue: Mutex<Queue>,
+    bell: Condvar,
+    pub(super) storing: watch::Sender<Storing>,
+    backlog: usize,
+    pub(super) sabotage: AtomicU8,
+    pub(super) commits: AtomicU64,
+    /// Results lost since the start.
+    pub(super) lost: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// Recordings in `jobs`.
+    waiting: usize,
+    /// Of these, the ones that still have their result.
+    results: usize,
+    /// Recordings the writer has in hand.
+    in_hand: usize,
+    failing: Option<Failing>,
+    closing: bool,
+    gone: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Failing {
+    since: Timestamp,
+    lost: u64,
+}
+
+/// How a recording was taken in.
+pub(super) enum Taken {
+    /// It will be answered.
+    Awaits(oneshot::Receiver<Recorded>),
+    /// The store fails, so nobody waits for it.
+    Waits,
+    Stopped,
+}
+
+impl Shared {
+    pub(super) fn new(backlog: usize) -> Self {
+        Self {
+            queue: Mutex::default(),
+            bell: Condvar::new(),
+            storing: watch::Sender::new(Storing::Works),
+            backlog,
+            sabotage: AtomicU8::new(0),
+            commits: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // A panic elsewhere leaves the queue whole: no step of ours panics midway.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, recording: Recording) -> Taken {
+        let mut queue = self.lock();
+        if queue.closing || queue.gone {
+            return Taken::Stopped;
+        }
+        let mut entry = Entry {
+            endpoint: recording.endpoint,
+            result: Some(recording.result),
+            transitions: recording.transitions,
+            answer: None,
+        };
+        let taken = if queue.failing.is_some() {
+            Taken::Waits
+        } else {
+            let (answer, awaited) = oneshot::channel();
+            entry.answer = Some(answer);
+            Taken::Awaits(awaited)
+        };
+        queue.waiting += 1;
+        queue.results += 1;
+        queue.jobs.push_back(Job::Record(entry));
+        self.make_room(&mut queue);
+        if queue.failing.is_some() {
+            self.tell(&queue);
+        }
+        drop(queue);
+        self.bell.notify_one();
+        taken
+    }
+
+    pub(super) fn push_job(&self, job: Job) -> Result<(), StoreError> {
+        let mut queue = self.lock();
+        if queue.closing || queue.gone {
+            return Err(StoreError::Stopped);
+        }
+        if queue.jobs.len() - queue.waiting >= WORKS {
+            return Err(StoreError::Overloaded);
+        }
+        queue.jobs.push_back(job);
+        drop(queue);
+        self.bell.notify_one();
+        Ok(())
+    }
+
+    /// Someone lost patience with a commit: the writer hangs.
+    pub(super) fn hangs(&self, since: Timestamp) {
+        let mut queue = self.lock();
+        if queue.in_hand + queue.waiting > 0 && queue.failing.is_none() && !queue.gone {
+            tracing::error!("The database does not answer: results wait in memory");
+            queue.failing = Some(Failing { since, lost: 0 });
+            self.tell(&queue);
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        let queue = self.lock();
+        queue.closing || queue.gone
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closing = true;
+        self.bell.notify_all();
+    }
+
+    /// The writer's next batch. Waits for one; after a failure, first for the
+    /// time of the next try. None when closing and there is nothing more to do.
+    pub(super) fn next(&self, failed: bool) -> Option<Vec<Job>> {
+        let mut queue = self.lock();
+        if failed {
+            if queue.closing {
+                return None;
+            }
+            let waited = self.bell.wait_timeout_while(queue, RETRY, |queue| !queue.closing);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let idle = |queue: &mut Queue| queue.jobs.is_empty() && !queue.closing;
+        queue = self.bell.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
+        if queue.jobs.is_empty() {
+            return None;
+        }
+        let count = queue.jobs.len().min(BATCH);
+        let batch: Vec<Job> = queue.jobs.drain(..count).collect();
+        let records = || batch.iter().filter_map(Job::entry);
+        queue.in_hand = records().count();
+        queue.waiting -= queue.in_hand;
+        queue.results -= records().filter(|entry| entry.result.is_some()).count();
+        Some(batch)
+    }
+
+    /// The batch in hand was committed; `refused` results of it never can be.
+    pub(super) fn committed(&self, refused: u64) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        let mut queue = self.lock();
+        queue.in_hand = 0;
+        self.lose(&mut queue, refused);
+        let Some(failing) = queue.failing else { return };
+        if queue.waiting == 0 {
+            tracing::info!(lost = failing.lost, "Results are being stored again");
+            queue.failing = None;
+        }
+        self.tell(&queue);
+    }
+
+    /// The batch in hand was not committed: its recordings go back to the front.
+    pub(super) fn failed(&self, entries: Vec<Entry>, error: &StoreError) {
+        let mut queue = self.lock();
+        queue.in_hand = 0;
+        let since = entries.iter().filter_map(|entry| entry.result.as_ref()).map(|result| result.at.wall).next();
+        if queue.failing.is_none()
+            && let Some(since) = since
+        {
+            tracing::error!(error = error.as_dyn(), "Results cannot be stored and wait in memory");
+            queue.failing = Some(Failing { since, lost: 0 });
+        }
+        for entry in entries.into_iter().rev() {
+            queue.waiting += 1;
+            queue.results += usize::from(entry.result.is_some());
+            queue.jobs.push_front(Job::Record(entry));
+        }
+        self.make_room(&mut queue);
+        self.tell(&queue);
+    }
+
+    /// The writer has ended: nothing is taken in any more, and what still waits is lost.
+    pub(super) fn gone(&self) {
+        let mut queue = self.lock();
+        queue.gone = true;
+        if queue.results > 0 {
+            tracing::error!(lost = queue.results, "The store stopped with results it could not store");
+        }
+        // Dropping an answer tells its asker.
+        let jobs = std::mem::take(&mut queue.jobs);
+        drop(queue);
+        drop(jobs);
+    }
+
+    /// Drops the oldest results beyond the backlog, and keeps their transitions.
+    fn make_room(&self, queue: &mut Queue) {
+        while queue.results > self.backlog {
+            let oldest = queue.jobs.iter().position(|job| job.entry().is_some_and(|entry| entry.result.is_some()));
+            let Some(index) = oldest else { return };
+            let emptied = match queue.jobs.get_mut(index) {
+                Some(Job::Record(entry)) => {
+                    entry.result = None;
+                    entry.transitions.is_empty()
+                }
+                _ => return,
+            };
+            if emptied {
+                queue.jobs.remove(index);
+                queue.waiting -= 1;
+            }
+            queue.results -= 1;
+            self.lose(queue, 1);
+        }
+    }
+
+    fn lose(&self, queue: &mut Queue, count: u64) {
+        self.lost.fetch_add(count, Ordering::Relaxed);
+        if let Some(failing) = &mut queue.failing {
+            failing.lost += count;
+        }
+    }
+
+    fn tell(&self, queue: &Queue) {
+        let now = match queue.failing {
+            None => Storing::Works,
+            Some(Failing { since, lost }) => {
+                let waiting = u64::try_from(queue.waiting + queue.in_hand).unwrap_or(u64::MAX);
+                Storing::Fails { since, waiting, lost }
+            }
+        };
+        self.storing.send_if_modified(|told| {
+            let changed = *told != now;
+            *told = now;
+            changed
+        });
+    }
+}
+
+impl Job {
+    fn entry(&self) -> Option<&Entry> {
+        match self {
+            Self::Record(entry) => Some(entry),
+            Self::Work(_) | Self::Chore(..) => None,
+        }
+    }
+}

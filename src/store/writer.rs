@@ -1,0 +1,251 @@
+//! The writer: owns the one writing connection; whatever waits shares its next commit.
+//!
+//! There is no timer: while one commit is flushed to the disk, the next batch
+//! gathers in the queue. Nobody is told "stored" before the flush is done.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::error::{Doing, StoreError};
+use super::lock::Lock;
+use super::newest::{self, REMEMBER_EVERY};
+use super::open::{self, Identity};
+use super::queue::{Chore, Entry, Job, Shared};
+use super::sabotage::Sabotage;
+use super::tx::{Rows, Tx};
+use super::{Recorded, results, spans};
+
+/// How often a hang that was asked for looks whether it may end.
+const HANG: Duration = Duration::from_millis(5);
+
+/// The other half of a store; `run` is its thread.
+pub struct Writer {
+    // In the order they are let go: the lock last.
+    connection: Connection,
+    rows: Rows,
+    identity: Identity,
+    /// Results stored since the newest were last remembered.
+    unremembered: usize,
+    shared: Arc<Shared>,
+    _lock: Lock,
+}
+
+impl Writer {
+    pub(super) fn open(dir: &Path, shared: Arc<Shared>) -> Result<Self, StoreError> {
+        let (connection, lock, identity) = open::for_writing(dir)?;
+        let rows = Rows::default();
+        Ok(Self { connection, rows, identity, unremembered: 0, shared, _lock: lock })
+    }
+
+    /// Blocks until the store is closed and everything that waits is stored,
+    /// or cannot be. When it returns or panics, the store answers `Stopped`.
+    pub fn run(mut self) {
+        let mut failed = false;
+        while let Some(batch) = self.shared.next(failed) {
+            while Sabotage::of(&self.shared) == Sabotage::Hang {
+                std::thread::park_timeout(HANG);
+            }
+            failed = !self.take(batch);
+            self.remember(REMEMBER_EVERY);
+        }
+        self.remember(1);
+        if let Err(error) = self.chore("TRUNCATE") {
+            tracing::warn!(error = error.as_dyn(), "The write-ahead log could not be emptied at the end");
+        }
+    }
+
+    /// Commits a batch and answers everyone in it; says whether it worked.
+    fn take(&mut self, batch: Vec<Job>) -> bool {
+        let mut waiting = Vec::with_capacity(batch.len());
+        let mut chores = Vec::new();
+        for job in batch {
+            match job {
+                Job::Chore(chore, answer) => chores.push((chore, answer)),
+                job => waiting.push(job),
+            }
+        }
+        let worked = waiting.is_empty() || self.settle(waiting);
+        for (chore, answer) in chores {
+            let done = match chore {
+                Chore::Checkpoint => self.chore("PASSIVE"),
+                Chore::Optimise => self.connection.execute_batch("PRAGMA optimize").doing("optimising"),
+            };
+            // Whoever asked may have gone.
+            let _ = answer.send(done);
+        }
+        worked
+    }
+
+    fn settle(&mut self, mut batch: Vec<Job>) -> bool {
+        let alone = batch.len() == 1;
+        match self.commit(&mut batch, alone) {
+            Ok(done) => {
+                self.unremembered += done.results;
+                // First the news that storing works, then the answers.
+                self.shared.committed(done.refused);
+                for job in batch {
+                    match job {
+                        Job::Record(Entry { answer: Some(answer), .. }) => {
+                            let _ = answer.send(Recorded::Stored);
+                        }
+                        Job::Work(work) => work.answer(Ok(())),
+                        Job::Record(_) | Job::Chore(..) => (),
+                    }
+                }
+                true
+            }
+            Err(error) => {
+                self.give_back(batch, error);
+                false
+            }
+        }
+    }
+
+    fn give_back(&self, batch: Vec<Job>, error: StoreError) {
+        self.roll_back("ROLLBACK");
+        let error = Arc::new(error);
+        let (mut entries, mut answers) = (Vec::new(), Vec::new());
+        for job in batch {
+            match job {
+                Job::Record(mut entry) => {
+                    answers.extend(entry.answer.take());
+                    entries.push(entry);
+                }
+                Job::Work(work) => work.answer(Err(StoreError::NotCommitted { source: Arc::clone(&error) })),
+                Job::Chore(..) => (),
+            }
+        }
+        self.shared.failed(entries, &error);
+        for answer in answers {
+            let _ = answer.send(Recorded::Waiting);
+        }
+    }
+
+    fn commit(&self, batch: &mut [Job], alone: bool) -> Result<Done, StoreError> {
+        self.identity.check()?;
+        self.run_sql("BEGIN IMMEDIATE")?;
+        let tx = Tx::new(&self.connection, &self.rows);
+        let mut done = Done::default();
+        for job in batch {
+            match job {
+                // A commit of its own needs no savepoint: the usual case of a quiet disk.
+                Job::Record(entry) if alone => match record(&tx, entry) {
+                    Ok(()) => done.results += 1,
+                    Err(error) if error.is_of_the_work() => {
+                        refuse(entry, &error);
+                        self.roll_back("ROLLBACK");
+                        return Ok(Done { refused: 1, ..done });
+                    }
+                    Err(error) => return Err(error),
+                },
+                Job::Record(entry) => {
+                    self.run_sql("SAVEPOINT job")?;
+                    match record(&tx, entry) {
+                        Ok(()) => done.results += 1,
+                        Err(error) if error.is_of_the_work() => {
+                            refuse(entry, &error);
+                            done.refused += 1;
+                            self.roll_back("ROLLBACK TO job");
+                        }
+                        Err(error) => return Err(error),
+                    }
+                    self.run_sql("RELEASE job")?;
+                }
+                Job::Work(work) => {
+                    self.run_sql("SAVEPOINT job")?;
+                    if !work.run(&tx) {
+                        self.roll_back("ROLLBACK TO job");
+                    }
+                    self.run_sql("RELEASE job")?;
+                }
+                Job::Chore(..) => (),
+            }
+        }
+        if Sabotage::of(&self.shared) == Sabotage::FailCommits {
+            return Err(Sabotage::error());
+        }
+        self.run_sql("COMMIT")?;
+        Ok(done)
+    }
+
+    fn run_sql(&self, sql: &'static str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql).and_then(|mut it| it.execute([])).doing(sql)?;
+        Ok(())
+    }
+
+    /// Undoes, and forgets what was learnt from rows that are gone. SQLite may
+    /// have undone everything itself; then there is nothing left to undo.
+    fn roll_back(&self, sql: &'static str) {
+        self.rows.borrow_mut().clear();
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.run_sql(sql)
+        {
+            tracing::warn!(error = error.as_dyn(), "Could not roll back");
+        }
+    }
+
+    /// Remembers the newest results when at least `from` were stored since.
+    fn remember(&mut self, from: usize) {
+        if self.unremembered < from {
+            return;
+        }
+        // If it fails, a start reads more of the log; nothing is lost.
+        match in_transaction(&self.connection, newest::remember) {
+            Ok(()) => self.unremembered = 0,
+            Err(error) => {
+                tracing::warn!(error = error.as_dyn(), "Could not remember the newest results");
+                self.unremembered = 0;
+            }
+        }
+    }
+
+    fn chore(&self, how: &str) -> Result<(), StoreError> {
+        self.identity.check()?;
+        self.connection
+            .query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()))
+            .doing("moving the write-ahead log into the database")
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.shared.gone();
+    }
+}
+
+#[derive(Default)]
+struct Done {
+    results: usize,
+    refused: u64,
+}
+
+fn record(tx: &Tx<'_>, entry: &Entry) -> Result<(), StoreError> {
+    let row = tx.row_of(&entry.endpoint)?;
+    if let Some(result) = &entry.result {
+        results::insert(tx.connection(), row, result)?;
+    }
+    for &transition in &entry.transitions {
+        spans::apply(tx.connection(), row, transition)?;
+    }
+    Ok(())
+}
+
+/// A recording that can never be stored must not keep the others from it.
+fn refuse(entry: &mut Entry, error: &StoreError) {
+    tracing::error!(error = error.as_dyn(), endpoint = %entry.endpoint, "A result cannot be stored and is dropped");
+    if let Some(answer) = entry.answer.take() {
+        let _ = answer.send(Recorded::Waiting);
+    }
+}
+
+fn in_transaction(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let tx = connection.unchecked_transaction().doing("starting a transaction")?;
+    work(&tx)?;
+    tx.commit().doing("committing")
+}
