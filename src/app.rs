@@ -35,10 +35,6 @@ const LAST_COMMIT: Duration = Duration::from_secs(1);
 const AFTER_A_PANIC: Duration = Duration::from_secs(1);
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
-/// Rows that one chore's transaction may delete, so that no commit waits long.
-const PRUNE_CHUNK: usize = 5_000;
-/// Between chunks, so that results get their turn.
-const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 
 /// A running daemon.
 pub struct App {
@@ -91,7 +87,7 @@ impl App {
         let failed = CancellationToken::new();
         let tasks = TaskTracker::new();
 
-        let (store, writer) = Store::open(&store::Options::at(config.store.data.clone()))?;
+        let (store, writer) = Store::open(&store::Options { dir: config.store.data.clone(), backlog: store::BACKLOG })?;
         let writer = {
             let guard = failed.clone().drop_guard();
             std::thread::Builder::new().name("store".into()).spawn(move || {
@@ -113,11 +109,11 @@ impl App {
         for edit in refused {
             tracing::warn!("The notice `{}` already happened; its window is kept as it was", edit.id);
         }
-        let loaded = store.load(&config.endpoints, minus(now.wall, IN_MEMORY)).await?;
+        let loaded = store.load(&config.endpoints, minus(now.wall, IN_MEMORY))?;
         let mut known = Vec::with_capacity(loaded.len());
         let mut judged = Vec::with_capacity(loaded.len());
         for (endpoint, loaded) in config.endpoints.iter().zip(loaded) {
-            let (facts, state) = pipeline::resumed(Arc::new(endpoint.clone()), loaded.history, loaded.last, now);
+            let (facts, state) = pipeline::resumed(Arc::new(endpoint.clone()), loaded, now);
             known.push(Arc::new(facts));
             judged.push(state);
         }
@@ -141,7 +137,7 @@ impl App {
         };
 
         let sample = match &config.sample {
-            Some(wanted) => Some(start_sample(wanted.listen, wanted.control, &stop, &tasks).await?),
+            Some(wanted) => Some(start_sample(wanted, &clock, &stop, &tasks).await?),
             None => None,
         };
         let mut bells = Vec::with_capacity(workers.len());
@@ -233,15 +229,17 @@ async fn tick(own: Arc<OwnHealth>, stop: CancellationToken) {
 }
 
 async fn start_sample(
-    listen: SocketAddr,
-    control: SocketAddr,
+    wanted: &crate::config::Sample,
+    clock: &Arc<dyn Clock>,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Result<SampleAddrs, StartError> {
-    let wallet = SampleWallet::bind(listen, control).await.map_err(|source| StartError::Listen {
+    let clock = clock.clone();
+    let bound = SampleWallet::bind(wanted.listen, wanted.control, Arc::new(move || clock.now())).await;
+    let wallet = bound.map_err(|source| StartError::Listen {
         what: "the sample wallet",
         key: "sample.listen` or `sample.control",
-        addr: listen,
+        addr: wanted.listen,
         source,
     })?;
     let addrs = SampleAddrs { wallet: wallet.local_addr(), control: wallet.control_addr() };
@@ -261,7 +259,7 @@ async fn start_chores(
         let (store, clock, stop) = (store.clone(), clock.clone(), stop.clone());
         tasks.spawn(async move {
             while chores::turn(&chore, &bell, &stop).await {
-                if let Err(error) = do_chore(chore, &store, keep_results, clock.as_ref(), &stop).await {
+                if let Err(error) = do_chore(chore, &store, keep_results, clock.as_ref()).await {
                     tracing::warn!("The chore `{}` failed and is tried again at its next turn: {error}", chore.name);
                 }
                 bell.done();
@@ -276,7 +274,6 @@ async fn do_chore(
     store: &Store,
     keep_results: Duration,
     clock: &dyn Clock,
-    stop: &CancellationToken,
 ) -> Result<(), store::StoreError> {
     if chore == chores::CHECKPOINT {
         return store.checkpoint().await;
@@ -284,9 +281,9 @@ async fn do_chore(
     if chore == chores::OPTIMISE {
         return store.optimise().await;
     }
-    let before = minus(clock.now().wall, keep_results);
-    while !stop.is_cancelled() && store.prune(before, PRUNE_CHUNK).await? == PRUNE_CHUNK {
-        tokio::time::sleep(PRUNE_PAUSE).await;
+    let pruned = store.prune(clock.now().wall, keep_results).await?;
+    if pruned > 0 {
+        tracing::info!("Pruned {pruned} old rows");
     }
     Ok(())
 }

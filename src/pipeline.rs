@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -13,14 +14,14 @@ use crate::clock::Clock;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
-use crate::domain::moment::plus;
+use crate::domain::moment::{Moment, between};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
-use crate::domain::span::{self, Health};
+use crate::domain::span;
 use crate::probe::Prober;
 use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{fresh_for, phase};
-use crate::store::{Recorded, Recording, Store};
+use crate::store::{Loaded, Recorded, Recording, Store};
 
 /// A first failure is confirmed no sooner than this …
 const CONFIRM_AFTER: Duration = Duration::from_secs(2);
@@ -81,7 +82,8 @@ impl Worker {
             result: result.clone(),
             transitions: transitions.clone(),
         };
-        if self.spine.store.record(recording).await == Recorded::Stopped {
+        let recorded = self.spine.store.record(recording).await;
+        if recorded == Recorded::Stopped {
             return false;
         }
         self.spine.facts.send_if_modified(|facts| {
@@ -94,7 +96,10 @@ impl Worker {
             });
             known.health = state.health;
             let outcome_changed = known.last.is_none_or(|last| last.outcome != result.outcome);
-            known.last = Some(heard(known, &result));
+            // What the store never answered for is not heard: the page runs out by itself.
+            if recorded != Recorded::Unanswered {
+                known.last = Some(heard(known, &result));
+            }
             history.is_some() || !was_fresh || outcome_changed
         });
         confirm
@@ -170,40 +175,24 @@ pub async fn follow_storing(spine: Arc<Spine>, mut storing: watch::Receiver<Stor
 
 /// How an endpoint stands after a restart: its history, and how long its last
 /// result from before may still be believed.
-pub fn resumed(
-    endpoint: Arc<Endpoint>,
-    history: Vec<span::Span>,
-    last: Option<crate::store::LastStored>,
-    now: crate::domain::moment::Moment,
-) -> (EndpointFacts, JudgeState) {
-    let open = history.last().map(|open| span::Transition { health: open.health, from: open.from });
-    let before_silence = match open {
-        Some(open) if open.health == Health::Unknown => {
-            history.iter().rev().map(|it| it.health).find(|&it| it != Health::Unknown)
-        }
-        _ => None,
-    };
-    let known_at = last.as_ref().and_then(|last| last.known_at);
-    let state = match (open, known_at) {
-        (Some(open), Some(at)) => JudgeState::resumed(open, before_silence, at),
-        (Some(open), None) => JudgeState::resumed(open, before_silence, open.from),
-        (None, _) => JudgeState::new(),
-    };
-    let last = last.map(|last| {
-        let known_at = last.known_at.unwrap_or(last.at);
-        let fresh_for = fresh_for(&endpoint, known_at);
-        // A result from the future was stamped by a clock since set back.
-        let age = crate::domain::moment::between(known_at, now.wall);
-        let in_the_future = now.wall < known_at && plus(now.wall, fresh_for) < known_at;
-        let left = if in_the_future { Duration::ZERO } else { fresh_for.saturating_sub(age) };
+pub fn resumed(endpoint: Arc<Endpoint>, loaded: Loaded, now: Moment) -> (EndpointFacts, JudgeState) {
+    let known_at = loaded.last_known.map(|it| it.at);
+    let last = loaded.last.map(|last| {
+        let left = known_at.map_or(Duration::ZERO, |at| still_fresh(fresh_for(&endpoint, at), at, now.wall));
         LastResult {
-            known_at,
+            known_at: known_at.unwrap_or(last.at),
             fresh_until: now.mono.saturating_add(left),
             at: last.at,
             outcome: last.outcome,
             total: last.total,
         }
     });
-    let facts = EndpointFacts { endpoint, history: Arc::new(history), health: state.health, last };
-    (facts, state)
+    let health = loaded.state.health;
+    (EndpointFacts { endpoint, history: Arc::new(loaded.history), health, last }, loaded.state)
+}
+
+/// What is left of a result's freshness. One from the future was stamped by a
+/// clock that has since been set back; it proves nothing.
+fn still_fresh(fresh_for: Duration, at: Timestamp, now: Timestamp) -> Duration {
+    if now < at { Duration::ZERO } else { fresh_for.saturating_sub(between(at, now)) }
 }

@@ -23,7 +23,7 @@ struct Line {
     line: usize,
     column: usize,
     message: String,
-    help: Option<String>,
+    help: String,
 }
 
 pub fn check(file: &Path, json: bool) -> anyhow::Result<Exit> {
@@ -46,7 +46,7 @@ pub fn check(file: &Path, json: bool) -> anyhow::Result<Exit> {
             report.warnings = warnings.iter().map(line).collect();
             if !json {
                 for warning in &warnings {
-                    tell(format_args!("warning: {warning}"));
+                    tell(warning);
                 }
                 tell(format_args!(
                     "{} is right: {} endpoints of {} components, {} maintenances, {} announcements",
@@ -61,7 +61,7 @@ pub fn check(file: &Path, json: bool) -> anyhow::Result<Exit> {
         Err(error) if !json => return Err(error),
         Err(error) => {
             let Some(faults) = error.downcast_ref::<Faults>() else { return Err(error) };
-            report.faults = faults.list().iter().map(line).collect();
+            report.faults = faults.shown().iter().map(line).collect();
         }
     }
     if json {

@@ -92,9 +92,19 @@ pub fn main() -> ExitCode {
 /// The config and its warnings, or every fault in it as one error.
 fn load(file: &Path) -> anyhow::Result<(Config, Vec<Fault>)> {
     let text = config::read(file)?;
-    let surroundings = Surroundings::system(file, &crate::sample::secret);
+    let surroundings = Surroundings {
+        env: &|name| environment(name),
+        file: &config::read_secret,
+        sample: &crate::sample::secret,
+        dir: file.parent().unwrap_or(Path::new("")),
+    };
     let now = SystemClock::new().now().wall;
     Ok(Config::parse(&text, &file.display().to_string(), &surroundings, now)?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where `{ env = … }` is looked up for Config")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// One line to standard output. A reader that hung up is not an error of ours.

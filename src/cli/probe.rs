@@ -37,12 +37,13 @@ pub fn probe(file: &Path, id: &str, json: bool) -> anyhow::Result<Exit> {
 async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     // Without a daemon nobody serves the sample; with one its port is taken, and that is fine.
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let now = clock.clone();
     if let Some(sample) = &config.sample
-        && let Ok(wallet) = SampleWallet::bind(sample.listen, sample.control).await
+        && let Ok(wallet) = SampleWallet::bind(sample.listen, sample.control, Arc::new(move || now.now())).await
     {
         tasks.spawn(wallet.serve(stop.clone(), tasks.clone()));
     }
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let own = Arc::new(OwnHealth::new(clock.clone()));
     let ticking = own.clone();
     let prober = Prober::new(Outbound::new(), own, clock);

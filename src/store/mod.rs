@@ -99,6 +99,9 @@ pub enum Recorded {
     Stored,
     /// In memory, because the store fails; or counted as lost.
     Waiting,
+    /// In memory, and the writer does not answer: nobody knows what will
+    /// become of it, so it does not count as heard.
+    Unanswered,
     /// The store is closed.
     Stopped,
 }
@@ -125,6 +128,7 @@ impl Store {
         let awaited = match self.shared.push(recording) {
             Taken::Awaits(awaited) => awaited,
             Taken::Waits => return Recorded::Waiting,
+            Taken::Unanswered => return Recorded::Unanswered,
             Taken::Stopped => return Recorded::Stopped,
         };
         match tokio::time::timeout(PATIENCE, awaited).await {
@@ -134,7 +138,7 @@ impl Store {
             Ok(Err(_)) => Recorded::Waiting,
             Err(_) => {
                 self.shared.hangs(at);
-                Recorded::Waiting
+                Recorded::Unanswered
             }
         }
     }

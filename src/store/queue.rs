@@ -85,6 +85,8 @@ struct Queue {
 struct Failing {
     since: Timestamp,
     lost: u64,
+    /// The writer does not even fail: nothing is heard of it.
+    silent: bool,
 }
 
 /// How a recording was taken in.
@@ -93,6 +95,8 @@ pub(super) enum Taken {
     Awaits(oneshot::Receiver<Recorded>),
     /// The store fails, so nobody waits for it.
     Waits,
+    /// The writer hangs, so nobody knows what will become of it.
+    Unanswered,
     Stopped,
 }
 
@@ -125,8 +129,8 @@ impl Shared {
             transitions: recording.transitions,
             answer: None,
         };
-        let taken = if queue.failing.is_some() {
-            Taken::Waits
+        let taken = if let Some(failing) = queue.failing {
+            if failing.silent { Taken::Unanswered } else { Taken::Waits }
         } else {
             let (answer, awaited) = oneshot::channel();
             entry.answer = Some(answer);
@@ -163,7 +167,7 @@ impl Shared {
         let mut queue = self.lock();
         if queue.in_hand + queue.waiting > 0 && queue.failing.is_none() && !queue.gone {
             tracing::error!("The database does not answer: results wait in memory");
-            queue.failing = Some(Failing { since, lost: 0 });
+            queue.failing = Some(Failing { since, lost: 0, silent: true });
             self.tell(&queue);
         }
     }
@@ -226,7 +230,10 @@ impl Shared {
             && let Some(since) = since
         {
             tracing::error!(error = error.as_dyn(), "Results cannot be stored and wait in memory");
-            queue.failing = Some(Failing { since, lost: 0 });
+            queue.failing = Some(Failing { since, lost: 0, silent: false });
+        }
+        if let Some(failing) = &mut queue.failing {
+            failing.silent = false;
         }
         for entry in entries.into_iter().rev() {
             queue.waiting += 1;
@@ -281,7 +288,7 @@ impl Shared {
     fn tell(&self, queue: &Queue) {
         let now = match queue.failing {
             None => Storing::Works,
-            Some(Failing { since, lost }) => {
+            Some(Failing { since, lost, .. }) => {
                 let waiting = u64::try_from(queue.waiting + queue.in_hand).unwrap_or(u64::MAX);
                 Storing::Fails { since, waiting, lost }
             }
