@@ -1,3 +1,7 @@
 //! Arguments in, an exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    porchlight::cli::main()
+}
