@@ -1,13 +1,11 @@
 //! When the sample account locks itself, and for how long.
 
-use std::time::Duration;
-
-use crate::domain::moment::Moment;
+use jiff::{SignedDuration, Timestamp};
 
 /// The fifth wrong password inside the window locks the account.
 pub const MAX_WRONG: usize = 5;
-pub const WINDOW: Duration = Duration::from_mins(15);
-pub const LOCKED_FOR: Duration = Duration::from_mins(30);
+pub const WINDOW: SignedDuration = SignedDuration::from_mins(15);
+pub const LOCKED_FOR: SignedDuration = SignedDuration::from_mins(30);
 
 /// What became of one attempt to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,23 +14,23 @@ pub enum Attempt {
     Wrong,
     /// Not even looked at, until then.
     Locked {
-        until: Moment,
+        until: Timestamp,
     },
 }
 
 /// The wrong passwords of late, or the lock they led to.
 #[derive(Debug, Default)]
 pub struct Lockout {
-    wrong: Vec<Moment>,
-    locked_until: Option<Moment>,
+    wrong: Vec<Timestamp>,
+    locked_until: Option<Timestamp>,
 }
 
 impl Lockout {
     /// Judges one attempt. The wrong password that locks the account is still
     /// told to be wrong; the next attempt learns of the lock, right or not.
-    pub fn attempt(&mut self, now: Moment, right: bool) -> Attempt {
+    pub fn attempt(&mut self, now: Timestamp, right: bool) -> Attempt {
         if let Some(until) = self.locked_until {
-            if now.mono < until.mono {
+            if now < until {
                 return Attempt::Locked { until };
             }
             self.locked_until = None;
@@ -41,11 +39,11 @@ impl Lockout {
             self.wrong.clear();
             return Attempt::Right;
         }
-        self.wrong.retain(|at| now.mono.saturating_sub(at.mono) < WINDOW);
+        self.wrong.retain(|at| now.duration_since(*at) < WINDOW);
         self.wrong.push(now);
         if self.wrong.len() >= MAX_WRONG {
             self.wrong.clear();
-            self.locked_until = Some(now.after(LOCKED_FOR));
+            self.locked_until = Some(now.checked_add(LOCKED_FOR).unwrap_or(Timestamp::MAX));
         }
         Attempt::Wrong
     }
@@ -53,21 +51,20 @@ impl Lockout {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     /// Plays attempts given as `(minute, right)` and draws what became of
     /// them: `+` right, `-` wrong, `L` locked.
-    fn film(attempts: &[(u64, bool)]) -> String {
-        let start = Moment { wall: Timestamp::UNIX_EPOCH, mono: Duration::ZERO };
+    fn film(attempts: &[(i64, bool)]) -> String {
         let mut lockout = Lockout::default();
         attempts
             .iter()
-            .map(|(minute, right)| match lockout.attempt(start.after(Duration::from_mins(*minute)), *right) {
-                Attempt::Right => '+',
-                Attempt::Wrong => '-',
-                Attempt::Locked { .. } => 'L',
+            .map(|(minute, right)| {
+                match lockout.attempt(Timestamp::UNIX_EPOCH + SignedDuration::from_mins(*minute), *right) {
+                    Attempt::Right => '+',
+                    Attempt::Wrong => '-',
+                    Attempt::Locked { .. } => 'L',
+                }
             })
             .collect()
     }

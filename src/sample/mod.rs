@@ -21,6 +21,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -31,7 +32,6 @@ pub use self::breaker::{Breaker, Door, Mode, Modes};
 use self::port::Port;
 use self::site::Site;
 use self::wallet::Wallet;
-use crate::domain::moment::Moment;
 
 /// The one account there is. Its credentials are public: nothing is behind them.
 pub const USERNAME: &str = "sample";
@@ -43,7 +43,7 @@ pub const WRONG_PASSWORD: &str = "sample-wallet-never-right";
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// Where the wallet gets the time from: the daemon's clock, or a test's.
-pub type Now = Arc<dyn Fn() -> Moment + Send + Sync>;
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What `{ sample = "name" }` in config.toml resolves to.
 pub fn secret(name: &str) -> Option<SecretString> {

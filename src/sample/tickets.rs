@@ -1,12 +1,10 @@
 //! Random tokens that stand for something for a while; a bounded number of them.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-use crate::domain::moment::Moment;
+use jiff::{SignedDuration, Timestamp};
 
 /// More than any probe or person needs; a loop that never logs out costs no
 /// more than this.
@@ -16,25 +14,25 @@ pub const MAX_TICKETS: usize = 1_000;
 /// oldest is also the first to expire.
 #[derive(Debug)]
 pub struct Tickets<T> {
-    lasting: Duration,
+    lasting: SignedDuration,
     held: VecDeque<Ticket<T>>,
 }
 
 #[derive(Debug)]
 struct Ticket<T> {
     token: String,
-    issued: Moment,
+    issued: Timestamp,
     stands_for: T,
 }
 
 impl<T> Tickets<T> {
-    pub fn new(lasting: Duration) -> Self {
-        Self { lasting, held: VecDeque::new() }
+    pub fn new(lasting: SignedDuration) -> Self {
+        Self { lasting, held: VecDeque::with_capacity(MAX_TICKETS) }
     }
 
     /// Gives out a new token; the oldest one goes when there are too many.
-    pub fn issue(&mut self, now: Moment, stands_for: T) -> String {
-        self.held.retain(|ticket| now.mono.saturating_sub(ticket.issued.mono) < self.lasting);
+    pub fn issue(&mut self, now: Timestamp, stands_for: T) -> String {
+        self.held.retain(|ticket| now.duration_since(ticket.issued) < self.lasting);
         if self.held.len() >= MAX_TICKETS {
             self.held.pop_front();
         }
@@ -44,11 +42,11 @@ impl<T> Tickets<T> {
     }
 
     /// What the token stands for, while it lasts.
-    pub fn find(&self, now: Moment, token: &str) -> Option<&T> {
+    pub fn find(&self, now: Timestamp, token: &str) -> Option<&T> {
         self.held
             .iter()
             .find(|ticket| ticket.token == token)
-            .filter(|ticket| now.mono.saturating_sub(ticket.issued.mono) < self.lasting)
+            .filter(|ticket| now.duration_since(ticket.issued) < self.lasting)
             .map(|ticket| &ticket.stands_for)
     }
 
@@ -64,12 +62,10 @@ pub fn random_token() -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
-    const HOUR: Duration = Duration::from_hours(1);
-    const START: Moment = Moment { wall: Timestamp::UNIX_EPOCH, mono: Duration::ZERO };
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+    const START: Timestamp = Timestamp::UNIX_EPOCH;
 
     #[test]
     fn a_ticket_stands_until_it_expires_or_is_withdrawn() {
@@ -79,7 +75,7 @@ mod tests {
         tickets.withdraw(&first);
         assert_eq!(tickets.find(START, &first), None);
         assert_eq!(tickets.find(START, &second), Some(&"b"));
-        assert_eq!(tickets.find(START.after(HOUR), &second), None);
+        assert_eq!(tickets.find(START + HOUR, &second), None);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What the sample wallet does when nothing is broken: sign in, look, sign out.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::rejection::{FormRejection, JsonRejection};
@@ -9,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,11 +16,10 @@ use super::lockout::{Attempt, Lockout};
 use super::pages::{self, Problem};
 use super::tickets::{Tickets, random_token};
 use super::{Now, PASSWORD, USERNAME};
-use crate::domain::moment::Moment;
 
 /// A login page left open for longer has to be loaded again.
-const VISIT_LASTS: Duration = Duration::from_hours(1);
-const SESSION_LASTS: Duration = Duration::from_mins(30);
+const VISIT_LASTS: SignedDuration = SignedDuration::from_hours(1);
+const SESSION_LASTS: SignedDuration = SignedDuration::from_mins(30);
 
 /// Before signing in: ties the form to the browser it was given to.
 const VISIT_COOKIE: &str = "sample_visit";
@@ -64,7 +63,7 @@ impl Wallet {
 
 impl Book {
     /// An unknown name is as wrong as a wrong password, but locks nothing.
-    fn attempt(&mut self, now: Moment, credentials: &Credentials) -> Attempt {
+    fn attempt(&mut self, now: Timestamp, credentials: &Credentials) -> Attempt {
         if credentials.username != USERNAME {
             return Attempt::Wrong;
         }
@@ -127,7 +126,7 @@ async fn sign_in(
     let mut book = wallet.book();
     match book.attempt(now, &form.credentials) {
         Attempt::Wrong => pages::login(&csrf_token, Some(Problem::WrongPassword)),
-        Attempt::Locked { until } => pages::locked(Some(until.wall), false),
+        Attempt::Locked { until } => pages::locked(Some(until), false),
         Attempt::Right => {
             book.visits.withdraw(visit);
             book.sessions.withdraw(cookie(&headers, SESSION_COOKIE).unwrap_or_default());
@@ -152,7 +151,7 @@ async fn api_sign_in(
     let mut book = wallet.book();
     match book.attempt(now, &credentials) {
         Attempt::Wrong => pages::refusal(StatusCode::UNAUTHORIZED, "wrong_password"),
-        Attempt::Locked { until } => pages::locked(Some(until.wall), true),
+        Attempt::Locked { until } => pages::locked(Some(until), true),
         Attempt::Right => Json(json!({ "ok": true, "token": book.sessions.issue(now, ()) })).into_response(),
     }
 }
@@ -179,7 +178,7 @@ async fn version() -> Response {
     Json(json!({ "min": MIN_VERSION, "latest": LATEST_VERSION, "bad": [BAD_VERSION] })).into_response()
 }
 
-fn new_visit(wallet: &Wallet, now: Moment, problem: Option<Problem>) -> Response {
+fn new_visit(wallet: &Wallet, now: Timestamp, problem: Option<Problem>) -> Response {
     let csrf_token = random_token();
     let visit = wallet.book().visits.issue(now, csrf_token.clone());
     let cookies = AppendHeaders([(header::SET_COOKIE, set_cookie(VISIT_COOKIE, &visit))]);
