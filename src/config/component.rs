@@ -22,7 +22,11 @@ pub(super) fn read(section: &mut Section<'_, '_>, names: &Names) -> Option<Compo
     let mut alternative_to = Vec::new();
     for other in section.list("alternative_to", IDS_LIMIT, id) {
         if Some(other.get_ref()) == this.as_ref() {
-            report.wrong(other.span(), "a component is no alternative to itself", "name the component people would use otherwise");
+            report.wrong(
+                other.span(),
+                "a component is no alternative to itself",
+                "name the component people would use otherwise",
+            );
         } else if let Some(other) = names.component(report, other) {
             alternative_to.push(other);
         }
@@ -43,18 +47,28 @@ pub(super) fn read(section: &mut Section<'_, '_>, names: &Names) -> Option<Compo
 
 fn roll_up(section: &mut Section<'_, '_>, this: Option<&ComponentId>, names: &Names) -> RollUp {
     let report = section.report;
+    let guessed = !section.has("roll_up");
     let any = section.optional("roll_up", |it| one_of(it, &[("all", false), ("any", true)]));
-    let any = any.is_some_and(Spanned::into_inner);
+    // Nothing more is said where the word itself is wrong.
+    let any = any.map_or(!guessed, Spanned::into_inner);
     let mut critical: Vec<EndpointId> = Vec::new();
     for one in section.list("critical", IDS_LIMIT, id) {
         let span = one.span();
         if !any {
-            report.wrong(span, "`critical` has no meaning here", "with roll_up = \"all\" every endpoint counts; write roll_up = \"any\"");
+            report.wrong(
+                span,
+                "`critical` has no meaning here",
+                "with roll_up = \"all\" every endpoint counts; write roll_up = \"any\"",
+            );
             continue;
         }
         let Some(one) = names.endpoint(report, one) else { continue };
         if this.is_some_and(|this| !names.endpoints_of(this).contains(&&one)) {
-            report.wrong(span, format!("the endpoint `{one}` belongs to another component"), "name endpoints of this component");
+            report.wrong(
+                span,
+                format!("the endpoint `{one}` belongs to another component"),
+                "name endpoints of this component",
+            );
         }
         critical.push(one);
     }

@@ -91,7 +91,11 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
     let every = section.optional("every", |it| duration(it, EVERY_LEAST, EVERY_MOST));
     let own_zone = section.optional("zone", zone);
     if !scheduled && let Some(own) = &own_zone {
-        report.wrong(own.span(), "`zone` belongs to a `schedule`, and there is none", "leave it out; `every` is the same in all zones");
+        report.wrong(
+            own.span(),
+            "`zone` belongs to a `schedule`, and there is none",
+            "leave it out; `every` is the same in all zones",
+        );
     }
     let zone = own_zone.map_or_else(|| around.zone.clone(), Spanned::into_inner);
     let cron = section.optional("schedule", |it| cron(it, &zone, around.now));
@@ -112,16 +116,23 @@ fn deadlines(section: &mut Section<'_, '_>, cadence: &Cadence) -> (Duration, Dur
         Cadence::Every(every) => Some(*every),
         Cadence::Schedule { .. } => None,
     };
+    let guessed = !section.has("deadline");
     let given = section.optional("deadline", |it| duration(it, DEADLINE_LEAST, DEADLINE_MOST));
     if let (Some(given), Some(every)) = (&given, every)
         && every < *given.get_ref()
     {
         let message = format!("this deadline is longer than the interval of {}", written(every));
-        report.warn(given.span(), message, "a slow round makes the next ones be skipped; a shorter deadline or a longer interval avoids it");
+        report.warn(
+            given.span(),
+            message,
+            "a slow round makes the next ones be skipped; a shorter deadline or a longer interval avoids it",
+        );
     }
+    let readable = guessed || given.is_some();
     let deadline = given.map_or_else(|| every.map_or(DEADLINE, |every| every.min(DEADLINE)), Spanned::into_inner);
     let slow = section.optional("degraded_after", |it| duration(it, Duration::from_millis(1), DEADLINE_MOST));
     if let Some(slow) = &slow
+        && readable
         && deadline <= *slow.get_ref()
     {
         let message = format!("`degraded_after` is not below the deadline of {}", written(deadline));

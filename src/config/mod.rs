@@ -4,6 +4,7 @@ mod component;
 mod endpoint;
 mod fault;
 mod file;
+mod json;
 mod names;
 mod nearest;
 mod notice;

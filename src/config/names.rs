@@ -26,7 +26,10 @@ impl Names {
         let belongs = tables(file, "endpoint").filter_map(|table| Some((id(table, "id")?.into_inner(), table)));
         let mut of: HashMap<Id, Option<Id>> =
             belongs.map(|(id, table)| (id, self::id(table, "component").map(Spanned::into_inner))).collect();
-        let endpoints = endpoints.0.into_keys().map(|id| { let component = of.remove(&id).flatten(); (id, component) });
+        let endpoints = endpoints.0.into_keys().map(|id| {
+            let component = of.remove(&id).flatten();
+            (id, component)
+        });
         Self { components: components.0, endpoints: endpoints.collect() }
     }
 
@@ -102,7 +105,7 @@ fn missing<'n>(report: &Report<'_>, what: &str, id: &Spanned<Id>, known: impl It
         None => {
             let some: Vec<&str> = known.clone().take(NAMED).map(Id::as_str).collect();
             let more = if known.clone().nth(NAMED).is_some() { " and more" } else { "" };
-            format!("there are {}{more}", listed(some))
+            format!("the file has {}{more}", listed("and", some))
         }
     };
     report.absent(id.span(), format!("there is no {what} `{}`", id.get_ref()), help);

@@ -40,7 +40,11 @@ pub(super) fn maintenance(
             .collect(),
     };
     if covers_nothing {
-        report.absent(section.span.clone(), "this maintenance covers nothing", "write components = [\"web\"] or endpoints = [\"web-login\"]");
+        report.absent(
+            section.span.clone(),
+            "this maintenance covers nothing",
+            "write components = [\"web\"] or endpoints = [\"web-login\"]",
+        );
     }
     let starts_at = section.required("starts_at", AN_INSTANT, |it| instant(it, zone));
     let ends_at = section.required("ends_at", AN_INSTANT, |it| instant(it, zone));

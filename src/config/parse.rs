@@ -37,7 +37,11 @@ impl Config {
         let (file, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             let span = error.span().unwrap_or(0..0);
-            report.syntax(span, error.message(), "this line is not TOML; see https://toml.io");
+            let help = match error.message() {
+                "duplicate key" => "write each key once in its table, and each table once",
+                _ => "this is not TOML; see https://toml.io",
+            };
+            report.syntax(span, error.message(), help);
         }
         let names = Names::scan(file.get_ref(), &report);
         let config = Section::read_table(&report, "the file", file, |section| whole(section, &names, around, now));
@@ -60,13 +64,13 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let zone = &site.zone;
     let around = Around { names, secrets: &secrets, zone, now };
     let endpoints = many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));
-    let maintenances = many(section, "maintenance", "[[maintenance]]", NOTICES_LIMIT, |it| {
-        notice::maintenance(it, names, zone, now)
-    });
-    let announcements = many(section, "announcement", "[[announcement]]", NOTICES_LIMIT, |it| {
-        notice::announcement(it, zone, now)
-    });
-    blind(section.report, &components, &endpoints);
+    let maintenances =
+        many(section, "maintenance", "[[maintenance]]", NOTICES_LIMIT, |it| notice::maintenance(it, names, zone, now));
+    let announcements =
+        many(section, "announcement", "[[announcement]]", NOTICES_LIMIT, |it| notice::announcement(it, zone, now));
+    if section.report.is_clean() {
+        blind(section.report, &components, &endpoints);
+    }
     Config { site, server, store, components, endpoints, maintenances, announcements, sample }
 }
 

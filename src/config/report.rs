@@ -1,7 +1,7 @@
 //! Gathers what is wrong while a file is walked, and draws it at the end.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::iter;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
@@ -21,6 +21,8 @@ const DRAWN_LINE: usize = 1_000;
 pub(super) struct Report<'t> {
     name: &'t str,
     text: &'t str,
+    /// Where each line starts.
+    lines: Vec<usize>,
     found: RefCell<Vec<Found>>,
     secret: RefCell<Vec<Span>>,
 }
@@ -32,7 +34,7 @@ struct Found {
     help: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     /// Not TOML.
     Syntax,
@@ -44,7 +46,8 @@ enum Kind {
 
 impl<'t> Report<'t> {
     pub(super) fn new(name: &'t str, text: &'t str) -> Self {
-        Self { name, text, found: RefCell::default(), secret: RefCell::default() }
+        let lines = iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { name, text, lines, found: RefCell::default(), secret: RefCell::default() }
     }
 
     pub(super) fn syntax(&self, span: Span, message: &str, help: impl Into<String>) {
@@ -63,6 +66,11 @@ impl<'t> Report<'t> {
         self.record(Kind::Doubtful, span, message, help);
     }
 
+    /// Nothing but warnings so far.
+    pub(super) fn is_clean(&self) -> bool {
+        self.found.borrow().iter().all(|it| it.kind == Kind::Doubtful)
+    }
+
     /// Draws what stands there as stars.
     pub(super) fn hide(&self, span: Span) {
         self.secret.borrow_mut().push(span);
@@ -70,26 +78,16 @@ impl<'t> Report<'t> {
 
     /// The line a place is on, from 1.
     pub(super) fn line(&self, span: &Span) -> usize {
-        let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
-        1 + before.iter().filter(|&&byte| byte == b'\n').count()
+        self.lines.partition_point(|&start| start <= span.start)
     }
 
     /// Warnings, if nothing is wrong.
     pub(super) fn finish(self) -> Result<Vec<Fault>, Faults> {
         let mut found = self.found.take();
-        found.sort_by_key(|it| it.span.start);
-        // What cannot be read was not read: nothing is said to be missing, and
-        // nothing else is said of the same line.
-        let unread: HashSet<usize> =
-            found.iter().filter(|it| it.kind == Kind::Syntax).map(|it| self.line_start(it.span.start)).collect();
-        found.retain(|it| {
-            let follows = it.kind == Kind::Absent || unread.contains(&self.line_start(it.span.start));
-            it.kind == Kind::Syntax || unread.is_empty() || !follows
-        });
-
+        found.sort_by_key(|it| (it.span.start, it.kind));
+        self.drop_what_follows(&mut found);
         let text = self.without_secrets();
-        let (doubtful, wrong): (Vec<Found>, Vec<Found>) =
-            found.into_iter().partition(|it| it.kind == Kind::Doubtful);
+        let (doubtful, wrong): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|it| it.kind == Kind::Doubtful);
         let draw = |found: &[Found]| found.iter().take(SHOWN).map(|it| self.draw(&text, it)).collect();
         let warnings: Vec<Fault> = draw(&doubtful);
         if wrong.is_empty() {
@@ -105,24 +103,41 @@ impl<'t> Report<'t> {
         self.found.borrow_mut().push(Found { span, kind, message: message.into(), help: help.into() });
     }
 
-    fn line_start(&self, at: usize) -> usize {
-        self.text[..at].rfind('\n').map_or(0, |newline| newline + 1)
+    /// A line that is no TOML was not read: what is missing may stand on it,
+    /// its values have no place, and one thing said of it is enough.
+    fn drop_what_follows(&self, found: &mut Vec<Found>) {
+        let mut unread: Vec<usize> =
+            found.iter().filter(|it| it.kind == Kind::Syntax).map(|it| self.line(&it.span)).collect();
+        unread.dedup();
+        if unread.is_empty() {
+            return;
+        }
+        let mut told = 0;
+        found.retain(|it| {
+            let line = self.line(&it.span);
+            let first = line != told;
+            match it.kind {
+                Kind::Syntax => told = line,
+                Kind::Absent => return false,
+                Kind::Wrong | Kind::Doubtful => return !it.span.is_empty() && unread.binary_search(&line).is_err(),
+            }
+            first
+        });
     }
 
     fn without_secrets(&self) -> String {
         let mut text = self.text.to_owned();
         for span in self.secret.borrow().iter() {
             let span = text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end);
-            let stars = text[span.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' });
-            let stars: String = stars.collect();
+            let stars: String = text[span.clone()].chars().map(star).collect();
             text.replace_range(span, &stars);
         }
         text
     }
 
     fn draw(&self, text: &str, found: &Found) -> Fault {
-        let start = self.line_start(found.span.start);
         let line = self.line(&found.span);
+        let start = self.lines.get(line - 1).copied().unwrap_or_default();
         let end = text[start..].find(['\n', '\r']).map_or(text.len(), |length| start + length);
         let end = end.max(found.span.start);
         let column = 1 + text.get(start..found.span.start).map_or(0, |before| before.chars().count());
@@ -139,5 +154,16 @@ impl<'t> Report<'t> {
         let drawn = drawn.element(Level::HELP.message(found.help.as_str()));
         let report = Renderer::plain().render(&[drawn]);
         Fault { line, column, message: found.message.clone(), help: found.help.clone(), report }
+    }
+}
+
+/// What hides a character; as long as it, so that every place stays where it is.
+fn star(hidden: char) -> char {
+    match hidden.len_utf8() {
+        _ if hidden == '\n' => '\n',
+        1 => '*',
+        2 => '·',
+        3 => '＊',
+        _ => '🞵',
     }
 }

@@ -1,13 +1,13 @@
 //! Reads what an endpoint is asked: address, method, headers and body.
 
 use secrecy::ExposeSecret;
-use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::json::json;
 use super::report::Report;
-use super::secret::{Secrets, is_reference};
-use super::section::{Entry, Section, Wrong, checked, in_order, kind, quoted, wrong};
+use super::secret::Secrets;
+use super::section::{Entry, Section, Wrong, checked, quoted, wrong};
 use super::value::{method, string, url};
 use crate::domain::endpoint::{Method, Request, Value};
 
@@ -15,7 +15,7 @@ use crate::domain::endpoint::{Method, Request, Value};
 const HEADERS_LIMIT: usize = 50;
 const HEADER_LENGTH: usize = 8 << 10;
 /// A login form is far smaller.
-const BODY_LIMIT: usize = 64 << 10;
+pub(super) const BODY_LIMIT: usize = 64 << 10;
 
 /// The client writes these itself; a second opinion breaks the request.
 const OURS: &[&str] = &["connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"];
@@ -27,14 +27,9 @@ const IN_HEADERS: &str = "write \"…\", or { env = \"NAME\" } or { file = \"pat
 pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Option<Request> {
     let report = section.report;
     let url = section.need("url", "\"https://wallet.example.com/login\"");
-    let url = url.and_then(|entry| {
-        // A password in an address must not be drawn either.
-        if string(&entry).is_ok_and(|text| text.contains('@')) {
-            report.hide(entry.span());
-        }
-        checked(report, &entry, |entry| url_with_host(entry))
-    });
-    let method = section.optional("method", method);
+    let url = url.and_then(|entry| checked(report, &entry, |entry| sent_url(report, entry)));
+    let guessed = !section.has("method");
+    let method = section.optional("method", method).map(Spanned::into_inner).or(guessed.then_some(Method::Get));
     let bodied = ["body", "json"].map(|key| section.has(key));
     let mut headers = match section.take("headers") {
         Some(entry) => headers(report, entry, secrets),
@@ -50,16 +45,15 @@ pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Opti
     if json_span.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         headers.push(("content-type".to_owned(), Value::Plain("application/json".to_owned())));
     }
-    let method = method.map_or(Method::Get, Spanned::into_inner);
     let sent = json_span.or(body);
-    if let (Method::Get | Method::Head, Some((span, _))) = (method, &sent) {
+    if let (Some(method @ (Method::Get | Method::Head)), Some((span, _))) = (method, &sent) {
         report.wrong(span.clone(), format!("{} sends no body", method.as_str()), "write method = \"POST\"");
     }
-    Some(Request { method, url: url?.into_inner(), headers, body: sent.and_then(|(_, value)| value) })
+    Some(Request { method: method?, url: url?.into_inner(), headers, body: sent.and_then(|(_, value)| value) })
 }
 
-fn url_with_host(entry: &Entry<'_>) -> Result<url::Url, Wrong> {
-    let url = url(entry, &["http", "https"])?;
+fn sent_url(report: &Report<'_>, entry: &Entry<'_>) -> Result<url::Url, Wrong> {
+    let url = url(report, entry, &["http", "https"])?;
     if url.fragment().is_some() {
         return wrong("the part after `#` is never sent", "leave it out");
     }
@@ -76,12 +70,19 @@ fn headers(report: &Report<'_>, entry: Entry<'_>, secrets: &Secrets<'_>) -> Vec<
                 report.wrong(name.span(), message, help);
             }
             if headers.iter().any(|(taken, _)| taken.eq_ignore_ascii_case(&lower)) {
-                report.wrong(name.span(), format!("the header `{lower}` is written twice"), "capitals make no difference; leave one out");
+                report.wrong(
+                    name.span(),
+                    format!("the header `{lower}` is written twice"),
+                    "capitals make no difference; leave one out",
+                );
             }
             let plain = |entry: &Entry<'_>| {
                 if CONFIDENTIAL.contains(&lower.as_str()) {
                     report.hide(entry.span());
-                    return wrong(format!("`{lower}` carries a secret, which does not belong in this file"), "write { env = \"NAME\" } or { file = \"path\" }");
+                    return wrong(
+                        format!("`{lower}` carries a secret, which does not belong in this file"),
+                        "write { env = \"NAME\" } or { file = \"path\" }",
+                    );
                 }
                 header_value(string(entry).map_err(|it| Wrong { help: IN_HEADERS.to_owned(), ..it })?)
             };
@@ -98,7 +99,11 @@ fn headers(report: &Report<'_>, entry: Entry<'_>, secrets: &Secrets<'_>) -> Vec<
     };
     let headers = Section::read(report, "`headers`", entry, read).unwrap_or_default();
     if HEADERS_LIMIT < headers.len() {
-        report.wrong(span, format!("`headers` has {} entries", headers.len()), format!("at most {HEADERS_LIMIT} are allowed"));
+        report.wrong(
+            span,
+            format!("`headers` has {} entries", headers.len()),
+            format!("at most {HEADERS_LIMIT} are allowed"),
+        );
     }
     headers
 }
@@ -106,7 +111,10 @@ fn headers(report: &Report<'_>, entry: Entry<'_>, secrets: &Secrets<'_>) -> Vec<
 fn header_name(lower: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if lower.is_empty() || !lower.chars().all(fits) {
-        return wrong(format!("{} is not the name of a header", quoted(lower)), "use letters, digits and `-`: \"x-request-from\"");
+        return wrong(
+            format!("{} is not the name of a header", quoted(lower)),
+            "use letters, digits and `-`: \"x-request-from\"",
+        );
     }
     if OURS.contains(&lower) {
         return wrong(format!("the header `{lower}` is ours to write"), "leave it out; it follows from the request");
@@ -120,13 +128,19 @@ fn header_value(text: &str) -> Result<String, Wrong> {
         return wrong("this header is too long", format!("at most {HEADER_LENGTH} bytes are allowed"));
     }
     if !text.chars().all(|c| c == '\t' || c == ' ' || c.is_ascii_graphic()) {
-        return wrong("this header has a character that no header may have", "use printable ASCII on one line; percent-encode the rest");
+        return wrong(
+            "this header has a character that no header may have",
+            "use printable ASCII on one line; percent-encode the rest",
+        );
     }
     Ok(text.to_owned())
 }
 
 fn plain_body(entry: &Entry<'_>) -> Result<String, Wrong> {
-    let text = string(entry).map_err(|it| Wrong { help: "write \"…\", { env = \"NAME\" } or { file = \"path\" }; use `json` for a table".to_owned(), ..it })?;
+    let text = string(entry).map_err(|it| Wrong {
+        help: "write \"…\", { env = \"NAME\" } or { file = \"path\" }; use `json` for a table".to_owned(),
+        ..it
+    })?;
     if BODY_LIMIT < text.len() {
         return wrong("this body is too long", format!("at most {BODY_LIMIT} bytes are allowed"));
     }
@@ -144,90 +158,4 @@ fn value(
         return secrets.read(report, entry).map(Value::Secret);
     }
     checked(report, &entry, plain).map(|it| Value::Plain(it.into_inner()))
-}
-
-/// A table written as JSON; a secret if one of its leaves is.
-fn json(report: &Report<'_>, entry: Entry<'_>, secrets: &Secrets<'_>) -> Option<Value> {
-    if !matches!(entry.get_ref(), DeValue::Table(_) | DeValue::Array(_)) {
-        let message = format!("expected a table, found {}", kind(entry.get_ref()));
-        report.wrong(entry.span(), message, "write { key = \"…\", other = { env = \"NAME\" } }");
-        return None;
-    }
-    let span = entry.span();
-    let mut written = Written { secret: false, whole: true, text: String::new() };
-    written.value(report, entry, secrets);
-    if BODY_LIMIT < written.text.len() {
-        report.wrong(span, "this body is too long", format!("at most {BODY_LIMIT} bytes are allowed"));
-    }
-    if !written.whole {
-        return None;
-    }
-    Some(if written.secret { Value::Secret(written.text.into()) } else { Value::Plain(written.text) })
-}
-
-/// JSON as far as it is written, keys in the order of the file.
-struct Written {
-    /// A secret went into it.
-    secret: bool,
-    /// Nothing in it was wrong.
-    whole: bool,
-    text: String,
-}
-
-impl Written {
-    fn value(&mut self, report: &Report<'_>, entry: Entry<'_>, secrets: &Secrets<'_>) {
-        let span = entry.span();
-        let refuse = |message: &str, help: &str| {
-            report.wrong(span.clone(), message, help);
-            None
-        };
-        let leaf = match entry.into_inner() {
-            DeValue::Table(table) if is_reference(&table) => {
-                let found = secrets.read(report, Spanned::new(span.clone(), DeValue::Table(table)));
-                self.secret = true;
-                found.map(|it| Json::from(it.expose_secret()))
-            }
-            DeValue::Table(table) => {
-                self.open('{');
-                for (index, (key, entry)) in in_order(table).into_iter().enumerate() {
-                    self.comma(index);
-                    self.text.push_str(&Json::from(key.into_inner()).to_string());
-                    self.text.push(':');
-                    self.value(report, entry, secrets);
-                }
-                return self.open('}');
-            }
-            DeValue::Array(array) => {
-                self.open('[');
-                for (index, entry) in array.into_iter().enumerate() {
-                    self.comma(index);
-                    self.value(report, entry, secrets);
-                }
-                return self.open(']');
-            }
-            DeValue::String(text) => Some(Json::from(&*text)),
-            DeValue::Boolean(it) => Some(Json::from(it)),
-            DeValue::Integer(it) => match i64::from_str_radix(it.as_str(), it.radix()) {
-                Ok(number) => Some(Json::from(number)),
-                Err(_) => refuse("this number is too large", "write it as a text if the server takes one"),
-            },
-            DeValue::Float(it) => match it.as_str().parse::<f64>().ok().and_then(serde_json::Number::from_f64) {
-                Some(number) => Some(Json::Number(number)),
-                None => refuse("JSON has no such number", "write a finite one"),
-            },
-            DeValue::Datetime(_) => refuse("JSON has no dates", "write it as a text, in quotes"),
-        };
-        self.whole &= leaf.is_some();
-        self.text.push_str(&leaf.unwrap_or_default().to_string());
-    }
-
-    fn open(&mut self, bracket: char) {
-        self.text.push(bracket);
-    }
-
-    fn comma(&mut self, index: usize) {
-        if 0 < index {
-            self.text.push(',');
-        }
-    }
 }

@@ -51,7 +51,7 @@ pub(super) struct Secrets<'a> {
 }
 
 /// The keys that make a table a reference to a secret.
-const PLACES: [&str; 3] = ["env", "file", "sample"];
+pub(super) const PLACES: [&str; 3] = ["env", "file", "sample"];
 const HOW: &str = "write { env = \"NAME\" }, { file = \"path\" } or { sample = \"password\" }";
 
 /// Whether a table is a reference to a secret rather than a table of values.
@@ -97,15 +97,28 @@ impl Secrets<'_> {
         })?
     }
 
+    /// A secret is not kept well: a warning, or a fault where the file says `strict`.
+    pub(super) fn mind(&self, report: &Report<'_>, span: Span, message: String, help: &str) {
+        if self.strict { report.wrong(span, message, help) } else { report.warn(span, message, help) }
+    }
+
     fn env(&self, report: &Report<'_>, span: Span, name: &str) -> Option<SecretString> {
         match (self.around.env)(name) {
             Some(value) if !value.is_empty() => Some(value.into()),
             Some(_) => {
-                report.wrong(span, format!("the environment variable {name} is empty"), "give it a value before starting");
+                report.wrong(
+                    span,
+                    format!("the environment variable {name} is empty"),
+                    "give it a value before starting",
+                );
                 None
             }
             None => {
-                report.wrong(span, format!("the environment variable {name} is not set"), "set it before starting, or use { file = \"…\" }");
+                report.wrong(
+                    span,
+                    format!("the environment variable {name} is not set"),
+                    "set it before starting, or use { file = \"…\" }",
+                );
                 None
             }
         }
@@ -117,14 +130,18 @@ impl Secrets<'_> {
         let found = match (self.around.file)(&path) {
             Ok(found) => found,
             Err(error) => {
-                report.wrong(span, format!("the secret file {shown} cannot be read: {error}"), "a relative path starts at the directory of this file");
+                report.wrong(
+                    span,
+                    format!("the secret file {shown} cannot be read: {error}"),
+                    "a relative path starts at the directory of this file",
+                );
                 return None;
             }
         };
         if found.world_readable {
             let message = format!("every user of this machine may read {shown}");
             let help = format!("chmod 600 {shown}");
-            if self.strict { report.wrong(span.clone(), message, help) } else { report.warn(span.clone(), message, help) }
+            self.mind(report, span.clone(), message, &help);
         }
         // Editors end a file with a newline; no secret does.
         let secret = found.text.expose_secret().trim_end_matches(['\r', '\n']);

@@ -63,6 +63,10 @@ impl<'r, 'i> Section<'r, 'i> {
         done
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
@@ -89,7 +93,11 @@ impl<'r, 'i> Section<'r, 'i> {
         let entry = self.take(key);
         if entry.is_none() {
             let what = self.what;
-            self.report.absent(self.span.clone(), format!("{what} has no `{key}`"), format!("write `{key} = {example}`"));
+            self.report.absent(
+                self.span.clone(),
+                format!("{what} has no `{key}`"),
+                format!("write `{key} = {example}`"),
+            );
         }
         entry
     }
@@ -158,7 +166,7 @@ impl<'r, 'i> Section<'r, 'i> {
             let name = quoted(key.get_ref());
             let help = match nearest(key.get_ref(), self.known.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("the keys here are {}", listed(&self.known)),
+                None => format!("the keys here are {}", listed("and", &self.known)),
             };
             self.report.wrong(key.span(), format!("unknown key {name} in {}", self.what), help);
         }
@@ -212,12 +220,15 @@ pub(super) fn quoted(text: &str) -> String {
     format!("`{}{more}`", shown.replace("\\\"", "\"").replace("\\'", "'"))
 }
 
-/// `a`, `b` and `c`.
-pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>) -> String {
+/// `a`, `b` and `c`; or with another last word.
+pub(super) fn listed<'a>(
+    last_word: &str,
+    names: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>,
+) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect();
     match names.as_slice() {
         [] => "none".to_owned(),
         [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] => format!("{} {last_word} {last}", first.join(", ")),
     }
 }

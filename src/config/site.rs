@@ -78,7 +78,7 @@ pub(super) fn site(section: &mut Section<'_, '_>) -> Site {
 fn contact(section: &mut Section<'_, '_>) -> Option<Contact> {
     let report = section.report;
     let label = section.need("label", "{ zh = \"…\", en = \"…\" }").and_then(|it| title(report, "label", it));
-    let url = section.required("url", "\"https://…\"", |it| url(it, &["https", "tel", "mailto"]));
+    let url = section.required("url", "\"https://…\"", |it| url(report, it, &["https", "tel", "mailto"]));
     Some(Contact { label: label?, url: String::from(url?.into_inner()) })
 }
 

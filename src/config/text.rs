@@ -50,11 +50,15 @@ fn read(
         return None;
     }
     let span = entry.span();
-    Section::read(report, what, entry, |section| {
-        let has_any = Lang::ALL.iter().any(|&lang| section.has(key(lang)));
+    Section::read(report, "this text", entry, |section| {
+        let is_empty = section.is_empty();
         let [zh, en] = Lang::ALL.map(|lang| section.optional(key(lang), &check).map(|it| it.into_inner()));
-        if !has_any {
-            report.absent(span, format!("`{what}` is in no language"), "write { zh = \"…\", en = \"…\" }; one of them is enough");
+        if is_empty {
+            report.absent(
+                span,
+                format!("`{what}` is in no language"),
+                "write { zh = \"…\", en = \"…\" }; one of them is enough",
+            );
         }
         Text::new(zh, en)
     })?

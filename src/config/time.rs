@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{self, AmbiguousOffset, Offset, TimeZone};
@@ -20,7 +21,13 @@ const CRON_LIMIT: usize = 200;
 
 /// A length such as "500ms", "30s", "5m", "1h30m" or "90d", within both bounds.
 pub(super) fn duration(entry: &Entry<'_>, least: Duration, most: Duration) -> Result<Duration, Wrong> {
-    let help = || format!("write a length such as \"30s\", from \"{}\" to \"{}\"; units are ms, s, m, h and d", written(least), written(most));
+    let help = || {
+        format!(
+            "write a length such as \"30s\", from \"{}\" to \"{}\"; units are ms, s, m, h and d",
+            written(least),
+            written(most)
+        )
+    };
     let length = match entry.get_ref() {
         DeValue::String(text) => length(text),
         DeValue::Integer(number) => {
@@ -81,17 +88,27 @@ pub(super) fn zone(entry: &Entry<'_>) -> Result<TimeZone, Wrong> {
 
 /// A cron expression of 5 or 6 fields that rings again after `now`.
 pub(super) fn cron(entry: &Entry<'_>, zone: &TimeZone, now: Timestamp) -> Result<String, Wrong> {
-    let help = "write 5 fields, minute hour day month weekday, as in \"*/5 8-20 * * MON-FRI\"; a sixth in front is seconds";
+    let help =
+        "write 5 fields, minute hour day month weekday, as in \"*/5 8-20 * * MON-FRI\"; a sixth in front is seconds";
     let pattern = string(entry)?.trim();
     if CRON_LIMIT < pattern.len() || !pattern.is_ascii() {
         return wrong("this is not a cron expression", help);
+    }
+    let fields = pattern.split_whitespace().count();
+    if !pattern.starts_with('@') && fields != 5 && fields != 6 {
+        return wrong(format!("this has {fields} fields, a cron expression has 5 or 6"), help);
     }
     let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
     let cron = match parser.parse(pattern) {
         Ok(cron) => cron,
         Err(error) => {
-            let why = error.to_string();
-            return wrong(format!("this is not a cron expression: {}", why.trim_end_matches('.')), help);
+            let why = match error {
+                CronError::InvalidPattern(why) | CronError::IllegalCharacters(why) | CronError::ComponentError(why) => {
+                    why
+                }
+                other => other.to_string(),
+            };
+            return wrong(format!("this is not a cron expression: {}", why.trim_end_matches('.').to_lowercase()), help);
         }
     };
     match cron.find_next_occurrence(&now.to_zoned(zone.clone()), false) {

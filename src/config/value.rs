@@ -7,6 +7,7 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::nearest::nearest;
+use super::report::Report;
 use super::section::{Entry, Wrong, kind, listed, quoted, wrong};
 use crate::domain::endpoint::{ID_LIMIT, Id, Method, StatusRange};
 
@@ -55,7 +56,7 @@ pub(super) fn integer(entry: &Entry<'_>, range: RangeInclusive<u32>) -> Result<u
 /// One word of a closed list.
 pub(super) fn one_of<T: Copy>(entry: &Entry<'_>, words: &[(&str, T)]) -> Result<T, Wrong> {
     let names = || words.iter().map(|(word, _)| *word);
-    let allowed = || format!("it is one of {}", listed(names()));
+    let allowed = || format!("write {}", listed("or", names()));
     let Ok(written) = string(entry) else {
         return wrong(format!("expected a word in quotes, found {}", kind(entry.get_ref())), allowed());
     };
@@ -77,9 +78,7 @@ pub(super) fn method(entry: &Entry<'_>) -> Result<Method, Wrong> {
 pub(super) fn id(entry: &Entry<'_>) -> Result<Id, Wrong> {
     let written = string(entry)?;
     let help = || {
-        format!(
-            "use lower-case letters, digits and single `-` or `_` between them, at most {ID_LIMIT}: `web-login`"
-        )
+        format!("use lower-case letters, digits and single `-` or `_` between them, at most {ID_LIMIT}: `web-login`")
     };
     match Id::parse(written) {
         Some(id) => Ok(id),
@@ -97,9 +96,14 @@ pub(super) fn address(entry: &Entry<'_>) -> Result<SocketAddr, Wrong> {
 }
 
 /// An address of one of `schemes`, without a user or password in it.
-pub(super) fn url(entry: &Entry<'_>, schemes: &[&str]) -> Result<Url, Wrong> {
+pub(super) fn url(report: &Report<'_>, entry: &Entry<'_>, schemes: &[&str]) -> Result<Url, Wrong> {
     let written = string(entry)?;
-    let allowed = || format!("write a whole address that begins with {}", listed(schemes.iter().copied()));
+    // What stands before an `@` may be a password, in a good address and in a bad one.
+    if written.contains('@') {
+        report.hide(entry.span());
+    }
+    let starts = || schemes.iter().map(|scheme| format!("{scheme}:")).collect::<Vec<_>>();
+    let allowed = || format!("write a whole address that begins with {}", listed("or", &starts()));
     if URL_LIMIT < written.len() {
         return wrong("this address is too long", format!("at most {URL_LIMIT} bytes are allowed"));
     }
@@ -115,6 +119,9 @@ pub(super) fn url(entry: &Entry<'_>, schemes: &[&str]) -> Result<Url, Wrong> {
     }
     if !schemes.contains(&url.scheme()) {
         return wrong(format!("`{}:` is not allowed here", url.scheme()), allowed());
+    }
+    if url.path().is_empty() {
+        return wrong("this address leads nowhere", allowed());
     }
     Ok(url)
 }
