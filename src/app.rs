@@ -235,7 +235,7 @@ async fn start_sample(
     tasks: &TaskTracker,
 ) -> Result<SampleAddrs, StartError> {
     let clock = clock.clone();
-    let bound = SampleWallet::bind(wanted.listen, wanted.control, Arc::new(move || clock.now())).await;
+    let bound = SampleWallet::bind(wanted.listen, wanted.control, Arc::new(move || clock.now().wall)).await;
     let wallet = bound.map_err(|source| StartError::Listen {
         what: "the sample wallet",
         key: "sample.listen` or `sample.control",

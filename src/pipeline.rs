@@ -155,7 +155,11 @@ fn heard(known: &EndpointFacts, result: &ProbeResult) -> LastResult {
 }
 
 /// Carries the store's word on itself into the facts, until it ends.
-pub async fn follow_storing(spine: Arc<Spine>, mut storing: watch::Receiver<Storing>, stop: CancellationToken) {
+pub async fn follow_storing(
+    spine: Arc<Spine>,
+    mut storing: watch::Receiver<Storing>,
+    stop: CancellationToken,
+) {
     loop {
         let now = *storing.borrow_and_update();
         spine.facts.send_if_modified(|facts| {

@@ -26,7 +26,13 @@ pub const DESCRIPTORS_KEPT: usize = 256;
 const REST: Duration = Duration::from_millis(50);
 
 /// Serves `router` until `stop`; each connection is a task of `tasks`.
-pub async fn serve(listener: TcpListener, router: Router, cap: usize, stop: CancellationToken, tasks: TaskTracker) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    cap: usize,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
     let places = Arc::new(Semaphore::new(cap));
     loop {
         let place = tokio::select! {

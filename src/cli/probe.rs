@@ -40,7 +40,7 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let now = clock.clone();
     if let Some(sample) = &config.sample
-        && let Ok(wallet) = SampleWallet::bind(sample.listen, sample.control, Arc::new(move || now.now())).await
+        && let Ok(wallet) = SampleWallet::bind(sample.listen, sample.control, Arc::new(move || now.now().wall)).await
     {
         tasks.spawn(wallet.serve(stop.clone(), tasks.clone()));
     }

@@ -17,7 +17,8 @@ pub(super) fn read(section: &mut Section<'_, '_>, names: &Names) -> Option<Compo
     let this = section.required("id", "\"web\"", id).map(Spanned::into_inner);
     let name = section.need("name", "{ zh = \"…\", en = \"…\" }").and_then(|it| title(report, "name", it));
     let group = section.take("group").and_then(|it| title(report, "group", it));
-    let role = section.optional("role", |it| one_of(it, &[("login", Role::Login), ("support", Role::Support)]));
+    let role =
+        section.optional("role", |it| one_of(it, &[("login", Role::Login), ("support", Role::Support)]));
     let public = section.optional("public", boolean);
     let mut alternative_to = Vec::new();
     for other in section.list("alternative_to", IDS_LIMIT, id) {

@@ -50,7 +50,8 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let expect = expect(section, method);
     let cadence = cadence(section, around);
     let (deadline, degraded_after) = deadlines(section, &cadence);
-    let mut threshold = |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
+    let mut threshold =
+        |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
     let default = Thresholds::default();
     let thresholds = Thresholds {
         failure: threshold("failure_threshold").unwrap_or(default.failure),
@@ -77,7 +78,11 @@ fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
         if let Some(first) = texts.first()
             && method == Some(Method::Head)
         {
-            section.report.wrong(first.span(), "an answer to HEAD has no body to look into", "use method = \"GET\"");
+            section.report.wrong(
+                first.span(),
+                "an answer to HEAD has no body to look into",
+                "use method = \"GET\"",
+            );
         }
         texts.into_iter().map(Spanned::into_inner).collect::<Vec<String>>()
     };
@@ -101,7 +106,11 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
     let cron = section.optional("schedule", |it| cron(it, &zone, around.now));
     match (every, cron) {
         (Some(every), _) if scheduled => {
-            report.wrong(every.span(), "an endpoint has `every` or `schedule`, not both", "leave one of them out");
+            report.wrong(
+                every.span(),
+                "an endpoint has `every` or `schedule`, not both",
+                "leave one of them out",
+            );
             Cadence::Every(every.into_inner())
         }
         (_, Some(cron)) => Cadence::Schedule { cron: cron.into_inner(), zone },
@@ -129,7 +138,8 @@ fn deadlines(section: &mut Section<'_, '_>, cadence: &Cadence) -> (Duration, Dur
         );
     }
     let readable = guessed || given.is_some();
-    let deadline = given.map_or_else(|| every.map_or(DEADLINE, |every| every.min(DEADLINE)), Spanned::into_inner);
+    let deadline =
+        given.map_or_else(|| every.map_or(DEADLINE, |every| every.min(DEADLINE)), Spanned::into_inner);
     let slow = section.optional("degraded_after", |it| duration(it, Duration::from_millis(1), DEADLINE_MOST));
     if let Some(slow) = &slow
         && readable

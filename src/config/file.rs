@@ -27,10 +27,12 @@ pub enum ReadError {
 
 /// The text of a configuration file.
 pub fn read(path: &Path) -> Result<String, ReadError> {
-    let bytes = bounded(path, FILE_LIMIT).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    let bytes =
+        bounded(path, FILE_LIMIT).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     let bytes = bytes.1.ok_or_else(|| ReadError::TooLarge { path: path.to_owned() })?;
     String::from_utf8(bytes).map_err(|error| {
-        let good = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
+        let good =
+            String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
         let line = 1 + good.matches('\n').count();
         let column = 1 + good.rsplit('\n').next().unwrap_or_default().chars().count();
         ReadError::NotUtf8 { path: path.to_owned(), line, column }

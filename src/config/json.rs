@@ -74,7 +74,12 @@ impl Written {
                             "{} looks like a secret, which does not belong in this file",
                             quoted(key.get_ref())
                         );
-                        secrets.mind(report, entry.span(), message, "write { env = \"NAME\" } or { file = \"path\" }");
+                        secrets.mind(
+                            report,
+                            entry.span(),
+                            message,
+                            "write { env = \"NAME\" } or { file = \"path\" }",
+                        );
                     }
                     self.comma(index);
                     self.text.push_str(&Json::from(key.into_inner()).to_string());
@@ -97,10 +102,12 @@ impl Written {
                 Ok(number) => Some(Json::from(number)),
                 Err(_) => refuse("this number is too large", "write it as a text if the server takes one"),
             },
-            DeValue::Float(it) => match it.as_str().parse::<f64>().ok().and_then(serde_json::Number::from_f64) {
-                Some(number) => Some(Json::Number(number)),
-                None => refuse("JSON has no such number", "write a finite one"),
-            },
+            DeValue::Float(it) => {
+                match it.as_str().parse::<f64>().ok().and_then(serde_json::Number::from_f64) {
+                    Some(number) => Some(Json::Number(number)),
+                    None => refuse("JSON has no such number", "write a finite one"),
+                }
+            }
             DeValue::Datetime(_) => refuse("JSON has no dates", "write it as a text, in quotes"),
         };
         self.whole &= leaf.is_some();

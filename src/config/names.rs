@@ -23,7 +23,8 @@ impl Names {
         let endpoints = Given::of(&[("endpoint", "endpoint")], file, report);
         // A page shows both kinds together, and links to them by id.
         Given::of(&[("maintenance", "notice"), ("announcement", "notice")], file, report);
-        let belongs = tables(file, "endpoint").filter_map(|table| Some((id(table, "id")?.into_inner(), table)));
+        let belongs =
+            tables(file, "endpoint").filter_map(|table| Some((id(table, "id")?.into_inner(), table)));
         let mut of: HashMap<Id, Option<Id>> =
             belongs.map(|(id, table)| (id, self::id(table, "component").map(Spanned::into_inner))).collect();
         let endpoints = endpoints.0.into_keys().map(|id| {
@@ -86,7 +87,8 @@ impl Given {
         match self.0.get(&id) {
             Some(first) => {
                 let line = report.line(first);
-                let help = format!("line {line} has it already; ids and former ids (`was`) are each given once");
+                let help =
+                    format!("line {line} has it already; ids and former ids (`was`) are each given once");
                 report.wrong(span, format!("the {what} id `{id}` is taken"), help);
             }
             None => {
@@ -96,7 +98,12 @@ impl Given {
     }
 }
 
-fn missing<'n>(report: &Report<'_>, what: &str, id: &Spanned<Id>, known: impl Iterator<Item = &'n Id> + Clone) {
+fn missing<'n>(
+    report: &Report<'_>,
+    what: &str,
+    id: &Spanned<Id>,
+    known: impl Iterator<Item = &'n Id> + Clone,
+) {
     /// More would be a wall of names.
     const NAMED: usize = 8;
     let help = match nearest(id.get_ref().as_str(), known.clone().map(Id::as_str).collect::<Vec<_>>()) {
@@ -116,7 +123,11 @@ fn tables<'d, 'i>(file: &'d DeTable<'i>, key: &str) -> impl Iterator<Item = &'d 
     // One table where there should be a list is a fault told elsewhere; its names hold.
     let single = value.and_then(DeValue::as_table);
     let array = value.and_then(DeValue::as_array);
-    array.into_iter().flat_map(|array| array.iter()).filter_map(|entry| entry.get_ref().as_table()).chain(single)
+    array
+        .into_iter()
+        .flat_map(|array| array.iter())
+        .filter_map(|entry| entry.get_ref().as_table())
+        .chain(single)
 }
 
 fn id(table: &DeTable<'_>, key: &str) -> Option<Spanned<Id>> {

@@ -17,7 +17,10 @@ const SYNONYMS: &[(&str, &str)] = &[
 ];
 
 /// The candidate that `written` most likely stands for, if any is near enough.
-pub(super) fn nearest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str> + Clone) -> Option<&'c str> {
+pub(super) fn nearest<'c>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'c str> + Clone,
+) -> Option<&'c str> {
     let written = written.to_lowercase();
     let synonym = SYNONYMS.iter().find(|(other, _)| *other == written).map(|(_, ours)| *ours);
     let same = |candidate: &&str| synonym == Some(*candidate);

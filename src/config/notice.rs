@@ -61,7 +61,11 @@ pub(super) fn maintenance(
     })
 }
 
-pub(super) fn announcement(section: &mut Section<'_, '_>, zone: &TimeZone, now: Timestamp) -> Option<Announcement> {
+pub(super) fn announcement(
+    section: &mut Section<'_, '_>,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Option<Announcement> {
     let (this, title, body) = told(section);
     let starts_at = section.optional("starts_at", |it| instant(it, zone));
     let ends_at = section.optional("ends_at", |it| instant(it, zone));
@@ -86,10 +90,18 @@ fn told(section: &mut Section<'_, '_>) -> (Option<NoticeId>, Option<Text>, Optio
     (this, title, body)
 }
 
-fn in_order(section: &Section<'_, '_>, starts_at: Option<&Spanned<Timestamp>>, ends_at: Option<&Spanned<Timestamp>>) {
+fn in_order(
+    section: &Section<'_, '_>,
+    starts_at: Option<&Spanned<Timestamp>>,
+    ends_at: Option<&Spanned<Timestamp>>,
+) {
     if let (Some(starts), Some(ends)) = (starts_at, ends_at)
         && ends.get_ref() <= starts.get_ref()
     {
-        section.report.wrong(ends.span(), "this ends before it starts", "`ends_at` must be later than `starts_at`");
+        section.report.wrong(
+            ends.span(),
+            "this ends before it starts",
+            "`ends_at` must be later than `starts_at`",
+        );
     }
 }

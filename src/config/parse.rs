@@ -44,7 +44,8 @@ impl Config {
             report.syntax(span, error.message(), help);
         }
         let names = Names::scan(file.get_ref(), &report);
-        let config = Section::read_table(&report, "the file", file, |section| whole(section, &names, around, now));
+        let config =
+            Section::read_table(&report, "the file", file, |section| whole(section, &names, around, now));
         let warnings = report.finish()?;
         Ok((config, warnings))
     }
@@ -60,14 +61,18 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let sample = one(section, "sample", "[sample]", |it| site::sample(it, &server));
     site.sample = sample.as_ref().map(site::sample_page);
 
-    let components = many(section, "component", "[[component]]", COMPONENTS_LIMIT, |it| component::read(it, names));
+    let components =
+        many(section, "component", "[[component]]", COMPONENTS_LIMIT, |it| component::read(it, names));
     let zone = &site.zone;
     let around = Around { names, secrets: &secrets, zone, now };
-    let endpoints = many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));
-    let maintenances =
-        many(section, "maintenance", "[[maintenance]]", NOTICES_LIMIT, |it| notice::maintenance(it, names, zone, now));
-    let announcements =
-        many(section, "announcement", "[[announcement]]", NOTICES_LIMIT, |it| notice::announcement(it, zone, now));
+    let endpoints =
+        many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));
+    let maintenances = many(section, "maintenance", "[[maintenance]]", NOTICES_LIMIT, |it| {
+        notice::maintenance(it, names, zone, now)
+    });
+    let announcements = many(section, "announcement", "[[announcement]]", NOTICES_LIMIT, |it| {
+        notice::announcement(it, zone, now)
+    });
     if section.report.is_clean() {
         blind(section.report, &components, &endpoints);
     }
@@ -95,7 +100,11 @@ fn many<'r, 'i, T>(
 ) -> Vec<T> {
     let report = section.report;
     if let Some(span) = section.table_at(key) {
-        report.wrong(span, format!("there may be many of `{key}`"), format!("write {what}, with two brackets"));
+        report.wrong(
+            span,
+            format!("there may be many of `{key}`"),
+            format!("write {what}, with two brackets"),
+        );
     }
     let entries = section.entries(key, limit);
     let read = |entry: Entry<'i>| Section::read(report, what, entry, &read)?;
@@ -108,6 +117,10 @@ fn blind(report: &Report<'_>, components: &[Component], endpoints: &[Endpoint]) 
     let mut ways = components.iter().filter(|it| it.public && it.role == Role::Login);
     if !ways.any(|it| watched(&it)) {
         let help = "add a [[component]] with role = \"login\" and an [[endpoint]] of it";
-        report.warn(0..0, "nothing tells whether people can log in: the page will always say \"unknown\"", help);
+        report.warn(
+            0..0,
+            "nothing tells whether people can log in: the page will always say \"unknown\"",
+            help,
+        );
     }
 }

@@ -87,7 +87,8 @@ impl<'t> Report<'t> {
         found.sort_by_key(|it| (it.span.start, it.kind));
         self.drop_what_follows(&mut found);
         let text = self.without_secrets();
-        let (doubtful, wrong): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|it| it.kind == Kind::Doubtful);
+        let (doubtful, wrong): (Vec<Found>, Vec<Found>) =
+            found.into_iter().partition(|it| it.kind == Kind::Doubtful);
         let draw = |found: &[Found]| found.iter().take(SHOWN).map(|it| self.draw(&text, it)).collect();
         let warnings: Vec<Fault> = draw(&doubtful);
         if wrong.is_empty() {
@@ -119,7 +120,9 @@ impl<'t> Report<'t> {
             match it.kind {
                 Kind::Syntax => told = line,
                 Kind::Absent => return false,
-                Kind::Wrong | Kind::Doubtful => return !it.span.is_empty() && unread.binary_search(&line).is_err(),
+                Kind::Wrong | Kind::Doubtful => {
+                    return !it.span.is_empty() && unread.binary_search(&line).is_err();
+                }
             }
             first
         });

@@ -18,7 +18,8 @@ const HEADER_LENGTH: usize = 8 << 10;
 pub(super) const BODY_LIMIT: usize = 64 << 10;
 
 /// The client writes these itself; a second opinion breaks the request.
-const OURS: &[&str] = &["connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"];
+const OURS: &[&str] =
+    &["connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"];
 /// These carry secrets, which do not belong in the file.
 const CONFIDENTIAL: &[&str] = &["authorization", "cookie", "proxy-authorization"];
 
@@ -29,7 +30,8 @@ pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Opti
     let url = section.need("url", "\"https://wallet.example.com/login\"");
     let url = url.and_then(|entry| checked(report, &entry, |entry| sent_url(report, entry)));
     let guessed = !section.has("method");
-    let method = section.optional("method", method).map(Spanned::into_inner).or(guessed.then_some(Method::Get));
+    let method =
+        section.optional("method", method).map(Spanned::into_inner).or(guessed.then_some(Method::Get));
     let bodied = ["body", "json"].map(|key| section.has(key));
     let mut headers = match section.take("headers") {
         Some(entry) => headers(report, entry, secrets),
@@ -49,7 +51,12 @@ pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Opti
     if let (Some(method @ (Method::Get | Method::Head)), Some((span, _))) = (method, &sent) {
         report.wrong(span.clone(), format!("{} sends no body", method.as_str()), "write method = \"POST\"");
     }
-    Some(Request { method: method?, url: url?.into_inner(), headers, body: sent.and_then(|(_, value)| value) })
+    Some(Request {
+        method: method?,
+        url: url?.into_inner(),
+        headers,
+        body: sent.and_then(|(_, value)| value),
+    })
 }
 
 fn sent_url(report: &Report<'_>, entry: &Entry<'_>) -> Result<url::Url, Wrong> {
@@ -117,7 +124,10 @@ fn header_name(lower: &str) -> Result<(), Wrong> {
         );
     }
     if OURS.contains(&lower) {
-        return wrong(format!("the header `{lower}` is ours to write"), "leave it out; it follows from the request");
+        return wrong(
+            format!("the header `{lower}` is ours to write"),
+            "leave it out; it follows from the request",
+        );
     }
     Ok(())
 }

@@ -146,7 +146,11 @@ impl Secrets<'_> {
         // Editors end a file with a newline; no secret does.
         let secret = found.text.expose_secret().trim_end_matches(['\r', '\n']);
         if secret.is_empty() {
-            report.wrong(span, format!("the secret file {shown} is empty"), "write the secret into it, alone");
+            report.wrong(
+                span,
+                format!("the secret file {shown} is empty"),
+                "write the secret into it, alone",
+            );
             return None;
         }
         Some(secret.into())
@@ -154,12 +158,20 @@ impl Secrets<'_> {
 
     fn sample(&self, report: &Report<'_>, span: Span, name: &str) -> Option<SecretString> {
         if !self.sample {
-            report.absent(span, "there is no sample wallet to ask", "add [sample] to start it, or use { env = \"…\" }");
+            report.absent(
+                span,
+                "there is no sample wallet to ask",
+                "add [sample] to start it, or use { env = \"…\" }",
+            );
             return None;
         }
         let found = (self.around.sample)(name);
         if found.is_none() {
-            report.wrong(span, format!("the sample wallet has no secret `{name}`"), "it has `username` and `password`");
+            report.wrong(
+                span,
+                format!("the sample wallet has no secret `{name}`"),
+                "it has `username` and `password`",
+            );
         }
         found
     }

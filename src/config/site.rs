@@ -62,9 +62,11 @@ pub(super) fn site(section: &mut Section<'_, '_>) -> Site {
     let name = section.take("name").and_then(|it| title(report, "name", it));
     let zone = section.optional("zone", zone);
     let lockout = section.optional("lockout", |it| duration(it, Duration::from_secs(1), MONTH));
-    let recovering_for = section.optional("recovering_for", |it| duration(it, Duration::ZERO, RECOVERING_MOST));
+    let recovering_for =
+        section.optional("recovering_for", |it| duration(it, Duration::ZERO, RECOVERING_MOST));
     let contacts = section.entries("support", CONTACTS_LIMIT);
-    let support = contacts.into_iter().filter_map(|it| Section::read(report, "`support`", it, contact)?).collect();
+    let support =
+        contacts.into_iter().filter_map(|it| Section::read(report, "`support`", it, contact)?).collect();
     Site {
         name: name.unwrap_or(default.name),
         zone: zone.map_or(default.zone, Spanned::into_inner),

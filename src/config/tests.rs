@@ -16,7 +16,10 @@ const SHIPPED: &str = include_str!("../../config.toml");
 /// What must never be printed.
 const PASSWORD: &str = "hunter2";
 
-fn parse_in(text: &str, file: &dyn Fn(&Path) -> io::Result<SecretFile>) -> Result<(Config, Vec<Fault>), Faults> {
+fn parse_in(
+    text: &str,
+    file: &dyn Fn(&Path) -> io::Result<SecretFile>,
+) -> Result<(Config, Vec<Fault>), Faults> {
     let env = |name: &str| match name {
         "TOKEN" => Some(PASSWORD.to_owned()),
         "BROKEN" => Some(format!("{PASSWORD}\r\nx-more: yes")),
@@ -37,7 +40,9 @@ fn parse(text: &str) -> Result<(Config, Vec<Fault>), Faults> {
         Some("/etc/porchlight/secrets/good" | "/etc/porchlight/secrets/probe") => {
             Ok(SecretFile { text: format!("{PASSWORD}\n").into(), world_readable: false })
         }
-        Some("/etc/porchlight/secrets/open") => Ok(SecretFile { text: PASSWORD.into(), world_readable: true }),
+        Some("/etc/porchlight/secrets/open") => {
+            Ok(SecretFile { text: PASSWORD.into(), world_readable: true })
+        }
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     })
 }
@@ -91,8 +96,9 @@ fn every_line_of_the_manual_that_is_commented_out_would_be_read() {
     let shown = |line: &str| {
         let line = line.strip_prefix("# ").unwrap_or_default();
         let key = line.split([' ', '.']).next().unwrap_or_default();
-        let assigns =
-            line.contains(" = ") && !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let assigns = line.contains(" = ")
+            && !key.is_empty()
+            && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
         assigns || line.starts_with("[[") || line.starts_with("  {") || line == "]"
     };
     let mut at = 0;
@@ -104,7 +110,8 @@ fn every_line_of_the_manual_that_is_commented_out_would_be_read() {
         }
         tried += end - at;
         let block = lines[at..end].iter().map(|line| &line[2..]);
-        let text: Vec<&str> = lines[..at].iter().copied().chain(block).chain(lines[end..].iter().copied()).collect();
+        let text: Vec<&str> =
+            lines[..at].iter().copied().chain(block).chain(lines[end..].iter().copied()).collect();
         if let Err(faults) = parse(&text.join("\n")) {
             let conflicts = |fault: &Fault| beside.iter().any(|it| fault.message.contains(it));
             assert!(faults.shown().iter().all(conflicts), "{faults}");
@@ -170,7 +177,10 @@ fn a_schedule_is_read_in_its_own_zone_or_the_page_s() {
         Cadence::Every(_) => panic!("it has a schedule"),
     };
     assert_eq!(zone("schedule = \"*/5 8-20 * * MON-FRI\""), "*/5 8-20 * * MON-FRI in Asia/Shanghai");
-    assert_eq!(zone("schedule = \"30 */5 * * * *\"\nzone = \"Europe/Berlin\""), "30 */5 * * * * in Europe/Berlin");
+    assert_eq!(
+        zone("schedule = \"30 */5 * * * *\"\nzone = \"Europe/Berlin\""),
+        "30 */5 * * * * in Europe/Berlin"
+    );
 }
 
 #[test]
@@ -179,17 +189,24 @@ fn statuses_are_numbers_classes_ranges_or_lists_of_them() {
     let range = |from, to| StatusRange { from, to };
     assert_eq!(status("status = 401"), [range(401, 401)]);
     assert_eq!(status("status = \"3xx\""), [range(300, 399)]);
-    assert_eq!(status("status = [200, \"301-302\", \"4xx\"]"), [range(200, 200), range(301, 302), range(400, 499)]);
+    assert_eq!(
+        status("status = [200, \"301-302\", \"4xx\"]"),
+        [range(200, 200), range(301, 302), range(400, 499)]
+    );
 }
 
 #[test]
 fn json_is_written_in_the_order_of_the_file() {
-    let body =
-        |json: &str| match good(&with(&format!("method = \"POST\"\njson = {json}"))).endpoints.remove(0).request.body {
-            Some(Value::Plain(text)) => text,
-            Some(Value::Secret(text)) => format!("secret {}", text.expose_secret()),
-            None => panic!("there is a body"),
-        };
+    let body = |json: &str| match good(&with(&format!("method = \"POST\"\njson = {json}")))
+        .endpoints
+        .remove(0)
+        .request
+        .body
+    {
+        Some(Value::Plain(text)) => text,
+        Some(Value::Secret(text)) => format!("secret {}", text.expose_secret()),
+        None => panic!("there is a body"),
+    };
     assert_eq!(
         body("{ z = 1, a = [true, 0xff, 1.5], \"密码\" = \"x\\n\\\"\" }"),
         r#"{"z":1,"a":[true,255,1.5],"密码":"x\n\""}"#
@@ -206,7 +223,8 @@ fn json_is_written_in_the_order_of_the_file() {
 #[test]
 fn a_secret_comes_from_its_place() {
     let header = |reference: &str| {
-        let config = good(&format!("{}\n[sample]", with(&format!("headers = {{ authorization = {reference} }}"))));
+        let config =
+            good(&format!("{}\n[sample]", with(&format!("headers = {{ authorization = {reference} }}"))));
         match &config.endpoints[0].request.headers[0].1 {
             Value::Secret(secret) => secret.expose_secret().to_owned(),
             Value::Plain(_) => panic!("it is a secret"),
@@ -235,7 +253,8 @@ fn notices_are_read_in_the_page_s_zone() {
 
 #[test]
 fn a_component_may_roll_up_any_of_its_endpoints() {
-    let text = with("").replace("name = \"Web\"", "name = \"Web\"\nroll_up = \"any\"\ncritical = [\"login\"]");
+    let text =
+        with("").replace("name = \"Web\"", "name = \"Web\"\nroll_up = \"any\"\ncritical = [\"login\"]");
     let RollUp::Any { critical } = &good(&text).components[0].roll_up else { panic!("any") };
     assert_eq!(critical[0].as_str(), "login");
 }
@@ -1036,8 +1055,7 @@ fn ten_thousand_endpoints_are_read() {
 
 #[test]
 fn no_secret_is_printed_by_anything() {
-    let lines =
-        "method = \"POST\"\nbody = { file = \"secrets/open\" }\nheaders = { authorization = { env = \"TOKEN\" } }";
+    let lines = "method = \"POST\"\nbody = { file = \"secrets/open\" }\nheaders = { authorization = { env = \"TOKEN\" } }";
     let (config, warnings) = parse(&with(lines)).unwrap();
     assert!(!format!("{config:?}{warnings:?}").contains(PASSWORD));
     let faults = parse(&format!("{}every = 5", with(lines))).unwrap_err();

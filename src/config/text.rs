@@ -17,7 +17,10 @@ pub(super) fn title(report: &Report<'_>, what: &'static str, entry: Entry<'_>) -
     read(report, what, entry, |entry| {
         let text = phrase(entry, TITLE_LIMIT)?;
         if text.chars().any(char::is_control) {
-            return wrong("this text does not stand on one line", "write it on one line, without control characters");
+            return wrong(
+                "this text does not stand on one line",
+                "write it on one line, without control characters",
+            );
         }
         Ok(text.trim().to_owned())
     })

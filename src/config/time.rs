@@ -88,8 +88,7 @@ pub(super) fn zone(entry: &Entry<'_>) -> Result<TimeZone, Wrong> {
 
 /// A cron expression of 5 or 6 fields that rings again after `now`.
 pub(super) fn cron(entry: &Entry<'_>, zone: &TimeZone, now: Timestamp) -> Result<String, Wrong> {
-    let help =
-        "write 5 fields, minute hour day month weekday, as in \"*/5 8-20 * * MON-FRI\"; a sixth in front is seconds";
+    let help = "write 5 fields, minute hour day month weekday, as in \"*/5 8-20 * * MON-FRI\"; a sixth in front is seconds";
     let pattern = string(entry)?.trim();
     if CRON_LIMIT < pattern.len() || !pattern.is_ascii() {
         return wrong("this is not a cron expression", help);
@@ -103,12 +102,15 @@ pub(super) fn cron(entry: &Entry<'_>, zone: &TimeZone, now: Timestamp) -> Result
         Ok(cron) => cron,
         Err(error) => {
             let why = match error {
-                CronError::InvalidPattern(why) | CronError::IllegalCharacters(why) | CronError::ComponentError(why) => {
-                    why
-                }
+                CronError::InvalidPattern(why)
+                | CronError::IllegalCharacters(why)
+                | CronError::ComponentError(why) => why,
                 other => other.to_string(),
             };
-            return wrong(format!("this is not a cron expression: {}", why.trim_end_matches('.').to_lowercase()), help);
+            return wrong(
+                format!("this is not a cron expression: {}", why.trim_end_matches('.').to_lowercase()),
+                help,
+            );
         }
     };
     match cron.find_next_occurrence(&now.to_zoned(zone.clone()), false) {
@@ -167,7 +169,9 @@ fn in_zone(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
             let early = after.to_timestamp(local).ok()?;
             let jump = SignedDuration::from_secs(i64::from(after.seconds() - before.seconds()));
             let change = zone.following(early).next().map(|it| it.timestamp());
-            change.filter(|&change| change.duration_since(early) <= jump).or_else(|| before.to_timestamp(local).ok())
+            change
+                .filter(|&change| change.duration_since(early) <= jump)
+                .or_else(|| before.to_timestamp(local).ok())
         }
     }
 }

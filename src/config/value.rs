@@ -37,7 +37,10 @@ pub(super) fn phrase(entry: &Entry<'_>, limit: usize) -> Result<String, Wrong> {
 pub(super) fn boolean(entry: &Entry<'_>) -> Result<bool, Wrong> {
     match entry.get_ref() {
         DeValue::Boolean(it) => Ok(*it),
-        other => wrong(format!("expected true or false, found {}", kind(other)), "write true or false, without quotes"),
+        other => wrong(
+            format!("expected true or false, found {}", kind(other)),
+            "write true or false, without quotes",
+        ),
     }
 }
 
@@ -78,7 +81,9 @@ pub(super) fn method(entry: &Entry<'_>) -> Result<Method, Wrong> {
 pub(super) fn id(entry: &Entry<'_>) -> Result<Id, Wrong> {
     let written = string(entry)?;
     let help = || {
-        format!("use lower-case letters, digits and single `-` or `_` between them, at most {ID_LIMIT}: `web-login`")
+        format!(
+            "use lower-case letters, digits and single `-` or `_` between them, at most {ID_LIMIT}: `web-login`"
+        )
     };
     match Id::parse(written) {
         Some(id) => Ok(id),

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, BuildHasherDefault};
 use std::time::Duration;
 
-use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -41,7 +41,9 @@ pub fn next_due(on_phase: Instant, due: Instant, every: Duration, now: Instant) 
 /// when the expression never comes again.
 pub fn next_slot(cadence: &Cadence, now: Timestamp) -> Option<Timestamp> {
     let Cadence::Schedule { cron, zone } = cadence else { return None };
-    let cron: Cron = cron.parse().ok()?;
+    // As the config read it: seconds may be left out, years are not for endpoints.
+    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+    let cron = parser.parse(cron).ok()?;
     let next = cron.find_next_occurrence(&now.to_zoned(zone.clone()), false).ok()?;
     Some(next.timestamp())
 }

@@ -52,8 +52,9 @@ pub(super) struct Known {
 
 pub(super) fn read(connection: &Connection) -> Result<Vec<Known>, StoreError> {
     let doing = "reading the known endpoints";
-    let mut select =
-        connection.prepare_cached("SELECT id, name, removed_ms IS NOT NULL FROM endpoint ORDER BY id").doing(doing)?;
+    let mut select = connection
+        .prepare_cached("SELECT id, name, removed_ms IS NOT NULL FROM endpoint ORDER BY id")
+        .doing(doing)?;
     let mut rows = select.query([]).doing(doing)?;
     let mut known = Vec::new();
     while let Some(row) = rows.next().doing(doing)? {
@@ -85,6 +86,9 @@ pub(super) fn renames(known: &[Known], endpoints: &[Endpoint]) -> Vec<(EndpointI
 }
 
 fn change(tx: &Tx<'_>, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
-    tx.connection().prepare_cached(sql).and_then(|mut it| it.execute(values)).doing("changing an endpoint")?;
+    tx.connection()
+        .prepare_cached(sql)
+        .and_then(|mut it| it.execute(values))
+        .doing("changing an endpoint")?;
     Ok(())
 }

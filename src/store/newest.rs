@@ -85,8 +85,12 @@ pub(super) fn read(connection: &Connection) -> Result<Newest, StoreError> {
         let mut rows = select.query([newest.through]).doing(doing)?;
         while let Some(row) = rows.next().doing(doing)? {
             let read = || {
-                let found =
-                    Row { result: row.get(1)?, at_ms: row.get(2)?, outcome: row.get(3)?, total_us: row.get(4)? };
+                let found = Row {
+                    result: row.get(1)?,
+                    at_ms: row.get(2)?,
+                    outcome: row.get(3)?,
+                    total_us: row.get(4)?,
+                };
                 Ok((row.get(0)?, found))
             };
             let (endpoint, found): (i64, Row) = read().doing(doing)?;

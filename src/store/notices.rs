@@ -45,7 +45,8 @@ pub fn sync_notices(
     let mut told = read_all(tx.connection())?.into_notices();
     let since = now.checked_sub(TOLD).unwrap_or(Timestamp::MIN);
     told.maintenances.retain(|it| since <= it.end());
-    told.announcements.retain(|it| [it.ends_at, it.ended_at].into_iter().flatten().min().is_none_or(|end| since <= end));
+    told.announcements
+        .retain(|it| [it.ends_at, it.ended_at].into_iter().flatten().min().is_none_or(|end| since <= end));
     Ok((told, refused))
 }
 
@@ -82,18 +83,29 @@ fn sync<T: Notice>(
     Ok(())
 }
 
-fn save<T: Notice>(tx: &Tx<'_>, kept: Option<&Kept<T>>, edit: Edit<T>, now: Timestamp) -> Result<(), StoreError> {
+fn save<T: Notice>(
+    tx: &Tx<'_>,
+    kept: Option<&Kept<T>>,
+    edit: Edit<T>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let Edit::Save(what, notice) = edit else { return Ok(()) };
     notice_rows::save(tx.connection(), kept.map(|it| it.row), &notice)?;
     log(tx, now, what, notice.id().as_str(), &notice.window())
 }
 
-fn maintenance_edit(stored: Option<&Maintenance>, wanted: Option<&Maintenance>, now: Timestamp) -> Edit<Maintenance> {
+fn maintenance_edit(
+    stored: Option<&Maintenance>,
+    wanted: Option<&Maintenance>,
+    now: Timestamp,
+) -> Edit<Maintenance> {
     match (stored, wanted) {
         (None, None) => Edit::Nothing,
         (None, Some(wanted)) => Edit::Save(What::NoticePublished, wanted.clone()),
         (Some(stored), None) => match stored.removed(now) {
-            Some(ended) => Edit::Save(What::NoticeEnded, Maintenance { ended_at: Some(ended), ..stored.clone() }),
+            Some(ended) => {
+                Edit::Save(What::NoticeEnded, Maintenance { ended_at: Some(ended), ..stored.clone() })
+            }
             None => Edit::Nothing,
         },
         (Some(stored), Some(wanted)) => match stored.ended_at {

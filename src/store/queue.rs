@@ -225,7 +225,8 @@ impl Shared {
     pub(super) fn failed(&self, entries: Vec<Entry>, error: &StoreError) {
         let mut queue = self.lock();
         queue.in_hand = 0;
-        let since = entries.iter().filter_map(|entry| entry.result.as_ref()).map(|result| result.at.wall).next();
+        let since =
+            entries.iter().filter_map(|entry| entry.result.as_ref()).map(|result| result.at.wall).next();
         if queue.failing.is_none()
             && let Some(since) = since
         {
@@ -260,7 +261,8 @@ impl Shared {
     /// Drops the oldest results beyond the backlog, and keeps their transitions.
     fn make_room(&self, queue: &mut Queue) {
         while queue.results > self.backlog {
-            let oldest = queue.jobs.iter().position(|job| job.entry().is_some_and(|entry| entry.result.is_some()));
+            let oldest =
+                queue.jobs.iter().position(|job| job.entry().is_some_and(|entry| entry.result.is_some()));
             let Some(index) = oldest else { return };
             let emptied = match queue.jobs.get_mut(index) {
                 Some(Job::Record(entry)) => {

@@ -29,7 +29,9 @@ impl Reader {
         let path = dir.join(DATABASE_FILE);
         let connection = open::for_reading(dir)?;
         let number = |pragma: &str| {
-            connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).doing("looking at the database")
+            connection
+                .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+                .doing("looking at the database")
         };
         let (found, version) = (number("application_id")?, number("user_version")?);
         if found != APPLICATION_ID {

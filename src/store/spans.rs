@@ -8,7 +8,11 @@ use super::values::{health, ms, timestamp};
 use crate::domain::span::{Health, Span, Transition};
 
 /// Applies a transition exactly as the domain does, with its time in whole milliseconds.
-pub(super) fn apply(connection: &Connection, endpoint: i64, transition: Transition) -> Result<(), StoreError> {
+pub(super) fn apply(
+    connection: &Connection,
+    endpoint: i64,
+    transition: Transition,
+) -> Result<(), StoreError> {
     write(connection, endpoint, transition).doing("applying a transition")
 }
 
@@ -50,7 +54,11 @@ fn write(connection: &Connection, endpoint: i64, transition: Transition) -> rusq
 }
 
 /// The spans that reach beyond `since`, oldest first.
-pub(super) fn history(connection: &Connection, endpoint: i64, since: Timestamp) -> Result<Vec<Span>, StoreError> {
+pub(super) fn history(
+    connection: &Connection,
+    endpoint: i64,
+    since: Timestamp,
+) -> Result<Vec<Span>, StoreError> {
     let doing = "reading a history";
     let mut select = connection
         .prepare_cached(
@@ -73,10 +81,15 @@ pub(super) fn history(connection: &Connection, endpoint: i64, since: Timestamp) 
 
 /// The open span as the transition that opened it, and the health before it
 /// when it is a silence.
-pub(super) fn open(connection: &Connection, endpoint: i64) -> Result<Option<(Transition, Option<Health>)>, StoreError> {
+pub(super) fn open(
+    connection: &Connection,
+    endpoint: i64,
+) -> Result<Option<(Transition, Option<Health>)>, StoreError> {
     let row: Option<(u8, i64, Option<u8>)> = connection
         .prepare_cached("SELECT health, from_ms, before FROM span WHERE endpoint = ?1 AND to_ms IS NULL")
-        .and_then(|mut it| it.query_row([endpoint], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional())
+        .and_then(|mut it| {
+            it.query_row([endpoint], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+        })
         .doing("reading the open span")?;
     let Some((code, from, before)) = row else { return Ok(None) };
     let open = Transition { health: health(code)?, from: timestamp("span", from)? };

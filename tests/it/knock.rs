@@ -25,12 +25,7 @@ pub fn endpoint(url: &str) -> Endpoint {
     Endpoint {
         id: Id::parse("login").unwrap(),
         component: Id::parse("web").unwrap(),
-        request: Request {
-            method: Method::Get,
-            url: url.parse().unwrap(),
-            headers: vec![],
-            body: None,
-        },
+        request: Request { method: Method::Get, url: url.parse().unwrap(), headers: vec![], body: None },
         expect: Expect::default(),
         cadence: Cadence::Every(Duration::from_secs(60)),
         deadline: DEADLINE,
@@ -90,7 +85,12 @@ async fn a_good_answer_is_a_success_with_every_phase() {
     assert_eq!(probed.result.http_status, Some(200));
     assert!(probed.checks.iter().all(|it| it.held));
     let phases = probed.phases;
-    for (phase, took) in [("dns", phases.dns), ("connect", phases.connect), ("first byte", phases.first_byte), ("transfer", phases.transfer)] {
+    for (phase, took) in [
+        ("dns", phases.dns),
+        ("connect", phases.connect),
+        ("first byte", phases.first_byte),
+        ("transfer", phases.transfer),
+    ] {
         assert!(took.is_some_and(|it| it <= probed.result.total), "{phase}: {took:?}");
     }
 }
@@ -129,9 +129,10 @@ async fn a_redirect_is_a_result_and_is_never_followed() {
 async fn the_wrong_page_with_200_is_no_success() {
     let mut wanted = endpoint("http://placeholder/");
     wanted.expect.contains = vec!["csrf_token".into()];
-    for (body, expected) in
-        [("<h1>Welcome</h1>", "failure/assertion"), ("<title>系统维护公告</title>", "failure/maintenance_page")]
-    {
+    for (body, expected) in [
+        ("<h1>Welcome</h1>", "failure/assertion"),
+        ("<title>系统维护公告</title>", "failure/maintenance_page"),
+    ] {
         let target = Target::answering(page("200 OK", body));
         wanted.request.url = target.url().parse().unwrap();
         assert_eq!(knock(&wanted).await, expected);
@@ -182,7 +183,11 @@ async fn silence_runs_into_the_deadline_by_its_phase() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_must_come_whole_and_within_its_limit() {
-    check(&Target::answering("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nfour"), "failure/body_incomplete").await;
+    check(
+        &Target::answering("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nfour"),
+        "failure/body_incomplete",
+    )
+    .await;
     let mut bomb = GzEncoder::new(Vec::new(), flate2::Compression::best());
     for _ in 0..64 {
         bomb.write_all(&[0; 1024 * 1024]).unwrap();

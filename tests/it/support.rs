@@ -35,7 +35,13 @@ impl Answer {
 }
 
 /// One request over a connection of its own; `extra` are further header lines.
-pub fn request(addr: SocketAddr, method: &str, path: &str, extra: &str, body: &str) -> std::io::Result<Answer> {
+pub fn request(
+    addr: SocketAddr,
+    method: &str,
+    path: &str,
+    extra: &str,
+    body: &str,
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(
