@@ -79,7 +79,12 @@ pub enum Ringing {
 }
 
 impl App {
-    pub async fn start(config: Config, outbound: Outbound, clock: Arc<dyn Clock>, ringing: Ringing) -> anyhow::Result<Self> {
+    pub async fn start(
+        config: Config,
+        outbound: Outbound,
+        clock: Arc<dyn Clock>,
+        ringing: Ringing,
+    ) -> anyhow::Result<Self> {
         let cap = serve::connection_cap();
         let listener = listen(config.server.listen, "the page", "server.listen").await?;
         let addr = listener.local_addr().context("reading our own address")?;
@@ -87,7 +92,8 @@ impl App {
         let failed = CancellationToken::new();
         let tasks = TaskTracker::new();
 
-        let (store, writer) = Store::open(&store::Options { dir: config.store.data.clone(), backlog: store::BACKLOG })?;
+        let (store, writer) =
+            Store::open(&store::Options { dir: config.store.data.clone(), backlog: store::BACKLOG })?;
         let writer = {
             let guard = failed.clone().drop_guard();
             std::thread::Builder::new().name("store".into()).spawn(move || {
@@ -133,7 +139,10 @@ impl App {
         let spine = Arc::new(Spine { prober, store: store.clone(), facts, clock: clock.clone() });
         let publisher = {
             let clock = clock.clone();
-            Arc::new(Publisher::new(&site, seen.clone(), Arc::new(move || clock.now())))
+            Arc::new(
+                Publisher::new(&site, seen.clone(), Arc::new(move || clock.now()))
+                    .context("rendering the first bodies")?,
+            )
         };
 
         let sample = match &config.sample {
@@ -206,7 +215,12 @@ async fn watch_over(worker: Arc<Worker>, stop: CancellationToken, tasks: TaskTra
 
 /// A daemon that has quietly stopped looking is worse than none: when `work`
 /// ends before it was asked to, or panics, everything ends.
-async fn must_live(name: &'static str, work: impl Future<Output = ()>, stop: CancellationToken, failed: CancellationToken) {
+async fn must_live(
+    name: &'static str,
+    work: impl Future<Output = ()>,
+    stop: CancellationToken,
+    failed: CancellationToken,
+) {
     let guard = failed.drop_guard();
     work.await;
     if stop.is_cancelled() {
@@ -254,13 +268,17 @@ async fn start_chores(
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> anyhow::Result<JobScheduler> {
-    let chores = [chores::PRUNE, chores::CHECKPOINT, chores::OPTIMISE].map(|chore| (chore, Arc::new(Bell::new())));
+    let chores =
+        [chores::PRUNE, chores::CHECKPOINT, chores::OPTIMISE].map(|chore| (chore, Arc::new(Bell::new())));
     for (chore, bell) in chores.clone() {
         let (store, clock, stop) = (store.clone(), clock.clone(), stop.clone());
         tasks.spawn(async move {
             while chores::turn(&chore, &bell, &stop).await {
                 if let Err(error) = do_chore(chore, &store, keep_results, clock.as_ref()).await {
-                    tracing::warn!("The chore `{}` failed and is tried again at its next turn: {error}", chore.name);
+                    tracing::warn!(
+                        "The chore `{}` failed and is tried again at its next turn: {error}",
+                        chore.name
+                    );
                 }
                 bell.done();
             }

@@ -16,5 +16,5 @@ pub mod pipeline;
 pub mod publish;
 pub mod serve;
 
-//pub mod app;
-//pub mod cli;
+pub mod app;
+pub mod cli;

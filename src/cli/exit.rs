@@ -44,7 +44,9 @@ impl Exit {
         }
         match error.downcast_ref::<StoreError>() {
             Some(StoreError::Busy { .. }) => Self::DataInUse,
-            Some(StoreError::Newer { .. } | StoreError::Foreign { .. } | StoreError::Damaged { .. }) => Self::BadData,
+            Some(StoreError::Newer { .. } | StoreError::Foreign { .. } | StoreError::Damaged { .. }) => {
+                Self::BadData
+            }
             Some(StoreError::Unwritable { .. }) => Self::CannotWrite,
             _ => Self::Unforeseen,
         }

@@ -24,9 +24,14 @@ pub fn probe(file: &Path, id: &str, json: bool) -> anyhow::Result<Exit> {
         let known: Vec<&str> = config.endpoints.iter().map(|it| it.id.as_str()).collect();
         anyhow::bail!("there is no endpoint `{id}` in {}; there are: {}", file.display(), known.join(", "));
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
     let probed = runtime.block_on(knock(&config, endpoint));
-    if json { tell(serde_json::to_string_pretty(&as_json(endpoint, &probed))?) } else { show(endpoint, &probed) }
+    if json {
+        tell(serde_json::to_string_pretty(&as_json(endpoint, &probed))?)
+    } else {
+        show(endpoint, &probed)
+    }
     Ok(match probed.result.outcome {
         Outcome::Success | Outcome::Degraded(_) => Exit::Well,
         Outcome::Failure(_) => Exit::DoorClosed,
@@ -40,7 +45,8 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let now = clock.clone();
     if let Some(sample) = &config.sample
-        && let Ok(wallet) = SampleWallet::bind(sample.listen, sample.control, Arc::new(move || now.now().wall)).await
+        && let Ok(wallet) =
+            SampleWallet::bind(sample.listen, sample.control, Arc::new(move || now.now().wall)).await
     {
         tasks.spawn(wallet.serve(stop.clone(), tasks.clone()));
     }
@@ -130,5 +136,7 @@ fn millis(took: Duration) -> String {
 
 /// What a target sent may carry control characters; a terminal must not obey them.
 fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
 }

@@ -17,13 +17,15 @@ use crate::probe::Outbound;
 const QUIET: &str = "tokio_cron_scheduler=warn";
 
 pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
-    let filter = EnvFilter::try_new(format!("{log},{QUIET}")).with_context(|| format!("reading --log {log}"))?;
+    let filter =
+        EnvFilter::try_new(format!("{log},{QUIET}")).with_context(|| format!("reading --log {log}"))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_target(false).init();
     let (config, warnings) = load(file)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(run(config, file))
 }
 
@@ -62,7 +64,11 @@ struct Greeting {
 impl Greeting {
     fn of(config: &Config, file: &Path) -> Self {
         Self {
-            watching: format!("{} endpoints of {} components", config.endpoints.len(), config.components.len()),
+            watching: format!(
+                "{} endpoints of {} components",
+                config.endpoints.len(),
+                config.components.len()
+            ),
             history: config.store.data.display().to_string(),
             file: file.display().to_string(),
         }
@@ -76,9 +82,15 @@ impl Greeting {
         tell(format_args!("  watching  {}, all of them within 5 s", self.watching));
         tell(format_args!("  history   {}/", self.history));
         if let Some(sample) = app.sample {
-            tell(format_args!("  sample    http://{}/      break the sample wallet here and watch the page say so", sample.control));
+            tell(format_args!(
+                "  sample    http://{}/      break the sample wallet here and watch the page say so",
+                sample.control
+            ));
         }
-        tell(format_args!("  next      your own login: eight lines in {} (the file is the manual)", self.file));
+        tell(format_args!(
+            "  next      your own login: eight lines in {} (the file is the manual)",
+            self.file
+        ));
         tell("  stop      Ctrl-C");
     }
 }

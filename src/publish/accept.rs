@@ -73,9 +73,10 @@ fn weight(parameters: &str) -> u16 {
 /// Whether the asker already holds the version tagged `etag`.
 pub fn holds(asked: &HeaderMap, etag: &str) -> bool {
     let lines = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|it| it.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).any(|tag| {
-        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
-    })
+    lines
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 #[cfg(test)]

@@ -164,7 +164,11 @@ impl SummaryDto {
                     down_s: it.outage.down.as_secs(),
                 })
                 .collect(),
-            maintenances: summary.maintenances.iter().map(|(it, phase)| times.maintenance(it, *phase)).collect(),
+            maintenances: summary
+                .maintenances
+                .iter()
+                .map(|(it, phase)| times.maintenance(it, *phase))
+                .collect(),
             announcements: summary.announcements.iter().map(|it| times.announcement(it)).collect(),
         }
     }

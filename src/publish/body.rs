@@ -52,7 +52,8 @@ impl Body {
         let identity = Bytes::from(text);
         let gzip = gzip(&identity)?;
         let br = brotli(&identity)?;
-        let hash: String = Sha256::digest(&identity).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let hash: String =
+            Sha256::digest(&identity).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let languages = langs.iter().map(|lang| lang.tag()).collect::<Vec<_>>().join(", ");
         let ready = Encoding::ALL.map(|encoding| {
             let (bytes, etag) = match encoding {
@@ -139,7 +140,8 @@ fn gzip(bytes: &[u8]) -> std::io::Result<Bytes> {
 
 fn brotli(bytes: &[u8]) -> std::io::Result<Bytes> {
     let mut packed = Vec::new();
-    let mut encoder = brotli::CompressorWriter::new(&mut packed, BROTLI_BUFFER, BROTLI_QUALITY, BROTLI_WINDOW);
+    let mut encoder =
+        brotli::CompressorWriter::new(&mut packed, BROTLI_BUFFER, BROTLI_QUALITY, BROTLI_WINDOW);
     encoder.write_all(bytes)?;
     encoder.flush()?;
     drop(encoder);

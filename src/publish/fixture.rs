@@ -37,7 +37,10 @@ pub fn site() -> Site {
         name: both("示例钱包", "Sample Wallet"),
         zone: TimeZone::get("Asia/Shanghai").unwrap(),
         support: vec![
-            Contact { label: both("客服 400-000-0000", "Support 400-000-0000"), url: "tel:4000000000".into() },
+            Contact {
+                label: both("客服 400-000-0000", "Support 400-000-0000"),
+                url: "tel:4000000000".into(),
+            },
             Contact { label: both("在线客服", "Live chat"), url: "https://wallet.example/help".into() },
         ],
         lockout: Some(Duration::from_secs(1800)),
@@ -82,7 +85,13 @@ fn endpoint(component: &str) -> Arc<Endpoint> {
 type Trouble = (u64, u64, u64, Health);
 
 /// Up for ninety days but for the troubles, oldest first, then `health` since `minutes` ago.
-fn watched(component: &str, troubles: &[Trouble], health: Health, outcome: Outcome, minutes: u64) -> Arc<EndpointFacts> {
+fn watched(
+    component: &str,
+    troubles: &[Trouble],
+    health: Health,
+    outcome: Outcome,
+    minutes: u64,
+) -> Arc<EndpointFacts> {
     let now = now();
     let midnight = at("2026-11-23T00:00:00Z");
     let mut history = vec![Span { health: Health::Up, from: minus(now.wall, days(90)), to: None }];
@@ -107,7 +116,12 @@ fn watched(component: &str, troubles: &[Trouble], health: Health, outcome: Outco
         outcome,
         total: Duration::from_millis(412),
     };
-    Arc::new(EndpointFacts { endpoint: endpoint(component), history: Arc::new(history), health, last: Some(last) })
+    Arc::new(EndpointFacts {
+        endpoint: endpoint(component),
+        history: Arc::new(history),
+        health,
+        last: Some(last),
+    })
 }
 
 fn days(days: u64) -> Duration {
@@ -129,9 +143,27 @@ pub fn fine() -> Facts {
         site: Arc::new(site()),
         components: vec![password, component("sms", "短信验证码", "SMS code"), email, recovery, app].into(),
         endpoints: vec![
-            up("password", &[(82, 300, 180, Health::Unknown), (70, 500, 8, Health::Down), (20, 100, 12, Health::Degraded), (13, 362, 15, Health::Down)]),
-            up("sms", &[(82, 300, 180, Health::Unknown), (46, 200, 41, Health::Down), (13, 362, 15, Health::Down)]),
-            up("email", &[(82, 300, 180, Health::Unknown), (57, 90, 26, Health::Degraded), (13, 362, 15, Health::Down)]),
+            up(
+                "password",
+                &[
+                    (82, 300, 180, Health::Unknown),
+                    (70, 500, 8, Health::Down),
+                    (20, 100, 12, Health::Degraded),
+                    (13, 362, 15, Health::Down),
+                ],
+            ),
+            up(
+                "sms",
+                &[(82, 300, 180, Health::Unknown), (46, 200, 41, Health::Down), (13, 362, 15, Health::Down)],
+            ),
+            up(
+                "email",
+                &[
+                    (82, 300, 180, Health::Unknown),
+                    (57, 90, 26, Health::Degraded),
+                    (13, 362, 15, Health::Down),
+                ],
+            ),
             up("recovery", &[(33, 77, 20, Health::Down)]),
         ],
         notices: Arc::new(Notices::default()),
@@ -183,25 +215,58 @@ pub fn of(verdict: Verdict) -> Facts {
     let slow = Outcome::Degraded(DegradedReason::Slow);
     let late = Outcome::Failure(FailureClass::TimeoutTtfb);
     let broken = Outcome::Failure(FailureClass::Http5xx);
-    write(&mut facts, Maintenance {
-        id: id("m12"),
-        title: Text::One(Lang::Zh, "短信通道例行维护".into()),
-        ended_at: Some(at("2026-11-12T02:47:00+08:00")),
-        ..maintenance(&["sms"], "2026-11-12T02:00:00+08:00", "2026-11-12T03:00:00+08:00")
-    });
+    write(
+        &mut facts,
+        Maintenance {
+            id: id("m12"),
+            title: Text::One(Lang::Zh, "短信通道例行维护".into()),
+            ended_at: Some(at("2026-11-12T02:47:00+08:00")),
+            ..maintenance(&["sms"], "2026-11-12T02:00:00+08:00", "2026-11-12T03:00:00+08:00")
+        },
+    );
     match verdict {
-        Verdict::Yes => write(&mut facts, maintenance(&["password", "sms", "email"], "2026-11-25T00:00:00+08:00", "2026-11-25T03:00:00+08:00")),
+        Verdict::Yes => write(
+            &mut facts,
+            maintenance(
+                &["password", "sms", "email"],
+                "2026-11-25T00:00:00+08:00",
+                "2026-11-25T03:00:00+08:00",
+            ),
+        ),
         Verdict::MaintenanceSoon => {
-            write(&mut facts, maintenance(&["password", "sms", "email"], "2026-11-23T11:00:00+08:00", "2026-11-23T13:00:00+08:00"));
+            write(
+                &mut facts,
+                maintenance(
+                    &["password", "sms", "email"],
+                    "2026-11-23T11:00:00+08:00",
+                    "2026-11-23T13:00:00+08:00",
+                ),
+            );
         }
         Verdict::Maintenance => {
-            write(&mut facts, maintenance(&["password", "sms", "email"], "2026-11-23T10:00:00+08:00", "2026-11-23T12:00:00+08:00"));
+            write(
+                &mut facts,
+                maintenance(
+                    &["password", "sms", "email"],
+                    "2026-11-23T10:00:00+08:00",
+                    "2026-11-23T12:00:00+08:00",
+                ),
+            );
         }
         Verdict::Partial => {
             is(&mut facts, "sms", Health::Down, late, 34);
             Arc::make_mut(&mut facts.notices).announcements.push(announcement());
-            write(&mut facts, maintenance(&["recovery"], "2026-11-23T10:00:00+08:00", "2026-11-23T12:00:00+08:00"));
-            write(&mut facts, Maintenance { id: id("m26"), ..maintenance(&["password"], "2026-11-25T23:00:00+08:00", "2026-11-26T03:00:00+08:00") });
+            write(
+                &mut facts,
+                maintenance(&["recovery"], "2026-11-23T10:00:00+08:00", "2026-11-23T12:00:00+08:00"),
+            );
+            write(
+                &mut facts,
+                Maintenance {
+                    id: id("m26"),
+                    ..maintenance(&["password"], "2026-11-25T23:00:00+08:00", "2026-11-26T03:00:00+08:00")
+                },
+            );
         }
         Verdict::No => {
             for way in ["password", "sms", "email"] {
@@ -243,7 +308,8 @@ pub fn busy() -> Facts {
         let name = format!("way-{index}");
         components.push(component(&name, &format!("登录方式 {index}"), &format!("Login method {index}")));
         let trouble = |day: u64| {
-            let health = [Health::Down, Health::Degraded, Health::Unknown][usize::try_from((day + index as u64) % 3).unwrap()];
+            let health = [Health::Down, Health::Degraded, Health::Unknown]
+                [usize::try_from((day + index as u64) % 3).unwrap()];
             (90 - day, (day * 37 + index as u64 * 11) % 1200, 2 + (day * 13 + index as u64 * 7) % 90, health)
         };
         let troubles: Vec<Trouble> = (1..90).filter(|day| day % 3 != 0).map(trouble).collect();

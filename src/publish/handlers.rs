@@ -25,14 +25,22 @@ type Shared = State<Arc<Publisher>>;
 
 pub fn router(publisher: Arc<Publisher>) -> Router {
     Router::new()
-        .route("/", get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.zh, |it| &it.zh)))
+        .route(
+            "/",
+            get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.zh, |it| &it.zh)),
+        )
         .route("/en", get(async || Redirect::permanent("/en/")))
-        .route("/en/", get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.en, |it| &it.en)))
+        .route(
+            "/en/",
+            get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.en, |it| &it.en)),
+        )
         .route("/c/{id}", get(zh_component))
         .route("/en/c/{id}", get(en_component))
         .route(
             "/api/v1/summary.json",
-            get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.summary, |it| &it.summary)),
+            get(async |State(it): Shared, asked: HeaderMap| {
+                it.front(&asked, |it| &it.summary, |it| &it.summary)
+            }),
         )
         .fallback(async |State(it): Shared, asked: HeaderMap| it.nowhere(&asked))
         .with_state(publisher)
@@ -53,10 +61,17 @@ async fn en_component(State(it): Shared, Path(id): Path<String>, asked: HeaderMa
 }
 
 impl Publisher {
-    fn front(&self, asked: &HeaderMap, fresh: fn(&Rendered) -> &Body, stale: fn(&CannotTell) -> &Body) -> Response {
+    fn front(
+        &self,
+        asked: &HeaderMap,
+        fresh: fn(&Rendered) -> &Body,
+        stale: fn(&CannotTell) -> &Body,
+    ) -> Response {
         let now = (self.now)();
         match &*self.rendered.load() {
-            Some(it) if now.mono < it.valid_until.mono => fresh(it).reply(asked, self.cache(it.valid_until, now)),
+            Some(it) if now.mono < it.valid_until.mono => {
+                fresh(it).reply(asked, self.cache(it.valid_until, now))
+            }
             _ => stale(&self.cannot_tell).reply_as(StatusCode::OK, asked, NO_STORE),
         }
     }

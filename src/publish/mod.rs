@@ -4,6 +4,7 @@ mod accept;
 mod api;
 mod body;
 mod handlers;
+pub mod keep;
 mod pages;
 mod policy;
 pub mod render;

@@ -46,7 +46,9 @@ impl Pages {
         let page = cell.get_or_try_init(|| async {
             let made = tokio::task::spawn_blocking(move || render::component(&facts, now, lang, &id)).await;
             let made = made.map_err(std::io::Error::other)?;
-            made?.map(Arc::new).ok_or_else(|| RenderError::from(std::io::Error::other("the component has gone")))
+            made?
+                .map(Arc::new)
+                .ok_or_else(|| RenderError::from(std::io::Error::other("the component has gone")))
         });
         Ok(Some(Arc::clone(page.await?)))
     }

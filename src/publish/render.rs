@@ -1,6 +1,7 @@
 //! From facts and a moment to bytes: pure, blocking, and nobody's business but the renderer's.
 
 use askama::Template;
+use jiff::Timestamp;
 
 use super::api::SummaryDto;
 use super::body::{Body, HTML, JSON};
@@ -32,6 +33,8 @@ pub struct Rendered {
     pub en: Body,
     pub summary: Body,
     pub valid_until: Moment,
+    /// When time alone will change what is said.
+    pub next_change: Option<Timestamp>,
 }
 
 /// What is served once that has passed, and before there is any.
@@ -59,6 +62,7 @@ pub fn render(facts: &Facts, now: Moment) -> Result<Rendered, RenderError> {
         en: front(Lang::En)?,
         summary: json(&SummaryDto::new(facts, &summary))?,
         valid_until: summary.valid_until,
+        next_change: summary.next_change,
     })
 }
 
@@ -72,7 +76,12 @@ pub fn cannot_tell(site: &Site) -> Result<CannotTell, RenderError> {
 }
 
 /// A component's own page; none when the public knows no such component.
-pub fn component(facts: &Facts, now: Moment, lang: Lang, id: &ComponentId) -> Result<Option<Page>, RenderError> {
+pub fn component(
+    facts: &Facts,
+    now: Moment,
+    lang: Lang,
+    id: &ComponentId,
+) -> Result<Option<Page>, RenderError> {
     let summary = summarize(facts, now);
     let Some(it) = summary.components.iter().find(|it| &it.component.id == id) else { return Ok(None) };
     let teller = Teller::new(&facts.site, &summary, lang);

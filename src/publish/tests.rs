@@ -1,8 +1,8 @@
 //! The room through its doors: pages for every verdict, and how they are served.
 
 use super::*;
-use crate::domain::verdict::Verdict;
 use crate::domain::summary::summarize;
+use crate::domain::verdict::Verdict;
 
 #[test]
 fn every_fixture_has_the_verdict_it_is_named_for() {
@@ -27,7 +27,10 @@ fn pictures() -> Vec<(String, bytes::Bytes)> {
     let stale = render::cannot_tell(&fixture::site()).unwrap();
     pages.push(("stale.zh.html".into(), stale.zh.identity));
     pages.push(("missing.html".into(), render::missing().unwrap().identity));
-    for (lang, facts, name) in [(crate::domain::component::Lang::Zh, fixture::busy(), "component.zh.html"), (crate::domain::component::Lang::En, fixture::of(Verdict::Partial), "component.en.html")] {
+    for (lang, facts, name) in [
+        (crate::domain::component::Lang::Zh, fixture::busy(), "component.zh.html"),
+        (crate::domain::component::Lang::En, fixture::of(Verdict::Partial), "component.en.html"),
+    ] {
         let page = render::component(&facts, fixture::now(), lang, &fixture::id("sms")).unwrap().unwrap();
         pages.push((name.into(), page.body.identity));
     }

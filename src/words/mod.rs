@@ -1,7 +1,7 @@
 //! Every sentence a person reads, in both languages.
 
-mod told;
 pub mod time;
+mod told;
 
 use std::sync::LazyLock;
 

@@ -57,7 +57,8 @@ fn every_member_of_every_closed_list_has_its_words() {
         for health in Health::ALL {
             words.health(health);
         }
-        for phase in [Phase::Scheduled, Phase::InProgress, Phase::Overran, Phase::Completed, Phase::Cancelled] {
+        for phase in [Phase::Scheduled, Phase::InProgress, Phase::Overran, Phase::Completed, Phase::Cancelled]
+        {
             words.phase(phase);
         }
         for verdict in Verdict::ALL {
@@ -101,8 +102,17 @@ fn every_key_asked_for_is_there() {
 
 #[test]
 fn no_sentence_is_left_over() {
-    const BY_NAME: [&str; 9] =
-        ["status-", "health-", "phase-", "failure-", "degraded-", "unknown-", "verdict-", "advice-", "state-"];
+    const BY_NAME: [&str; 9] = [
+        "status-",
+        "health-",
+        "phase-",
+        "failure-",
+        "degraded-",
+        "unknown-",
+        "verdict-",
+        "advice-",
+        "state-",
+    ];
     let text = speakers();
     for key in keys(Lang::Zh).keys() {
         let named = BY_NAME.iter().any(|prefix| key.starts_with(prefix));

@@ -22,7 +22,9 @@ impl Cause {
             Outcome::Failure(
                 FailureClass::ConnectUnreachable | FailureClass::ConnectTimeout | FailureClass::Reset,
             )
-            | Outcome::Degraded(DegradedReason::PartialAddresses | DegradedReason::Ipv6Down) => Some(Self::Network),
+            | Outcome::Degraded(DegradedReason::PartialAddresses | DegradedReason::Ipv6Down) => {
+                Some(Self::Network)
+            }
             Outcome::Failure(_) | Outcome::Degraded(_) => Some(Self::Server),
         }
     }

@@ -97,7 +97,9 @@ fn heading(teller: &Teller<'_>) -> String {
     let verdict = teller.summary.verdict;
     let key = format!("verdict-{}", verdict.wire());
     match (verdict, at(teller)) {
-        (Verdict::Maintenance | Verdict::MaintenanceSoon, Some(at)) => teller.say_with(&key, &[("at", at.into())]),
+        (Verdict::Maintenance | Verdict::MaintenanceSoon, Some(at)) => {
+            teller.say_with(&key, &[("at", at.into())])
+        }
         (Verdict::Maintenance, None) => teller.say("verdict-maintenance-open"),
         _ => teller.say(&key),
     }
@@ -106,11 +108,15 @@ fn heading(teller: &Teller<'_>) -> String {
 /// Names the one that fails when it is only one.
 fn state(teller: &Teller<'_>) -> String {
     let verdict = teller.summary.verdict;
-    let failing: Vec<&ComponentSummary> = teller.summary.components.iter().filter(|it| is_closed(it.status)).collect();
+    let failing: Vec<&ComponentSummary> =
+        teller.summary.components.iter().filter(|it| is_closed(it.status)).collect();
     match (verdict, failing.as_slice()) {
         (Verdict::Partial, [one]) => {
             let status = teller.words.status(one.status);
-            teller.say_with("state-partial-one", &[("name", teller.name(&one.component.id).into()), ("status", status.into())])
+            teller.say_with(
+                "state-partial-one",
+                &[("name", teller.name(&one.component.id).into()), ("status", status.into())],
+            )
         }
         (Verdict::Partial, all) if all.iter().all(|it| it.status == Status::Maintenance) => {
             teller.say("state-partial-maintenance")
@@ -157,7 +163,8 @@ fn ways_instead<'a>(teller: &Teller<'a>) -> Vec<&'a Component> {
     let login = || components.iter().filter(|it| it.component.role == Role::Login);
     let open = || login().filter(|it| is_open(it.status) && !it.is_manual()).map(|it| &it.component);
     let closed: Vec<_> = login().filter(|it| is_closed(it.status)).map(|it| &it.component.id).collect();
-    let declared: Vec<_> = open().filter(|it| it.alternative_to.iter().any(|id| closed.contains(&id))).collect();
+    let declared: Vec<_> =
+        open().filter(|it| it.alternative_to.iter().any(|id| closed.contains(&id))).collect();
     if declared.is_empty() { open().collect() } else { declared }
 }
 
@@ -183,7 +190,8 @@ fn facts(teller: &Teller<'_>) -> Vec<Fact> {
             Sure::Scheduled | Sure::Unknown => String::new(),
         },
     }];
-    let since = teller.summary.outages.iter().filter(|it| it.outage.to.is_none()).map(|it| it.outage.from).min();
+    let since =
+        teller.summary.outages.iter().filter(|it| it.outage.to.is_none()).map(|it| it.outage.from).min();
     if let (Some(since), Verdict::No | Verdict::Partial) = (since, verdict) {
         facts.push(Fact {
             label: teller.say("lasting"),

@@ -1,10 +1,10 @@
 //! What people wrote and what went wrong: now, soon and lately.
 
 use super::{Said, Stamp, State, Teller, class};
+use crate::domain::facts::Storing;
 use crate::domain::moment::between;
 use crate::domain::notice::{Announcement, Maintenance, Phase};
 use crate::domain::status::Status;
-use crate::domain::facts::Storing;
 use crate::domain::summary::ComponentOutage;
 
 /// Rows under "last 15 days"; an endpoint that flaps could fill a book.
@@ -158,7 +158,8 @@ fn outage(teller: &Teller<'_>, it: &ComponentOutage) -> Past {
     let down = teller.length(it.outage.down);
     let down = teller.say_with("outage-down", &[("length", down.into())]);
     let status = teller.words.status(it.status);
-    let title = teller.say_with("outage-of", &[("name", teller.name(&it.component).into()), ("status", status.into())]);
+    let title = teller
+        .say_with("outage-of", &[("name", teller.name(&it.component).into()), ("status", status.into())]);
     Past {
         title: Said { text: title, lang: "", label: String::new() },
         state,
