@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_cron_scheduler::JobScheduler;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +19,7 @@ use crate::domain::notice::Notices;
 use crate::pipeline::{self, Spine, Worker, follow_storing};
 use crate::probe::own::{OwnHealth, TICK};
 use crate::probe::{Outbound, Prober};
-use crate::publish::{Publisher, keep};
+use crate::publish::{Publisher, keep, render};
 use crate::sample::SampleWallet;
 use crate::schedule::bell::Bell;
 use crate::schedule::{self, Entry, chores};
@@ -42,7 +41,7 @@ pub struct App {
     /// Cancelled when something died that the daemon cannot do without.
     failed: CancellationToken,
     tasks: TaskTracker,
-    scheduler: JobScheduler,
+    scheduler: chores::Scheduler,
     store: Store,
     writer: std::thread::JoinHandle<()>,
     pub addr: SocketAddr,
@@ -144,6 +143,10 @@ impl App {
                     .context("rendering the first bodies")?,
             )
         };
+
+        // The first visitor after a restart reads what was known before it.
+        let known = render::render(&seen.borrow(), now);
+        publisher.publish(known.context("rendering the first page")?);
 
         let sample = match &config.sample {
             Some(wanted) => Some(start_sample(wanted, &clock, &stop, &tasks).await?),
@@ -267,7 +270,7 @@ async fn start_chores(
     clock: &Arc<dyn Clock>,
     stop: &CancellationToken,
     tasks: &TaskTracker,
-) -> anyhow::Result<JobScheduler> {
+) -> anyhow::Result<chores::Scheduler> {
     let chores =
         [chores::PRUNE, chores::CHECKPOINT, chores::OPTIMISE].map(|chore| (chore, Arc::new(Bell::new())));
     for (chore, bell) in chores.clone() {

@@ -12,13 +12,11 @@ use crate::app::{App, Ringing};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::probe::Outbound;
-
-/// The scheduler logs a line for each job it adds; its warnings are enough.
-const QUIET: &str = "tokio_cron_scheduler=warn";
+use crate::schedule::LOG_FILTER;
 
 pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
     let filter =
-        EnvFilter::try_new(format!("{log},{QUIET}")).with_context(|| format!("reading --log {log}"))?;
+        EnvFilter::try_new(format!("{log},{LOG_FILTER}")).with_context(|| format!("reading --log {log}"))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_target(false).init();
     let (config, warnings) = load(file)?;
     for warning in warnings {

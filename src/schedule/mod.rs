@@ -17,6 +17,8 @@ use crate::domain::endpoint::{Cadence, Endpoint};
 use bell::Bell;
 use cadence::{FIRST_KNOCK, next_due, next_slot, phase};
 
+/// For the log: the chores' scheduler tells every job it adds; its warnings are enough.
+pub const LOG_FILTER: &str = "tokio_cron_scheduler=warn";
 /// A cron endpoint is looked at again at least this often, so that a clock
 /// that was set cannot make it miss its slot by more.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);

@@ -55,8 +55,8 @@ fn check_history(dir: &Path, seen: &Value) {
             let stored: i64 = connection
                 .query_row(
                     "SELECT count(*) FROM result JOIN endpoint ON endpoint.id = result.endpoint \
-                     WHERE name = ?1 AND abs(at_ms - ?2) <= 1",
-                    (endpoint["id"].as_str().unwrap(), at.as_millisecond()),
+                     WHERE name = ?1 AND at_ms / 1000 = ?2",
+                    (endpoint["id"].as_str().unwrap(), at.as_second()),
                     |row| row.get(0),
                 )
                 .unwrap();
@@ -64,7 +64,8 @@ fn check_history(dir: &Path, seen: &Value) {
         }
     }
     let mut spans: HashMap<i64, Vec<(i64, Option<i64>)>> = HashMap::new();
-    let mut query = connection.prepare("SELECT endpoint, from_ms, to_ms FROM span ORDER BY endpoint, from_ms").unwrap();
+    let mut query =
+        connection.prepare("SELECT endpoint, from_ms, to_ms FROM span ORDER BY endpoint, from_ms").unwrap();
     let mut rows = query.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
         spans.entry(row.get(0).unwrap()).or_default().push((row.get(1).unwrap(), row.get(2).unwrap()));

@@ -47,7 +47,9 @@ fn a_stop_of_six_seconds_is_never_an_outage() {
     std::thread::sleep(Duration::from_secs(6));
     daemon.signal("CONT");
     let stall = porchlight::domain::outcome::UnknownReason::OwnStall.code();
-    wait_until("the stall is recorded", || outcomes(&daemon).iter().any(|(code, _)| *code == stall).then_some(()));
+    wait_until("the stall is recorded", || {
+        outcomes(&daemon).iter().any(|(code, _)| *code == stall).then_some(())
+    });
     wait_until("it is up again", || (daemon.summary()["verdict"] == "yes").then_some(()));
     assert_eq!(failures(&daemon), []);
     assert_eq!(down_spans(&daemon), 0);
@@ -61,12 +63,16 @@ fn spent_descriptors_are_never_an_outage() {
     wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
     // No new descriptor at all from here on: not for a probe, not for a visitor.
     let limit = |files: &str| {
-        let done = std::process::Command::new("prlimit").args(["--pid", &daemon.pid(), &format!("--nofile={files}")]).status();
+        let done = std::process::Command::new("prlimit")
+            .args(["--pid", &daemon.pid(), &format!("--nofile={files}")])
+            .status();
         assert!(done.unwrap().success());
     };
     limit("8:4096");
     let spent = porchlight::domain::outcome::UnknownReason::OwnResources.code();
-    wait_until("it is recorded as ours", || outcomes(&daemon).iter().any(|(code, _)| *code == spent).then_some(()));
+    wait_until("it is recorded as ours", || {
+        outcomes(&daemon).iter().any(|(code, _)| *code == spent).then_some(())
+    });
     limit("4096:4096");
     wait_until("it is up again", || (daemon.summary()["verdict"] == "yes").then_some(()));
     assert_eq!(failures(&daemon), []);
@@ -89,7 +95,11 @@ fn root_no_route_is_never_an_outage() {
     let config = wallet.config("1s");
     let file = dir.path().join("config.toml");
     let data = dir.path().join("data").display().to_string();
-    std::fs::write(&file, format!("{config}\n[server]\nlisten = \"127.0.0.1:8080\"\n[store]\ndata = {data:?}\n")).unwrap();
+    std::fs::write(
+        &file,
+        format!("{config}\n[server]\nlisten = \"127.0.0.1:8080\"\n[store]\ndata = {data:?}\n"),
+    )
+    .unwrap();
     let mut child = std::process::Command::new("ip")
         .args(["netns", "exec", &namespace, env!("CARGO_BIN_EXE_porchlight"), "--config"])
         .arg(&file)
@@ -119,9 +129,12 @@ fn root_no_route_is_never_an_outage() {
 /// Needs faketime: the wall clock of the daemon alone is moved by 400 days.
 #[test]
 fn a_clock_400_days_off_is_never_an_outage() {
-    let library = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"]
-        .into_iter()
-        .find(|it| std::path::Path::new(it).exists());
+    let library = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+    ]
+    .into_iter()
+    .find(|it| std::path::Path::new(it).exists());
     let Some(library) = library else {
         assert!(std::env::var_os("CI").is_none(), "faketime is missing");
         return;

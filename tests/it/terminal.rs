@@ -97,7 +97,11 @@ fn a_taken_port_is_69_and_names_it() {
     );
     let output = porchlight(&["--config", &file]);
     assert_eq!(output.status.code(), Some(69), "{}", said(&output));
-    assert!(said(&output).contains(&port.to_string()) && said(&output).contains("server.listen"), "{}", said(&output));
+    assert!(
+        said(&output).contains(&port.to_string()) && said(&output).contains("server.listen"),
+        "{}",
+        said(&output)
+    );
 }
 
 #[test]
@@ -139,7 +143,11 @@ fn newer() -> Vec<u8> {
     daemon.child.wait().unwrap();
     let file = dir.path().join("data/porchlight.db");
     let connection = rusqlite::Connection::open(&file).unwrap();
-    connection.execute_batch("PRAGMA user_version = 999; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;").unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA user_version = 999; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;",
+        )
+        .unwrap();
     drop(connection);
     std::fs::read(file).unwrap()
 }
