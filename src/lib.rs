@@ -1,10 +1,20 @@
 //! Porchlight: look at the light before you knock.
+//!
+//! The rooms in reading order; ARCHITECTURE.md says what each may know.
 
 pub mod domain;
 
+pub mod clock;
 pub mod config;
 pub mod probe;
-pub mod publish;
 pub mod sample;
+pub mod schedule;
 pub mod store;
 pub mod words;
+
+pub mod pipeline;
+pub mod publish;
+pub mod serve;
+
+pub mod app;
+pub mod cli;

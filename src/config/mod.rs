@@ -1,5 +1,30 @@
 //! The operator's words: one TOML file in, checked domain types out.
 
+mod component;
+mod endpoint;
+mod fault;
+mod file;
+mod json;
+mod names;
+mod nearest;
+mod notice;
+mod parse;
+mod report;
+mod request;
+mod secret;
+mod section;
+mod site;
+mod text;
+mod time;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, Faults};
+pub use file::{ReadError, read, read_secret};
+pub use secret::{SecretFile, Surroundings};
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +44,7 @@ pub struct Config {
     pub endpoints: Vec<Endpoint>,
     /// `published_at` is the time of loading; the store keeps an earlier one.
     pub maintenances: Vec<Maintenance>,
+    /// So is `starts_at`, where the file gives none.
     pub announcements: Vec<Announcement>,
     pub sample: Option<Sample>,
 }
@@ -38,5 +64,8 @@ pub struct Store {
 
 #[derive(Debug, Clone)]
 pub struct Sample {
+    /// Where the sample wallet's own doors are.
     pub listen: SocketAddr,
+    /// Where a person breaks and mends it.
+    pub control: SocketAddr,
 }

@@ -82,5 +82,7 @@ pub enum Role {
 pub enum RollUp {
     All,
     /// Operational while one is up, unless one of `critical` is down.
-    Any { critical: Vec<EndpointId> },
+    Any {
+        critical: Vec<EndpointId>,
+    },
 }

@@ -56,7 +56,12 @@ impl Maintenance {
 }
 
 /// The status of a component over time, without the time before its first data.
-pub fn timeline(component: &Component, parts: &[PartHistory<'_>], maintenances: &[Maintenance], now: Timestamp) -> Vec<Stretch> {
+pub fn timeline(
+    component: &Component,
+    parts: &[PartHistory<'_>],
+    maintenances: &[Maintenance],
+    now: Timestamp,
+) -> Vec<Stretch> {
     let begins = parts.iter().filter_map(|part| part.spans.first()).map(|span| span.from).min();
     let Some(begins) = begins else { return Vec::new() };
     let mut edges: Vec<Timestamp> = parts.iter().flat_map(|part| &part.spans).map(|span| span.from).collect();
@@ -84,7 +89,11 @@ pub fn timeline(component: &Component, parts: &[PartHistory<'_>], maintenances: 
             let covers = |(it, window): &(&Maintenance, Window)| {
                 it.covers_endpoint(part.endpoint) && window.from <= from && from < window.to
             };
-            here.push(Part { endpoint: part.endpoint, health: span.health, covered: covering.iter().any(covers) });
+            here.push(Part {
+                endpoint: part.endpoint,
+                health: span.health,
+                covered: covering.iter().any(covers),
+            });
         }
         let covered = covering
             .iter()
@@ -107,7 +116,8 @@ pub fn as_spans(timeline: &[Stretch]) -> Vec<Span> {
         Status::Degraded => Health::Degraded,
         Status::Operational | Status::Maintenance => Health::Up,
     };
-    let span = |it: &Stretch| Span { health: health(it.status), from: it.window.from, to: Some(it.window.to) };
+    let span =
+        |it: &Stretch| Span { health: health(it.status), from: it.window.from, to: Some(it.window.to) };
     timeline.iter().map(span).collect()
 }
 
@@ -158,7 +168,9 @@ impl Day {
             Status::Operational,
         ];
         let coloured = FROM_WORST.into_iter().find(|&it| COLOURS_A_DAY <= self.lasted(it));
-        let longest = || FROM_WORST.into_iter().filter(|&it| !self.lasted(it).is_zero()).max_by_key(|&it| self.lasted(it));
+        let longest = || {
+            FROM_WORST.into_iter().filter(|&it| !self.lasted(it).is_zero()).max_by_key(|&it| self.lasted(it))
+        };
         coloured.or_else(longest)
     }
 }
@@ -209,7 +221,8 @@ mod tests {
     /// Draws a timeline, one letter a minute: `O` operational, `G` degraded,
     /// `P` partial, `X` major, `M` maintenance, `?` unknown.
     fn drawn(histories: &[&str], maintenance: Option<(i64, i64)>) -> String {
-        let ids: Vec<Id> = ('a'..).take(histories.len()).map(|c| Id::parse(&c.to_string()).unwrap()).collect();
+        let ids: Vec<Id> =
+            ('a'..).take(histories.len()).map(|c| Id::parse(&c.to_string()).unwrap()).collect();
         let parts: Vec<PartHistory<'_>> = histories
             .iter()
             .zip(&ids)
@@ -231,7 +244,8 @@ mod tests {
         let now = i64::try_from(histories.iter().map(|it| it.len()).max().unwrap()).unwrap();
         let mut drawn = String::new();
         for stretch in timeline(&component(), &parts, &maintenances, at(now)) {
-            let letter = ["O", "G", "P", "X", "M", "?"][Status::ALL.iter().position(|&it| it == stretch.status).unwrap()];
+            let letter = ["O", "G", "P", "X", "M", "?"]
+                [Status::ALL.iter().position(|&it| it == stretch.status).unwrap()];
             let minutes = usize::try_from(stretch.window.length().as_secs() / 60).unwrap();
             drawn.push_str(&letter.repeat(minutes));
         }

@@ -141,7 +141,13 @@ impl JudgeState {
         self.turn(Health::Unknown, last.at, transitions);
     }
 
-    fn weigh(&mut self, seen: Health, thresholds: Thresholds, at: Timestamp, transitions: &mut Vec<Transition>) {
+    fn weigh(
+        &mut self,
+        seen: Health,
+        thresholds: Thresholds,
+        at: Timestamp,
+        transitions: &mut Vec<Transition>,
+    ) {
         if self.before_silence == Some(seen) {
             self.turn(seen, at, transitions);
             return;
@@ -201,8 +207,20 @@ fn agreed(argues: Direction, health: Health, so_far: Health, seen: Health) -> He
     match argues {
         // From unknown, "worse" means down and nothing else.
         Direction::Worse if health == Health::Unknown => Health::Down,
-        Direction::Worse => if milder { so_far } else { seen },
-        Direction::Better => if milder { seen } else { so_far },
+        Direction::Worse => {
+            if milder {
+                so_far
+            } else {
+                seen
+            }
+        }
+        Direction::Better => {
+            if milder {
+                seen
+            } else {
+                so_far
+            }
+        }
     }
 }
 
@@ -232,7 +250,14 @@ mod tests {
     impl Film {
         fn new() -> Self {
             let thresholds = Thresholds::default();
-            Self { state: JudgeState::new(), history: vec![], second: 0, step: 0, thresholds, confirms: vec![] }
+            Self {
+                state: JudgeState::new(),
+                history: vec![],
+                second: 0,
+                step: 0,
+                thresholds,
+                confirms: vec![],
+            }
         }
 
         /// Draws the health after each probe, with a `*` where it changed.
@@ -258,8 +283,7 @@ mod tests {
                 let mono = Duration::from_secs(self.second.unsigned_abs());
                 let at = Moment { wall: wall(self.second + self.step), mono };
                 let fresh_for = Duration::from_secs(180);
-                let result =
-                    ProbeResult { at, total: Duration::ZERO, outcome, http_status: None, fresh_for };
+                let result = ProbeResult { at, total: Duration::ZERO, outcome, http_status: None, fresh_for };
                 let before = self.state.health;
                 let judgement = judge(self.state, self.thresholds, &result);
                 self.state = judgement.state;

@@ -38,8 +38,7 @@ pub fn outages(told: &[Span], now: Timestamp) -> Vec<Outage> {
         let to = span.to.unwrap_or(now);
         match span.health {
             Health::Down => {
-                let outage =
-                    open.get_or_insert(Outage { from: span.from, to: None, down: Duration::ZERO });
+                let outage = open.get_or_insert(Outage { from: span.from, to: None, down: Duration::ZERO });
                 outage.down += between(span.from, to);
                 outage.to = Some(to);
             }

@@ -16,14 +16,8 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Self; 6] = [
-        Self::Operational,
-        Self::Degraded,
-        Self::Partial,
-        Self::Major,
-        Self::Maintenance,
-        Self::Unknown,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Operational, Self::Degraded, Self::Partial, Self::Major, Self::Maintenance, Self::Unknown];
 
     pub fn wire(self) -> &'static str {
         match self {
@@ -101,8 +95,7 @@ mod tests {
 
     /// One letter an endpoint, named a, b, c …: `U G D ?`, `u g d` when covered.
     fn of(letters: &str, covered: bool, roll_up: &RollUp) -> Status {
-        let ids: Vec<Id> =
-            ('a'..).take(letters.len()).map(|c| Id::parse(&c.to_string()).unwrap()).collect();
+        let ids: Vec<Id> = ('a'..).take(letters.len()).map(|c| Id::parse(&c.to_string()).unwrap()).collect();
         let health = |letter: char| match letter.to_ascii_uppercase() {
             'U' => Health::Up,
             'G' => Health::Degraded,

@@ -133,7 +133,13 @@ pub fn summarize(facts: &Facts, now: Moment) -> Summary {
         components,
         outages: all_outages,
         maintenances,
-        announcements: facts.notices.announcements.iter().filter(|it| it.is_shown(now.wall)).cloned().collect(),
+        announcements: facts
+            .notices
+            .announcements
+            .iter()
+            .filter(|it| it.is_shown(now.wall))
+            .cloned()
+            .collect(),
         last_knock,
         storing: facts.storing,
     }
@@ -171,17 +177,21 @@ impl Told {
             .collect();
         let status = status::status(covered, &parts, &component.roll_up);
         let stretches = day::as_spans(&timeline);
-        let outages: Vec<(Outage, Status)> =
-            outages(&stretches, now.wall).into_iter().map(|it| (it, worst_during(&timeline, it, now))).collect();
-        let windows = [90_u64, 30].map(|days| Window {
-            from: minus(now.wall, Duration::from_secs(days * 86_400)),
-            to: now.wall,
-        });
+        let outages: Vec<(Outage, Status)> = outages(&stretches, now.wall)
+            .into_iter()
+            .map(|it| (it, worst_during(&timeline, it, now)))
+            .collect();
+        let windows = [90_u64, 30]
+            .map(|days| Window { from: minus(now.wall, Duration::from_secs(days * 86_400)), to: now.wall });
         let summary = ComponentSummary {
             component: component.clone(),
             status,
             parts: endpoints.iter().map(|it| part_summary(it, now)).collect(),
-            days: if endpoints.is_empty() { Vec::new() } else { day::days(&timeline, &facts.site.zone, now.wall, DAYS) },
+            days: if endpoints.is_empty() {
+                Vec::new()
+            } else {
+                day::days(&timeline, &facts.site.zone, now.wall, DAYS)
+            },
             uptime: windows.map(|window| counted(component, &histories, maintenances, window)),
             not_working: windows.map(|window| not_working(&timeline, window)),
             flapping: histories.iter().any(|it| is_flapping(&it.spans, now.wall)),
@@ -223,11 +233,17 @@ fn worst_during(timeline: &[Stretch], outage: Outage, now: Moment) -> Status {
 }
 
 /// Uptime over the endpoints of a component, announced maintenance left out.
-fn counted(component: &Component, histories: &[PartHistory<'_>], maintenances: &[Maintenance], window: Window) -> Uptime {
+fn counted(
+    component: &Component,
+    histories: &[PartHistory<'_>],
+    maintenances: &[Maintenance],
+    window: Window,
+) -> Uptime {
     let mut sum = Uptime::default();
     for history in histories {
         let announced = maintenances.iter().filter(|it| it.was_announced());
-        let covering = announced.filter(|it| it.covers_component(component) || it.covers_endpoint(history.endpoint));
+        let covering =
+            announced.filter(|it| it.covers_component(component) || it.covers_endpoint(history.endpoint));
         let excluded = uptime::merged(covering.filter_map(Maintenance::window).collect());
         sum = sum.plus(uptime::uptime(&history.spans, &excluded, window));
     }
@@ -261,7 +277,8 @@ fn maintenances(facts: &Facts, now: Moment) -> Vec<(Maintenance, Phase)> {
 /// Since when something the maintenance covers has been down without a break.
 fn unwell_since(facts: &Facts, maintenance: &Maintenance, now: Moment) -> Option<Timestamp> {
     let covered = facts.endpoints.iter().filter(|it| {
-        maintenance.covers_endpoint(&it.endpoint.id) || maintenance.covers.components.contains(&it.endpoint.component)
+        maintenance.covers_endpoint(&it.endpoint.id)
+            || maintenance.covers.components.contains(&it.endpoint.component)
     });
     let down = covered.filter(|it| it.told(now) == Health::Down);
     down.filter_map(|it| it.history.last()).map(|open| open.from).min()
@@ -287,7 +304,8 @@ fn calendar_edges(facts: &Facts) -> impl Iterator<Item = Timestamp> {
 }
 
 fn next_change(facts: &Facts, ways: &[Way], now: Moment) -> Option<Timestamp> {
-    let recovered = ways.iter().filter_map(|it| it.came_back_at).map(|at| plus(at, facts.site.recovering_for));
+    let recovered =
+        ways.iter().filter_map(|it| it.came_back_at).map(|at| plus(at, facts.site.recovering_for));
     let soon = ways.iter().filter_map(|it| it.covered_from).map(|at| minus(at, SOON));
     let midnight = now.wall.to_zoned(facts.site.zone.clone()).date();
     let midnight = day::day_window(midnight, &facts.site.zone).map(|today| today.to);

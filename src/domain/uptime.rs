@@ -43,8 +43,7 @@ pub fn uptime(told: &[Span], excluded: &[Window], window: Window) -> Uptime {
     for span in told {
         let whole = Window { from: span.from, to: span.to.unwrap_or(window.to) };
         let Some(part) = whole.shared(window) else { continue };
-        let left_out: Duration =
-            excluded.iter().filter_map(|it| it.shared(part)).map(Window::length).sum();
+        let left_out: Duration = excluded.iter().filter_map(|it| it.shared(part)).map(Window::length).sum();
         let counted = part.length().saturating_sub(left_out);
         sum.maintenance += left_out;
         match span.health {

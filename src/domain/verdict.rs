@@ -132,9 +132,8 @@ impl Sure {
 pub fn verdict(ways: &[Way], recovering_for: Duration, now: Timestamp) -> (Verdict, Until) {
     let known = || ways.iter().filter(|way| !way.manual || way.status == Status::Maintenance);
     let is = |status: Status| known().any(|way| way.status == status);
-    let works = known().any(|way| {
-        matches!(way.status, Status::Operational | Status::Degraded | Status::Partial)
-    });
+    let works =
+        known().any(|way| matches!(way.status, Status::Operational | Status::Degraded | Status::Partial));
     let covered_until = || known().filter_map(|way| way.covered_until);
     let nobody_knows = Until { at: None, sure: Sure::Unknown };
     let until = |at: Option<Timestamp>, sure| at.map_or(nobody_knows, |at| Until { at: Some(at), sure });
@@ -158,7 +157,10 @@ pub fn verdict(ways: &[Way], recovering_for: Duration, now: Timestamp) -> (Verdi
     if let Some(back) = came_back
         && between(back, now) < recovering_for
     {
-        return (Verdict::Recovering, until(super::moment::plus(back, recovering_for).into(), Sure::Estimate));
+        return (
+            Verdict::Recovering,
+            until(super::moment::plus(back, recovering_for).into(), Sure::Estimate),
+        );
     }
     let starts = known().filter_map(|way| way.covered_from).filter(|&from| now < from).min();
     let soon = starts.filter(|&from| between(now, from) <= SOON);
@@ -209,12 +211,30 @@ mod tests {
     #[test]
     fn the_table() {
         for (letters, verdict) in [
-            ("D", "no"), ("DD", "no"), ("DM", "no"), ("Dm", "no"),
-            ("M", "maintenance"), ("MM", "maintenance"), ("Mm", "maintenance"),
-            ("UD", "partial"), ("UM", "partial"), ("P", "partial"), ("UP", "partial"), ("GD", "partial"),
-            ("", "unknown"), ("?", "unknown"), ("m", "unknown"), ("?D", "unknown"), ("?M", "unknown"), ("?m", "unknown"),
-            ("G", "slow"), ("GG", "slow"),
-            ("U", "yes"), ("UG", "yes"), ("U?", "yes"), ("Um", "yes"),
+            ("D", "no"),
+            ("DD", "no"),
+            ("DM", "no"),
+            ("Dm", "no"),
+            ("M", "maintenance"),
+            ("MM", "maintenance"),
+            ("Mm", "maintenance"),
+            ("UD", "partial"),
+            ("UM", "partial"),
+            ("P", "partial"),
+            ("UP", "partial"),
+            ("GD", "partial"),
+            ("", "unknown"),
+            ("?", "unknown"),
+            ("m", "unknown"),
+            ("?D", "unknown"),
+            ("?M", "unknown"),
+            ("?m", "unknown"),
+            ("G", "slow"),
+            ("GG", "slow"),
+            ("U", "yes"),
+            ("UG", "yes"),
+            ("U?", "yes"),
+            ("Um", "yes"),
         ] {
             assert_eq!(of(letters), verdict, "{letters:?}");
         }

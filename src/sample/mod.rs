@@ -1,1 +1,118 @@
 //! The sample wallet: a small real login service to watch and to break.
+//!
+//! It listens on two loopback ports: the main one has the doors that can be
+//! broken, the control one has the page that breaks and mends them, so that
+//! the mending stays in reach when the main port is closed.
+
+mod breaker;
+mod control;
+mod guard;
+mod lockout;
+mod pages;
+mod port;
+mod site;
+mod tickets;
+mod wallet;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::breaker::{Breaker, Door, Mode, Modes};
+use self::port::Port;
+use self::site::Site;
+use self::wallet::Wallet;
+
+/// The one account there is. Its credentials are public: nothing is behind them.
+pub const USERNAME: &str = "sample";
+pub const PASSWORD: &str = "sample-wallet-9Tq4-mVx7";
+/// Never right, for probes that make sure that a wrong password is refused.
+pub const WRONG_PASSWORD: &str = "sample-wallet-never-right";
+
+/// The largest request body either port reads; a sign-in has some hundred bytes.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// Where the wallet gets the time from: the daemon's clock, or a test's.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What `{ sample = "name" }` in config.toml resolves to.
+pub fn secret(name: &str) -> Option<SecretString> {
+    let value = match name {
+        "username" => USERNAME,
+        "password" => PASSWORD,
+        "wrong_password" => WRONG_PASSWORD,
+        _ => return None,
+    };
+    Some(SecretString::from(value))
+}
+
+/// The service, bound to its ports and ready to serve.
+pub struct SampleWallet {
+    main: TcpListener,
+    main_addr: SocketAddr,
+    control: TcpListener,
+    control_addr: SocketAddr,
+    breaker: Breaker,
+    /// Tells the breaker whether the main port accepts connections.
+    listening: watch::Sender<bool>,
+    now: Now,
+}
+
+impl SampleWallet {
+    /// Binds the main and the control port; port 0 takes any free one. From
+    /// here on connections queue, and `serve` answers them.
+    ///
+    /// # Errors
+    /// When an address is not a loopback address, or cannot be bound.
+    pub async fn bind(listen: SocketAddr, control: SocketAddr, now: Now) -> io::Result<Self> {
+        let main = port::listen(listen)?;
+        let control = port::listen(control)?;
+        let (breaker, listening) = Breaker::new();
+        Ok(Self {
+            main_addr: main.local_addr()?,
+            main,
+            control_addr: control.local_addr()?,
+            control,
+            breaker,
+            listening,
+            now,
+        })
+    }
+
+    pub fn local_addr(&self) -> SocketAddr {
+        self.main_addr
+    }
+
+    /// Where the break page and its API live.
+    pub fn control_addr(&self) -> SocketAddr {
+        self.control_addr
+    }
+
+    pub fn breaker(&self) -> Breaker {
+        self.breaker.clone()
+    }
+
+    /// Serves until `stop` is cancelled; connections live on `tasks` and end
+    /// within a second of the stop.
+    pub async fn serve(self, stop: CancellationToken, tasks: TaskTracker) {
+        let wallet = wallet::router(Wallet::new(self.now));
+        let doors = Site { router: wallet, breaker: Some(self.breaker.clone()) };
+        let hall = Site { router: control::router(self.breaker.clone(), self.main_addr), breaker: None };
+        let main = Port::new(doors, stop.clone(), tasks.clone());
+        let control = Port::new(hall, stop, tasks);
+        tokio::join!(
+            main.serve_breakable(self.main, self.main_addr, &self.breaker, &self.listening),
+            control.serve(self.control),
+        );
+    }
+}

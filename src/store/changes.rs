@@ -37,7 +37,13 @@ impl What {
 
 /// Logs a change. A refused edit stays in the file and is met again at every
 /// load, so what the subject's last entry already says is not said twice.
-pub(super) fn log(tx: &Tx<'_>, at: Timestamp, what: What, subject: &str, detail: &str) -> Result<(), StoreError> {
+pub(super) fn log(
+    tx: &Tx<'_>,
+    at: Timestamp,
+    what: What,
+    subject: &str,
+    detail: &str,
+) -> Result<(), StoreError> {
     let doing = "logging a change";
     let connection = tx.connection();
     if what == What::NoticeRefused {

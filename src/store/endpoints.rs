@@ -52,8 +52,9 @@ pub(super) struct Known {
 
 pub(super) fn read(connection: &Connection) -> Result<Vec<Known>, StoreError> {
     let doing = "reading the known endpoints";
-    let mut select =
-        connection.prepare_cached("SELECT id, name, removed_ms IS NOT NULL FROM endpoint ORDER BY id").doing(doing)?;
+    let mut select = connection
+        .prepare_cached("SELECT id, name, removed_ms IS NOT NULL FROM endpoint ORDER BY id")
+        .doing(doing)?;
     let mut rows = select.query([]).doing(doing)?;
     let mut known = Vec::new();
     while let Some(row) = rows.next().doing(doing)? {
@@ -85,7 +86,10 @@ pub(super) fn renames(known: &[Known], endpoints: &[Endpoint]) -> Vec<(EndpointI
 }
 
 fn change(tx: &Tx<'_>, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
-    tx.connection().prepare_cached(sql).and_then(|mut it| it.execute(values)).doing("changing an endpoint")?;
+    tx.connection()
+        .prepare_cached(sql)
+        .and_then(|mut it| it.execute(values))
+        .doing("changing an endpoint")?;
     Ok(())
 }
 
@@ -117,8 +121,12 @@ mod tests {
         sync(&running, vec![web()], 3).await;
         sync(&running, vec![web()], 4).await;
         sync(&running, vec![app(), web()], 5).await;
-        let expected =
-            ["1 endpoint_added web", "1 endpoint_added app", "3 endpoint_removed app", "5 endpoint_returned app"];
+        let expected = [
+            "1 endpoint_added web",
+            "1 endpoint_added app",
+            "3 endpoint_removed app",
+            "5 endpoint_returned app",
+        ];
         assert_eq!(changes(&running).await, expected);
     }
 

@@ -14,11 +14,11 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{ErrorCode, OpenFlags};
 
 use super::error::StoreError;
 use super::migrations::{APPLICATION_ID, latest};
-use super::open::head;
+use super::open::{head, raw};
 
 /// Larger databases are not read through at start: it would take over half a second.
 const QUICK_CHECK_LIMIT: u64 = 64 << 20;
@@ -92,9 +92,9 @@ fn read(path: &Path, sizes: Sizes) -> Result<Found, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // Without a log nobody is writing, and SQLite need not lay files beside ours.
     let connection = if sizes.wal == 0 {
-        Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI)?
+        raw(Path::new(&immutable(path)), flags | OpenFlags::SQLITE_OPEN_URI)?
     } else {
-        Connection::open_with_flags(path, flags)?
+        raw(path, flags)?
     };
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let found = number("application_id")?;
@@ -168,7 +168,10 @@ mod tests {
     /// Everything in the directory but the lock.
     fn bytes(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|path| !path.ends_with(LOCK_FILE)).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+        files
+            .filter(|path| !path.ends_with(LOCK_FILE))
+            .map(|path| (path.clone(), fs::read(path).unwrap()))
+            .collect()
     }
 
     /// The refusal, after which nothing has changed.
@@ -180,7 +183,7 @@ mod tests {
     }
 
     fn change(dir: &Path, sql: &str) {
-        Connection::open(dir.join(DATABASE_FILE)).unwrap().execute_batch(sql).unwrap();
+        raw(&dir.join(DATABASE_FILE), OpenFlags::default()).unwrap().execute_batch(sql).unwrap();
     }
 
     #[tokio::test]
@@ -238,7 +241,7 @@ mod tests {
             bytes
         };
         let text = b"this is not a database, it is a sentence".to_vec();
-        let cases: [(&str, Option<Vec<u8>>, Vec<u8>); 8] = [
+        let cases = [
             ("emptied", Some(vec![]), vec![]),
             ("cut short", Some(whole[..20_000].to_vec()), vec![]),
             ("cut to less than a page", Some(whole[..1_000].to_vec()), vec![]),

@@ -48,7 +48,13 @@ pub(super) fn load(dir: &Path, endpoints: &[Endpoint], since: Timestamp) -> Resu
 }
 
 fn unknown(endpoint: &EndpointId) -> Loaded {
-    Loaded { endpoint: endpoint.clone(), history: Vec::new(), state: JudgeState::new(), last_known: None, last: None }
+    Loaded {
+        endpoint: endpoint.clone(),
+        history: Vec::new(),
+        state: JudgeState::new(),
+        last_known: None,
+        last: None,
+    }
 }
 
 fn resume(

@@ -24,7 +24,8 @@ impl Lock {
         let path = dir.join(LOCK_FILE);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let unwritable = |why: std::io::Error| StoreError::Unwritable { path: path.clone(), why: why.to_string() };
+        let unwritable =
+            |why: std::io::Error| StoreError::Unwritable { path: path.clone(), why: why.to_string() };
         let mut file = options.open(&path).map_err(unwritable)?;
         let locked = file.try_lock();
         let mut text = String::new();
@@ -49,7 +50,8 @@ impl Lock {
             return Ok(());
         }
         self.was_born = true;
-        self.write(true).map_err(|why| StoreError::Unwritable { path: dir.join(LOCK_FILE), why: why.to_string() })
+        self.write(true)
+            .map_err(|why| StoreError::Unwritable { path: dir.join(LOCK_FILE), why: why.to_string() })
     }
 
     fn write(&mut self, born: bool) -> std::io::Result<()> {

@@ -101,6 +101,9 @@ pub enum Recorded {
     Stored,
     /// In memory, because the store fails; or counted as lost.
     Waiting,
+    /// In memory, and the writer does not answer: nobody knows what will
+    /// become of it, so it does not count as heard.
+    Unanswered,
     /// The store is closed.
     Stopped,
 }
@@ -127,6 +130,7 @@ impl Store {
         let awaited = match self.shared.push(recording) {
             Taken::Awaits(awaited) => awaited,
             Taken::Waits => return Recorded::Waiting,
+            Taken::Unanswered => return Recorded::Unanswered,
             Taken::Stopped => return Recorded::Stopped,
         };
         match tokio::time::timeout(PATIENCE, awaited).await {
@@ -136,7 +140,7 @@ impl Store {
             Ok(Err(_)) => Recorded::Waiting,
             Err(_) => {
                 self.shared.hangs(at);
-                Recorded::Waiting
+                Recorded::Unanswered
             }
         }
     }
@@ -255,18 +259,10 @@ mod tests {
     async fn whatever_waits_shares_the_next_commit() {
         let running = Running::new();
         running.store.sabotage(Sabotage::Hang);
-        let recorders: Vec<_> = (0..200)
-            .map(|second| {
-                let store = running.store.clone();
-                tokio::spawn(async move { store.record(success("web", second)).await })
-            })
-            .collect();
-        // This thread runs one task at a time: by now all of them have asked.
-        tokio::task::yield_now().await;
-        running.store.sabotage(Sabotage::None);
-        for recorder in recorders {
-            assert_eq!(recorder.await.unwrap(), Recorded::Stored);
-        }
+        let records = (0..200).map(|second| running.store.record(success("web", second)));
+        let release = async { running.store.sabotage(Sabotage::None) };
+        let answers = tokio::join!(join_all(records), release).0;
+        assert!(answers.iter().all(|&it| it == Recorded::Stored));
         assert!(running.store.commits() <= 2, "{} commits", running.store.commits());
         assert_eq!(log(&running.store).await.len(), 200);
     }
@@ -319,9 +315,9 @@ mod tests {
         let running = Running::new();
         let store = &running.store;
         store.sabotage(Sabotage::Hang);
-        assert_eq!(store.record(success("web", 1)).await, Recorded::Waiting);
+        assert_eq!(store.record(success("web", 1)).await, Recorded::Unanswered);
         assert!(matches!(*store.storing().borrow(), Storing::Fails { waiting: 1, .. }));
-        assert_eq!(store.record(success("web", 2)).await, Recorded::Waiting);
+        assert_eq!(store.record(success("web", 2)).await, Recorded::Unanswered);
         store.sabotage(Sabotage::None);
         waits_for(store, |it| *it == Storing::Works).await;
         assert_eq!(log(store).await.len(), 2);
@@ -435,7 +431,9 @@ mod tests {
         let running = Running::new();
         let unknown = result(50, Outcome::Unknown(UnknownReason::Throttled));
         let unknown = Recording { endpoint: id("web"), result: unknown, transitions: vec![] };
-        for recording in [goes_up("web", 10), goes_down("web", 20), success("web", 40), unknown, success("app", 5)] {
+        for recording in
+            [goes_up("web", 10), goes_down("web", 20), success("web", 40), unknown, success("app", 5)]
+        {
             assert_eq!(running.store.record(recording).await, Recorded::Stored);
         }
         let endpoints = [endpoint("web", &[]), endpoint("app", &[]), endpoint("new", &[])];
@@ -453,7 +451,10 @@ mod tests {
         assert_eq!(app.last_known.map(|it| it.at), Some(at(5)));
         assert_eq!((&new.state, new.last), (&JudgeState::new(), None));
         for (before, after) in before.iter().zip(&loaded) {
-            assert_eq!((before.state, before.last, before.last_known), (after.state, after.last, after.last_known));
+            assert_eq!(
+                (before.state, before.last, before.last_known),
+                (after.state, after.last, after.last_known)
+            );
         }
     }
 

@@ -85,8 +85,12 @@ pub(super) fn read(connection: &Connection) -> Result<Newest, StoreError> {
         let mut rows = select.query([newest.through]).doing(doing)?;
         while let Some(row) = rows.next().doing(doing)? {
             let read = || {
-                let found =
-                    Row { result: row.get(1)?, at_ms: row.get(2)?, outcome: row.get(3)?, total_us: row.get(4)? };
+                let found = Row {
+                    result: row.get(1)?,
+                    at_ms: row.get(2)?,
+                    outcome: row.get(3)?,
+                    total_us: row.get(4)?,
+                };
                 Ok((row.get(0)?, found))
             };
             let (endpoint, found): (i64, Row) = read().doing(doing)?;
@@ -133,10 +137,13 @@ mod tests {
         connection.execute("INSERT INTO endpoint (id, name) VALUES (1, 'web'), (2, 'app')", []).unwrap();
         let told = |connection: &Connection| {
             let newest = read(connection).unwrap();
-            [1, 2].map(|row| (newest.known(row).unwrap().map(|it| it.at), newest.any(row).unwrap().map(|it| it.at)))
+            [1, 2].map(|row| {
+                (newest.known(row).unwrap().map(|it| it.at), newest.any(row).unwrap().map(|it| it.at))
+            })
         };
         let throttled = Outcome::Unknown(UnknownReason::Throttled);
-        let log = [(1, 10, Outcome::Success), (1, 20, throttled), (2, 25, throttled), (1, 30, Outcome::Success)];
+        let log =
+            [(1, 10, Outcome::Success), (1, 20, throttled), (2, 25, throttled), (1, 30, Outcome::Success)];
         let mut expected = [(None, None); 2];
         for (endpoint, second, outcome) in log {
             results::insert(&connection, endpoint, &result(second, outcome)).unwrap();

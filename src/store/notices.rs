@@ -36,16 +36,16 @@ pub fn sync_notices(
 ) -> Result<(Notices, Vec<RewritesHistory>), StoreError> {
     let now = whole_ms(now);
     let stored = read_all(tx.connection())?;
-    let mut refused = Vec::new();
     let maintenances: Vec<Maintenance> = file.maintenances.iter().map(in_ms).collect();
     let announcements: Vec<Announcement> = file.announcements.iter().map(announced_in_ms).collect();
-    sync(tx, &stored.maintenances, &maintenances, maintenance_edit, now, &mut refused)?;
-    sync(tx, &stored.announcements, &announcements, announcement_edit, now, &mut refused)?;
+    let mut refused = sync(tx, &stored.maintenances, &maintenances, maintenance_edit, now)?;
+    refused.extend(sync(tx, &stored.announcements, &announcements, announcement_edit, now)?);
 
     let mut told = read_all(tx.connection())?.into_notices();
     let since = now.checked_sub(TOLD).unwrap_or(Timestamp::MIN);
     told.maintenances.retain(|it| since <= it.end());
-    told.announcements.retain(|it| [it.ends_at, it.ended_at].into_iter().flatten().min().is_none_or(|end| since <= end));
+    told.announcements
+        .retain(|it| [it.ends_at, it.ended_at].into_iter().flatten().min().is_none_or(|end| since <= end));
     Ok((told, refused))
 }
 
@@ -65,8 +65,8 @@ fn sync<T: Notice>(
     wanted: &[T],
     decide: Decide<T>,
     now: Timestamp,
-    refused: &mut Vec<RewritesHistory>,
-) -> Result<(), StoreError> {
+) -> Result<Vec<RewritesHistory>, StoreError> {
+    let mut refused = Vec::new();
     for wanted in wanted {
         let kept = stored.iter().find(|it| it.notice.id() == wanted.id());
         let edit = decide(kept.map(|it| &it.notice), Some(wanted), now);
@@ -79,21 +79,32 @@ fn sync<T: Notice>(
     for kept in stored.iter().filter(|it| wanted.iter().all(|wanted| wanted.id() != it.notice.id())) {
         save(tx, Some(kept), decide(Some(&kept.notice), None, now), now)?;
     }
-    Ok(())
+    Ok(refused)
 }
 
-fn save<T: Notice>(tx: &Tx<'_>, kept: Option<&Kept<T>>, edit: Edit<T>, now: Timestamp) -> Result<(), StoreError> {
+fn save<T: Notice>(
+    tx: &Tx<'_>,
+    kept: Option<&Kept<T>>,
+    edit: Edit<T>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let Edit::Save(what, notice) = edit else { return Ok(()) };
     notice_rows::save(tx.connection(), kept.map(|it| it.row), &notice)?;
     log(tx, now, what, notice.id().as_str(), &notice.window())
 }
 
-fn maintenance_edit(stored: Option<&Maintenance>, wanted: Option<&Maintenance>, now: Timestamp) -> Edit<Maintenance> {
+fn maintenance_edit(
+    stored: Option<&Maintenance>,
+    wanted: Option<&Maintenance>,
+    now: Timestamp,
+) -> Edit<Maintenance> {
     match (stored, wanted) {
         (None, None) => Edit::Nothing,
         (None, Some(wanted)) => Edit::Save(What::NoticePublished, wanted.clone()),
         (Some(stored), None) => match stored.removed(now) {
-            Some(ended) => Edit::Save(What::NoticeEnded, Maintenance { ended_at: Some(ended), ..stored.clone() }),
+            Some(ended) => {
+                Edit::Save(What::NoticeEnded, Maintenance { ended_at: Some(ended), ..stored.clone() })
+            }
             None => Edit::Nothing,
         },
         (Some(stored), Some(wanted)) => match stored.ended_at {
@@ -222,11 +233,13 @@ mod tests {
 
         /// Loads a file with that window or none: `starts-ends published [ended] [refused]`.
         fn maintenance(&self, in_file: Option<(i64, i64)>, minute: i64) -> String {
-            let maintenances = in_file.map(|(starts, ends)| window(starts, ends, minute)).into_iter().collect();
+            let maintenances =
+                in_file.map(|(starts, ends)| window(starts, ends, minute)).into_iter().collect();
             let (told, refused) = self.load(&Notices { maintenances, announcements: vec![] }, minute);
             let [it] = &told.maintenances[..] else { panic!("{told:?}") };
             let minute = |at: Timestamp| at.as_second() / 60;
-            let mut said = format!("{}-{} p{}", minute(it.starts_at), minute(it.ends_at), minute(it.published_at));
+            let mut said =
+                format!("{}-{} p{}", minute(it.starts_at), minute(it.ends_at), minute(it.published_at));
             if let Some(ended) = it.ended_at {
                 said.push_str(&format!(" e{}", minute(ended)));
             }

@@ -34,8 +34,11 @@ pub(super) struct Identity {
 
 impl Identity {
     fn of(path: &Path) -> Result<Self, StoreError> {
-        let meta = fs::metadata(path)
-            .map_err(|source| StoreError::Io { doing: "look at", path: path.to_owned(), source })?;
+        let meta = fs::metadata(path).map_err(|source| StoreError::Io {
+            doing: "look at",
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self { path: path.to_owned(), device: meta.dev(), inode: meta.ino() })
     }
 
@@ -51,8 +54,10 @@ impl Identity {
 
 /// The writing connection, its lock and its file.
 pub(super) fn for_writing(dir: &Path) -> Result<(Connection, Lock, Identity), StoreError> {
-    let unwritable =
-        |path: &Path, why: &dyn ToString| StoreError::Unwritable { path: path.to_owned(), why: why.to_string() };
+    let unwritable = |path: &Path, why: &dyn ToString| StoreError::Unwritable {
+        path: path.to_owned(),
+        why: why.to_string(),
+    };
     // What is stored is nobody's but ours.
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|why| unwritable(dir, &why))?;
     let mut lock = Lock::take(dir)?;
@@ -72,9 +77,11 @@ pub(super) fn for_writing(dir: &Path) -> Result<(Connection, Lock, Identity), St
     })?;
     lock.born(dir)?;
     // The name of a new file must outlive a power cut as well.
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|source| StoreError::Io { doing: "sync", path: dir.to_owned(), source })?;
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|source| StoreError::Io {
+        doing: "sync",
+        path: dir.to_owned(),
+        source,
+    })?;
     let identity = Identity::of(&path)?;
     Ok((connection, lock, identity))
 }
@@ -88,10 +95,15 @@ pub(super) fn for_reading(dir: &Path) -> Result<Connection, StoreError> {
 
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).doing("opening the database")?;
+    let connection = raw(path, flags).doing("opening the database")?;
     connection.busy_timeout(BUSY).doing("preparing the connection")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that opens the database")]
+pub(super) fn raw(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(path, flags)
 }
 
 /// A commit is on the disk when it is acknowledged, and no file can make us
@@ -115,7 +127,9 @@ fn settle(connection: &Connection) -> Result<(), StoreError> {
 }
 
 fn is_refused_write(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied))
+    use ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ReadOnly | CannotOpen | PermissionDenied | DiskFull | SystemIoFailure))
 }
 
 /// The first `N` bytes of a file, zeros where it is shorter; none when it does not exist.

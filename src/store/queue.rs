@@ -85,6 +85,8 @@ struct Queue {
 struct Failing {
     since: Timestamp,
     lost: u64,
+    /// The writer does not even fail: nothing is heard of it.
+    silent: bool,
 }
 
 /// How a recording was taken in.
@@ -93,6 +95,8 @@ pub(super) enum Taken {
     Awaits(oneshot::Receiver<Recorded>),
     /// The store fails, so nobody waits for it.
     Waits,
+    /// The writer hangs, so nobody knows what will become of it.
+    Unanswered,
     Stopped,
 }
 
@@ -125,8 +129,8 @@ impl Shared {
             transitions: recording.transitions,
             answer: None,
         };
-        let taken = if queue.failing.is_some() {
-            Taken::Waits
+        let taken = if let Some(failing) = queue.failing {
+            if failing.silent { Taken::Unanswered } else { Taken::Waits }
         } else {
             let (answer, awaited) = oneshot::channel();
             entry.answer = Some(answer);
@@ -163,7 +167,7 @@ impl Shared {
         let mut queue = self.lock();
         if queue.in_hand + queue.waiting > 0 && queue.failing.is_none() && !queue.gone {
             tracing::error!("The database does not answer: results wait in memory");
-            queue.failing = Some(Failing { since, lost: 0 });
+            queue.failing = Some(Failing { since, lost: 0, silent: true });
             self.tell(&queue);
         }
     }
@@ -221,12 +225,16 @@ impl Shared {
     pub(super) fn failed(&self, entries: Vec<Entry>, error: &StoreError) {
         let mut queue = self.lock();
         queue.in_hand = 0;
-        let since = entries.iter().filter_map(|entry| entry.result.as_ref()).map(|result| result.at.wall).next();
+        let since =
+            entries.iter().filter_map(|entry| entry.result.as_ref()).map(|result| result.at.wall).next();
         if queue.failing.is_none()
             && let Some(since) = since
         {
             tracing::error!(error = error.as_dyn(), "Results cannot be stored and wait in memory");
-            queue.failing = Some(Failing { since, lost: 0 });
+            queue.failing = Some(Failing { since, lost: 0, silent: false });
+        }
+        if let Some(failing) = &mut queue.failing {
+            failing.silent = false;
         }
         for entry in entries.into_iter().rev() {
             queue.waiting += 1;
@@ -253,7 +261,8 @@ impl Shared {
     /// Drops the oldest results beyond the backlog, and keeps their transitions.
     fn make_room(&self, queue: &mut Queue) {
         while queue.results > self.backlog {
-            let oldest = queue.jobs.iter().position(|job| job.entry().is_some_and(|entry| entry.result.is_some()));
+            let oldest =
+                queue.jobs.iter().position(|job| job.entry().is_some_and(|entry| entry.result.is_some()));
             let Some(index) = oldest else { return };
             let emptied = match queue.jobs.get_mut(index) {
                 Some(Job::Record(entry)) => {
@@ -281,7 +290,7 @@ impl Shared {
     fn tell(&self, queue: &Queue) {
         let now = match queue.failing {
             None => Storing::Works,
-            Some(Failing { since, lost }) => {
+            Some(Failing { since, lost, .. }) => {
                 let waiting = u64::try_from(queue.waiting + queue.in_hand).unwrap_or(u64::MAX);
                 Storing::Fails { since, waiting, lost }
             }

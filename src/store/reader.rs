@@ -29,7 +29,9 @@ impl Reader {
         let path = dir.join(DATABASE_FILE);
         let connection = open::for_reading(dir)?;
         let number = |pragma: &str| {
-            connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).doing("looking at the database")
+            connection
+                .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+                .doing("looking at the database")
         };
         let (found, version) = (number("application_id")?, number("user_version")?);
         if found != APPLICATION_ID {
@@ -87,7 +89,8 @@ mod tests {
     fn a_query_that_takes_too_long_is_stopped() {
         let running = Running::new();
         let mut reader = Reader::open(running.dir.path()).unwrap();
-        let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        let endless =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
         reader.limit = Duration::from_millis(20);
         let stopped = reader.limited(|connection| {
             connection.query_row(endless, [], |row| row.get::<_, i64>(0)).doing("counting for ever")

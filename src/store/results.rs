@@ -92,12 +92,15 @@ mod tests {
         let (connection, _lock, _) = open::for_writing(dir.path()).unwrap();
         connection.execute_batch("BEGIN").unwrap();
         for row in 1..=50 {
-            connection.execute("INSERT INTO endpoint (id, name) VALUES (?1, 'endpoint-' || ?1)", [row]).unwrap();
+            connection
+                .execute("INSERT INTO endpoint (id, name) VALUES (?1, 'endpoint-' || ?1)", [row])
+                .unwrap();
         }
         for row in 0..ROWS {
             let mut seen = result(1_764_000_000 + i64::from(row / 5), Outcome::Success);
             // A tenth is slow, and one in fifty fails.
-            seen.total = Duration::from_micros(if row % 10 == 0 { 4_000_000 } else { 180_000 } + u64::from(row % 977));
+            seen.total =
+                Duration::from_micros(if row % 10 == 0 { 4_000_000 } else { 180_000 } + u64::from(row % 977));
             if row % 50 == 49 {
                 seen.outcome = Outcome::Failure(FailureClass::Http5xx);
             }

@@ -8,7 +8,11 @@ use super::values::{health, ms, timestamp};
 use crate::domain::span::{Health, Span, Transition};
 
 /// Applies a transition exactly as the domain does, with its time in whole milliseconds.
-pub(super) fn apply(connection: &Connection, endpoint: i64, transition: Transition) -> Result<(), StoreError> {
+pub(super) fn apply(
+    connection: &Connection,
+    endpoint: i64,
+    transition: Transition,
+) -> Result<(), StoreError> {
     write(connection, endpoint, transition).doing("applying a transition")
 }
 
@@ -18,7 +22,7 @@ fn write(connection: &Connection, endpoint: i64, transition: Transition) -> rusq
     let before: Option<u8> = if transition.health == Health::Unknown {
         connection
             .prepare_cached(
-                "SELECT CASE health WHEN ?2 THEN before_silence ELSE health END
+                "SELECT CASE health WHEN ?2 THEN before ELSE health END
                  FROM span WHERE endpoint = ?1 AND to_ms IS NULL",
             )?
             .query_row((endpoint, unknown), |row| row.get(0))
@@ -37,20 +41,24 @@ fn write(connection: &Connection, endpoint: i64, transition: Transition) -> rusq
     if let Some((id, health)) = last {
         let reopens = health == code;
         connection
-            .prepare_cached("UPDATE span SET to_ms = ?2, before_silence = iif(?3, ?4, before_silence) WHERE id = ?1")?
+            .prepare_cached("UPDATE span SET to_ms = ?2, before = iif(?3, ?4, before) WHERE id = ?1")?
             .execute((id, (!reopens).then_some(from), reopens, before))?;
         if reopens {
             return Ok(());
         }
     }
     connection
-        .prepare_cached("INSERT INTO span (endpoint, health, from_ms, before_silence) VALUES (?1, ?2, ?3, ?4)")?
+        .prepare_cached("INSERT INTO span (endpoint, health, from_ms, before) VALUES (?1, ?2, ?3, ?4)")?
         .execute((endpoint, code, from, before))?;
     Ok(())
 }
 
 /// The spans that reach beyond `since`, oldest first.
-pub(super) fn history(connection: &Connection, endpoint: i64, since: Timestamp) -> Result<Vec<Span>, StoreError> {
+pub(super) fn history(
+    connection: &Connection,
+    endpoint: i64,
+    since: Timestamp,
+) -> Result<Vec<Span>, StoreError> {
     let doing = "reading a history";
     let mut select = connection
         .prepare_cached(
@@ -73,10 +81,15 @@ pub(super) fn history(connection: &Connection, endpoint: i64, since: Timestamp) 
 
 /// The open span as the transition that opened it, and the health before it
 /// when it is a silence.
-pub(super) fn open(connection: &Connection, endpoint: i64) -> Result<Option<(Transition, Option<Health>)>, StoreError> {
+pub(super) fn open(
+    connection: &Connection,
+    endpoint: i64,
+) -> Result<Option<(Transition, Option<Health>)>, StoreError> {
     let row: Option<(u8, i64, Option<u8>)> = connection
-        .prepare_cached("SELECT health, from_ms, before_silence FROM span WHERE endpoint = ?1 AND to_ms IS NULL")
-        .and_then(|mut it| it.query_row([endpoint], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional())
+        .prepare_cached("SELECT health, from_ms, before FROM span WHERE endpoint = ?1 AND to_ms IS NULL")
+        .and_then(|mut it| {
+            it.query_row([endpoint], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+        })
         .doing("reading the open span")?;
     let Some((code, from, before)) = row else { return Ok(None) };
     let open = Transition { health: health(code)?, from: timestamp("span", from)? };
@@ -146,7 +159,8 @@ mod tests {
         let connection = database();
         for second in 1..=10 {
             let health = Health::ALL[usize::from(second % 2 == 0)];
-            apply(&connection, 1, Transition { health, from: Timestamp::from_second(second).unwrap() }).unwrap();
+            apply(&connection, 1, Transition { health, from: Timestamp::from_second(second).unwrap() })
+                .unwrap();
         }
         let before = Timestamp::from_second(6).unwrap();
         assert_eq!(prune(&connection, before, 3).unwrap(), 3);

@@ -78,11 +78,18 @@ pub(super) fn success(endpoint: &str, second: i64) -> Recording {
 /// A failure that changes health from that second on.
 pub(super) fn goes_down(endpoint: &str, second: i64) -> Recording {
     let result = result(second, Outcome::Failure(FailureClass::ConnectRefused));
-    Recording { endpoint: id(endpoint), result, transitions: vec![Transition { health: Health::Down, from: at(second) }] }
+    Recording {
+        endpoint: id(endpoint),
+        result,
+        transitions: vec![Transition { health: Health::Down, from: at(second) }],
+    }
 }
 
 pub(super) fn goes_up(endpoint: &str, second: i64) -> Recording {
-    Recording { transitions: vec![Transition { health: Health::Up, from: at(second) }], ..success(endpoint, second) }
+    Recording {
+        transitions: vec![Transition { health: Health::Up, from: at(second) }],
+        ..success(endpoint, second)
+    }
 }
 
 pub(super) fn endpoint(name: &str, was: &[&str]) -> Endpoint {

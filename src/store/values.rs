@@ -19,11 +19,13 @@ pub(super) fn whole_ms(at: Timestamp) -> Timestamp {
 }
 
 pub(super) fn timestamp(table: &'static str, ms: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_millisecond(ms).map_err(|_| StoreError::Inconsistent { table, what: format!("time {ms}") })
+    Timestamp::from_millisecond(ms)
+        .map_err(|_| StoreError::Inconsistent { table, what: format!("time {ms}") })
 }
 
 pub(super) fn health(code: u8) -> Result<Health, StoreError> {
-    Health::from_code(code).ok_or_else(|| StoreError::Inconsistent { table: "span", what: format!("health {code}") })
+    Health::from_code(code)
+        .ok_or_else(|| StoreError::Inconsistent { table: "span", what: format!("health {code}") })
 }
 
 pub(super) fn outcome(code: u8) -> Result<Outcome, StoreError> {

@@ -41,7 +41,7 @@ CREATE TABLE span (
     to_ms    INTEGER CHECK (to_ms > from_ms),
     -- The health before a silence, for the judge after a restart. It is not
     -- always the span before this one: a silence may replace it.
-    before_silence INTEGER CHECK (before_silence IS NULL OR (health = 3 AND before_silence BETWEEN 0 AND 2)),
+    before   INTEGER CHECK (before IS NULL OR (before BETWEEN 0 AND 2 AND health = 3)),
     UNIQUE (endpoint, from_ms)
 ) STRICT;
 

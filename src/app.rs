@@ -1,0 +1,307 @@
+//! Builds the daemon and takes it apart; the only file that knows everyone.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_cron_scheduler::JobScheduler;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::endpoint::Endpoint;
+use crate::domain::facts::{Facts, Storing};
+use crate::domain::moment::minus;
+use crate::domain::notice::Notices;
+use crate::pipeline::{self, Spine, Worker, follow_storing};
+use crate::probe::own::{OwnHealth, TICK};
+use crate::probe::{Outbound, Prober};
+use crate::publish::{Publisher, keep};
+use crate::sample::SampleWallet;
+use crate::schedule::bell::Bell;
+use crate::schedule::{self, Entry, chores};
+use crate::serve;
+use crate::store::{self, Store};
+
+/// Everything must be over within this after the first stop signal.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Of that, what is left to the writer for its last commit.
+const LAST_COMMIT: Duration = Duration::from_secs(1);
+/// A worker that panicked rests this long before it is started again.
+const AFTER_A_PANIC: Duration = Duration::from_secs(1);
+/// How far back history is kept in memory: what the pages draw, and a day for zones.
+const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
+
+/// A running daemon.
+pub struct App {
+    stop: CancellationToken,
+    /// Cancelled when something died that the daemon cannot do without.
+    failed: CancellationToken,
+    tasks: TaskTracker,
+    scheduler: JobScheduler,
+    store: Store,
+    writer: std::thread::JoinHandle<()>,
+    pub addr: SocketAddr,
+    pub sample: Option<SampleAddrs>,
+    pub bells: Vec<Arc<Bell>>,
+    pub spine: Arc<Spine>,
+    pub publisher: Arc<Publisher>,
+}
+
+/// Where the sample wallet listens, and where it can be broken.
+#[derive(Debug, Clone, Copy)]
+pub struct SampleAddrs {
+    pub wallet: SocketAddr,
+    pub control: SocketAddr,
+}
+
+/// A fault of the surroundings that the operator can mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(
+        "could not listen on {addr} for {what}: {source}\n\
+         another program may be using it; change `{key}` in the config, or stop that program \
+         (to find it: ss -ltnp 'sport = :{port}')",
+        port = addr.port()
+    )]
+    Listen { what: &'static str, key: &'static str, addr: SocketAddr, source: std::io::Error },
+}
+
+/// How the ringing is done: by the schedule, or by a test's own hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ringing {
+    OnSchedule,
+    ByHand,
+}
+
+impl App {
+    pub async fn start(
+        config: Config,
+        outbound: Outbound,
+        clock: Arc<dyn Clock>,
+        ringing: Ringing,
+    ) -> anyhow::Result<Self> {
+        let cap = serve::connection_cap();
+        let listener = listen(config.server.listen, "the page", "server.listen").await?;
+        let addr = listener.local_addr().context("reading our own address")?;
+        let stop = CancellationToken::new();
+        let failed = CancellationToken::new();
+        let tasks = TaskTracker::new();
+
+        let (store, writer) =
+            Store::open(&store::Options { dir: config.store.data.clone(), backlog: store::BACKLOG })?;
+        let writer = {
+            let guard = failed.clone().drop_guard();
+            std::thread::Builder::new().name("store".into()).spawn(move || {
+                let _guard = guard;
+                writer.run();
+            })
+        }
+        .context("starting the store's thread")?;
+
+        let now = clock.now();
+        let notices = Notices { maintenances: config.maintenances, announcements: config.announcements };
+        let endpoints = config.endpoints.clone();
+        let (notices, refused) = store
+            .transact(move |tx| {
+                store::sync_endpoints(tx, &endpoints, now.wall)?;
+                store::sync_notices(tx, &notices, now.wall)
+            })
+            .await?;
+        for edit in refused {
+            tracing::warn!("The notice `{}` already happened; its window is kept as it was", edit.id);
+        }
+        let loaded = store.load(&config.endpoints, minus(now.wall, IN_MEMORY))?;
+        let mut known = Vec::with_capacity(loaded.len());
+        let mut judged = Vec::with_capacity(loaded.len());
+        for (endpoint, loaded) in config.endpoints.iter().zip(loaded) {
+            let (facts, state) = pipeline::resumed(Arc::new(endpoint.clone()), loaded, now);
+            known.push(Arc::new(facts));
+            judged.push(state);
+        }
+        let facts = Facts {
+            site: Arc::new(config.site),
+            components: config.components.into(),
+            endpoints: known,
+            notices: Arc::new(notices),
+            storing: Storing::default(),
+        };
+        let site = facts.site.clone();
+        let workers: Vec<Arc<Endpoint>> = facts.endpoints.iter().map(|it| it.endpoint.clone()).collect();
+        let (facts, seen) = watch::channel(Arc::new(facts));
+
+        let own = Arc::new(OwnHealth::new(clock.clone()));
+        let prober = Prober::new(outbound, own.clone(), clock.clone());
+        let spine = Arc::new(Spine { prober, store: store.clone(), facts, clock: clock.clone() });
+        let publisher = {
+            let clock = clock.clone();
+            Arc::new(
+                Publisher::new(&site, seen.clone(), Arc::new(move || clock.now()))
+                    .context("rendering the first bodies")?,
+            )
+        };
+
+        let sample = match &config.sample {
+            Some(wanted) => Some(start_sample(wanted, &clock, &stop, &tasks).await?),
+            None => None,
+        };
+        let mut bells = Vec::with_capacity(workers.len());
+        let mut entries = Vec::with_capacity(workers.len());
+        for (index, (endpoint, state)) in workers.into_iter().zip(judged).enumerate() {
+            let bell = Arc::new(Bell::new());
+            bells.push(bell.clone());
+            entries.push(Entry { endpoint: endpoint.clone(), bell: bell.clone() });
+            let worker = Worker { spine: spine.clone(), endpoint, index, bell, judged: Mutex::new(state) };
+            tasks.spawn(watch_over(Arc::new(worker), stop.clone(), tasks.clone()));
+        }
+        if ringing == Ringing::OnSchedule {
+            let ring = schedule::ring(entries, clock.clone(), own.stepped(), stop.clone());
+            tasks.spawn(must_live("the schedule", ring, stop.clone(), failed.clone()));
+        }
+        tasks.spawn(must_live("the watchdog", tick(own, stop.clone()), stop.clone(), failed.clone()));
+        let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
+        tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
+        tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
+        let serving = serve::serve(listener, publisher.clone().router(), cap, stop.clone(), tasks.clone());
+        tasks.spawn(must_live("the server", serving, stop.clone(), failed.clone()));
+        let scheduler = start_chores(&store, config.store.keep_results, &clock, &stop, &tasks).await?;
+        Ok(Self { stop, failed, tasks, scheduler, store, writer, addr, sample, bells, spine, publisher })
+    }
+
+    /// Resolves when the daemon can no longer do its work.
+    pub async fn failed(&self) {
+        self.failed.cancelled().await;
+    }
+
+    /// Bells first, so that no work begins; then everything that was working;
+    /// the writer last, so that what was seen is stored.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let quieted = self.scheduler.shutdown().await;
+        self.stop.cancel();
+        self.tasks.close();
+        let drained = tokio::time::timeout(PATIENCE - LAST_COMMIT, self.tasks.wait()).await;
+        self.store.close();
+        let writer = self.writer;
+        let written = tokio::task::spawn_blocking(move || writer.join());
+        tokio::time::timeout(LAST_COMMIT, written)
+            .await
+            .context("the store did not finish its last commit in time")?
+            .context("waiting for the store")?
+            .map_err(|_| anyhow::anyhow!("the store's thread panicked; see the log above"))?;
+        drained.context("some work did not finish in time")?;
+        quieted.context("stopping the chores")
+    }
+}
+
+async fn listen(addr: SocketAddr, what: &'static str, key: &'static str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(addr).await.map_err(|source| StartError::Listen { what, key, addr, source })
+}
+
+/// Runs a worker; one that panics is told loudly and only it starts again.
+async fn watch_over(worker: Arc<Worker>, stop: CancellationToken, tasks: TaskTracker) {
+    loop {
+        let (running, stopping) = (worker.clone(), stop.clone());
+        let ended = tasks.spawn(async move { running.run(&stopping).await }).await;
+        let Err(panic) = ended else { return };
+        tracing::error!("The worker of `{}` died and is started again: {panic}", worker.endpoint.id);
+        worker.bell.done();
+        tokio::time::sleep(AFTER_A_PANIC).await;
+    }
+}
+
+/// A daemon that has quietly stopped looking is worse than none: when `work`
+/// ends before it was asked to, or panics, everything ends.
+async fn must_live(
+    name: &'static str,
+    work: impl Future<Output = ()>,
+    stop: CancellationToken,
+    failed: CancellationToken,
+) {
+    let guard = failed.drop_guard();
+    work.await;
+    if stop.is_cancelled() {
+        guard.disarm();
+    } else {
+        tracing::error!("{name} ended by itself");
+    }
+}
+
+async fn tick(own: Arc<OwnHealth>, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = interval.tick() => own.tick(),
+        }
+    }
+}
+
+async fn start_sample(
+    wanted: &crate::config::Sample,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Result<SampleAddrs, StartError> {
+    let clock = clock.clone();
+    let bound = SampleWallet::bind(wanted.listen, wanted.control, Arc::new(move || clock.now().wall)).await;
+    let wallet = bound.map_err(|source| StartError::Listen {
+        what: "the sample wallet",
+        key: "sample.listen` or `sample.control",
+        addr: wanted.listen,
+        source,
+    })?;
+    let addrs = SampleAddrs { wallet: wallet.local_addr(), control: wallet.control_addr() };
+    tasks.spawn(wallet.serve(stop.clone(), tasks.clone()));
+    Ok(addrs)
+}
+
+async fn start_chores(
+    store: &Store,
+    keep_results: Duration,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> anyhow::Result<JobScheduler> {
+    let chores =
+        [chores::PRUNE, chores::CHECKPOINT, chores::OPTIMISE].map(|chore| (chore, Arc::new(Bell::new())));
+    for (chore, bell) in chores.clone() {
+        let (store, clock, stop) = (store.clone(), clock.clone(), stop.clone());
+        tasks.spawn(async move {
+            while chores::turn(&chore, &bell, &stop).await {
+                if let Err(error) = do_chore(chore, &store, keep_results, clock.as_ref()).await {
+                    tracing::warn!(
+                        "The chore `{}` failed and is tried again at its next turn: {error}",
+                        chore.name
+                    );
+                }
+                bell.done();
+            }
+        });
+    }
+    chores::start(&chores).await.context("starting the chores")
+}
+
+async fn do_chore(
+    chore: chores::Chore,
+    store: &Store,
+    keep_results: Duration,
+    clock: &dyn Clock,
+) -> Result<(), store::StoreError> {
+    if chore == chores::CHECKPOINT {
+        return store.checkpoint().await;
+    }
+    if chore == chores::OPTIMISE {
+        return store.optimise().await;
+    }
+    let pruned = store.prune(clock.now().wall, keep_results).await?;
+    if pruned > 0 {
+        tracing::info!("Pruned {pruned} old rows");
+    }
+    Ok(())
+}

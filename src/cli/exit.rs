@@ -1,0 +1,60 @@
+//! The exit codes, as `--help` documents them.
+
+use std::process::ExitCode;
+
+use crate::app::StartError;
+use crate::config::{Faults, ReadError};
+use crate::store::StoreError;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Well,
+    Unforeseen,
+    DoorClosed,
+    NothingLearnt,
+    BadData,
+    AddressTaken,
+    CannotWrite,
+    DataInUse,
+    BadConfig,
+}
+
+impl Exit {
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Unforeseen => 1,
+            Self::DoorClosed => 3,
+            Self::NothingLearnt => 4,
+            Self::BadData => 65,
+            Self::AddressTaken => 69,
+            Self::CannotWrite => 73,
+            Self::DataInUse => 75,
+            Self::BadConfig => 78,
+        }
+    }
+
+    /// The code that stands for an error.
+    pub fn of(error: &anyhow::Error) -> Self {
+        if error.is::<Faults>() || error.is::<ReadError>() {
+            return Self::BadConfig;
+        }
+        if let Some(StartError::Listen { .. }) = error.downcast_ref() {
+            return Self::AddressTaken;
+        }
+        match error.downcast_ref::<StoreError>() {
+            Some(StoreError::Busy { .. }) => Self::DataInUse,
+            Some(StoreError::Newer { .. } | StoreError::Foreign { .. } | StoreError::Damaged { .. }) => {
+                Self::BadData
+            }
+            Some(StoreError::Unwritable { .. }) => Self::CannotWrite,
+            _ => Self::Unforeseen,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

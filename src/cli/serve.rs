@@ -1,0 +1,96 @@
+//! `porchlight serve`: the daemon, from its first line to its last.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{Exit, load, tell};
+use crate::app::{App, Ringing};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::probe::Outbound;
+
+/// The scheduler logs a line for each job it adds; its warnings are enough.
+const QUIET: &str = "tokio_cron_scheduler=warn";
+
+pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
+    let filter =
+        EnvFilter::try_new(format!("{log},{QUIET}")).with_context(|| format!("reading --log {log}"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).init();
+    let (config, warnings) = load(file)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(run(config, file))
+}
+
+async fn run(config: Config, file: &Path) -> anyhow::Result<Exit> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let greeting = Greeting::of(&config, file);
+    let app = App::start(config, Outbound::new(), Arc::new(SystemClock::new()), Ringing::OnSchedule).await?;
+    greeting.tell(&app);
+    let exit = tokio::select! {
+        _ = interrupt.recv() => Exit::Well,
+        _ = terminate.recv() => Exit::Well,
+        () = app.failed() => Exit::Unforeseen,
+    };
+    if exit == Exit::Well {
+        tracing::info!("Stopping; a second signal stops at once");
+    } else {
+        tracing::error!("Something the daemon cannot do without has died; see the lines above");
+    }
+    let stopped = tokio::select! {
+        stopped = app.stop() => stopped,
+        _ = interrupt.recv() => anyhow::bail!("stopped at once by a second signal"),
+        _ = terminate.recv() => anyhow::bail!("stopped at once by a second signal"),
+    };
+    stopped?;
+    tracing::info!("Stopped");
+    Ok(exit)
+}
+
+/// What a person at the terminal wants to know first.
+struct Greeting {
+    watching: String,
+    history: String,
+    file: String,
+}
+
+impl Greeting {
+    fn of(config: &Config, file: &Path) -> Self {
+        Self {
+            watching: format!(
+                "{} endpoints of {} components",
+                config.endpoints.len(),
+                config.components.len()
+            ),
+            history: config.store.data.display().to_string(),
+            file: file.display().to_string(),
+        }
+    }
+
+    fn tell(&self, app: &App) {
+        let page = format!("http://{}", app.addr);
+        tell(format_args!("门灯 Porchlight {}", env!("CARGO_PKG_VERSION")));
+        tell(format_args!("  page      {page}/      English: {page}/en/"));
+        tell(format_args!("  JSON      {page}/api/v1/summary.json"));
+        tell(format_args!("  watching  {}, all of them within 5 s", self.watching));
+        tell(format_args!("  history   {}/", self.history));
+        if let Some(sample) = app.sample {
+            tell(format_args!(
+                "  sample    http://{}/      break the sample wallet here and watch the page say so",
+                sample.control
+            ));
+        }
+        tell(format_args!(
+            "  next      your own login: eight lines in {} (the file is the manual)",
+            self.file
+        ));
+        tell("  stop      Ctrl-C");
+    }
+}

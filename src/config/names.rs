@@ -1,0 +1,146 @@
+//! Who is called what: ids are known before anything refers to them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::nearest::nearest;
+use super::report::{Report, Span};
+use super::section::{Entry, listed};
+use crate::domain::endpoint::{ComponentId, EndpointId, Id};
+
+/// The ids the file gives away, and what the endpoints belong to.
+pub(super) struct Names {
+    components: BTreeMap<ComponentId, Span>,
+    endpoints: BTreeMap<EndpointId, Option<ComponentId>>,
+}
+
+impl Names {
+    /// Reads ids only, ahead of everything else; says which are given twice.
+    pub(super) fn scan(file: &DeTable<'_>, report: &Report<'_>) -> Self {
+        let components = Given::of(&[("component", "component")], file, report);
+        let endpoints = Given::of(&[("endpoint", "endpoint")], file, report);
+        // A page shows both kinds together, and links to them by id.
+        Given::of(&[("maintenance", "notice"), ("announcement", "notice")], file, report);
+        let belongs =
+            tables(file, "endpoint").filter_map(|table| Some((id(table, "id")?.into_inner(), table)));
+        let mut of: HashMap<Id, Option<Id>> =
+            belongs.map(|(id, table)| (id, self::id(table, "component").map(Spanned::into_inner))).collect();
+        let endpoints = endpoints.0.into_keys().map(|id| {
+            let component = of.remove(&id).flatten();
+            (id, component)
+        });
+        Self { components: components.0, endpoints: endpoints.collect() }
+    }
+
+    /// The id, if there is such a component.
+    pub(super) fn component(&self, report: &Report<'_>, id: Spanned<Id>) -> Option<ComponentId> {
+        let known = self.components.contains_key(id.get_ref());
+        if !known {
+            missing(report, "component", &id, self.components.keys());
+        }
+        known.then(|| id.into_inner())
+    }
+
+    /// The id, if there is such an endpoint.
+    pub(super) fn endpoint(&self, report: &Report<'_>, id: Spanned<Id>) -> Option<EndpointId> {
+        let known = self.endpoints.contains_key(id.get_ref());
+        if !known {
+            missing(report, "endpoint", &id, self.endpoints.keys());
+        }
+        known.then(|| id.into_inner())
+    }
+
+    /// The endpoints of a component.
+    pub(super) fn endpoints_of(&self, component: &ComponentId) -> Vec<&EndpointId> {
+        self.endpoints.iter().filter(|(_, of)| of.as_ref() == Some(component)).map(|(id, _)| id).collect()
+    }
+}
+
+/// Ids that are taken, and where.
+struct Given(BTreeMap<Id, Span>);
+
+impl Given {
+    /// `kinds`: the keys of the file that share one set of ids, and what to call them.
+    fn of(kinds: &[(&str, &str)], file: &DeTable<'_>, report: &Report<'_>) -> Self {
+        let mut given = Self(BTreeMap::new());
+        for (key, what) in kinds {
+            for id in tables(file, key).filter_map(|table| id(table, "id")) {
+                given.take(report, what, id);
+            }
+        }
+        let mut former = Self(given.0.clone());
+        for (key, what) in kinds {
+            for entry in tables(file, key).filter_map(|table| table.get("was")) {
+                for id in ids(entry) {
+                    former.take(report, what, id);
+                }
+            }
+        }
+        given
+    }
+
+    fn take(&mut self, report: &Report<'_>, what: &str, id: Spanned<Id>) {
+        let span = id.span();
+        let id = id.into_inner();
+        match self.0.get(&id) {
+            Some(first) => {
+                let line = report.line(first);
+                let help =
+                    format!("line {line} has it already; ids and former ids (`was`) are each given once");
+                report.wrong(span, format!("the {what} id `{id}` is taken"), help);
+            }
+            None => {
+                self.0.insert(id, span);
+            }
+        }
+    }
+}
+
+fn missing<'n>(
+    report: &Report<'_>,
+    what: &str,
+    id: &Spanned<Id>,
+    known: impl Iterator<Item = &'n Id> + Clone,
+) {
+    /// More would be a wall of names.
+    const NAMED: usize = 8;
+    let help = match nearest(id.get_ref().as_str(), known.clone().map(Id::as_str).collect::<Vec<_>>()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if known.clone().next().is_none() => format!("the file has no [[{what}]] yet"),
+        None => {
+            let some: Vec<&str> = known.clone().take(NAMED).map(Id::as_str).collect();
+            let more = if known.clone().nth(NAMED).is_some() { " and more" } else { "" };
+            format!("the file has {}{more}", listed("and", some))
+        }
+    };
+    report.absent(id.span(), format!("there is no {what} `{}`", id.get_ref()), help);
+}
+
+fn tables<'d, 'i>(file: &'d DeTable<'i>, key: &str) -> impl Iterator<Item = &'d DeTable<'i>> {
+    let value = file.get(key).map(Spanned::get_ref);
+    // One table where there should be a list is a fault told elsewhere; its names hold.
+    let single = value.and_then(DeValue::as_table);
+    let array = value.and_then(DeValue::as_array);
+    array
+        .into_iter()
+        .flat_map(|array| array.iter())
+        .filter_map(|entry| entry.get_ref().as_table())
+        .chain(single)
+}
+
+fn id(table: &DeTable<'_>, key: &str) -> Option<Spanned<Id>> {
+    table.get(key).and_then(parsed)
+}
+
+fn ids(entry: &Entry<'_>) -> Vec<Spanned<Id>> {
+    match entry.get_ref() {
+        DeValue::Array(array) => array.iter().filter_map(parsed).collect(),
+        _ => parsed(entry).into_iter().collect(),
+    }
+}
+
+fn parsed(entry: &Entry<'_>) -> Option<Spanned<Id>> {
+    Some(Spanned::new(entry.span(), Id::parse(entry.get_ref().as_str()?)?))
+}

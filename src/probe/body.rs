@@ -1,0 +1,65 @@
+//! Reading an answer's body: to a limit, counted after decompression, as text.
+
+/// A login page larger than this, decoded, is not read: it is a fault, or an attack.
+pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
+/// Only the start of a page is searched for the words of a maintenance notice.
+const HEADLINE: usize = 4096;
+
+#[derive(Debug)]
+pub enum Fault {
+    TooLarge,
+    Broken(reqwest::Error),
+}
+
+/// The whole decoded body, as text in the charset the answer names.
+pub async fn read(response: &mut reqwest::Response) -> Result<String, Fault> {
+    let charset = charset(response);
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(Fault::Broken)? {
+        if BODY_LIMIT < bytes.len() + chunk.len() {
+            return Err(Fault::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    let (text, _, _) = charset.decode(&bytes);
+    Ok(text.into_owned())
+}
+
+/// UTF-8 unless `Content-Type` says otherwise; banks still speak GBK.
+fn charset(response: &reqwest::Response) -> &'static encoding_rs::Encoding {
+    let named = || {
+        let header = response.headers().get(reqwest::header::CONTENT_TYPE)?.to_str().ok()?;
+        let label = header.split(';').find_map(|part| part.trim().strip_prefix("charset="))?;
+        encoding_rs::Encoding::for_label(label.trim_matches('"').as_bytes())
+    };
+    named().unwrap_or(encoding_rs::UTF_8)
+}
+
+/// Whether a page that is not the expected one says that it is maintenance.
+pub fn is_maintenance_page(text: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "系统维护",
+        "正在维护",
+        "维护中",
+        "系统升级",
+        "under maintenance",
+        "scheduled maintenance",
+        "maintenance mode",
+    ];
+    let end = (0..=HEADLINE.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or_default();
+    let start = text[..end].to_lowercase();
+    WORDS.iter().any(|words| start.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_maintenance_page_is_known_by_its_first_words() {
+        assert!(is_maintenance_page("<title>系统维护公告</title>"));
+        assert!(is_maintenance_page("<h1>We are Under Maintenance</h1>"));
+        assert!(!is_maintenance_page("<form id=login>"));
+        assert!(!is_maintenance_page(&("页".repeat(2000) + "系统维护")));
+    }
+}

@@ -1,0 +1,150 @@
+//! From a failed request to its failure class, or to a fault of our own.
+
+use std::error::Error;
+use std::io;
+
+use rustls::CertificateError;
+
+use super::client::Marks;
+use crate::domain::outcome::FailureClass as Class;
+use crate::domain::outcome::Outcome;
+use crate::domain::outcome::UnknownReason as Reason;
+
+/// How a lookup failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DnsFault {
+    NoSuchName,
+    NoAddress,
+    /// The machine has no resolver to ask.
+    NoResolver,
+    /// The resolver could not be reached; the number is the system's.
+    Io(Option<i32>),
+    Other,
+}
+
+/// How far a request had come when its time ran out.
+pub fn timed_out(marks: &Marks, answered: bool) -> Outcome {
+    let class = if answered {
+        Class::TimeoutBody
+    } else if marks.connect_ended.is_some() {
+        Class::TimeoutTtfb
+    } else if marks.tls_began.is_some() {
+        Class::TimeoutTls
+    } else if marks.dns_began.is_some() && marks.dns_ended.is_none() {
+        Class::DnsError
+    } else {
+        Class::ConnectTimeout
+    };
+    Outcome::Failure(class)
+}
+
+/// Why there was no answer, or, once `answered`, why it did not end.
+pub fn failed(error: &reqwest::Error, marks: &Marks, answered: bool) -> Outcome {
+    if let Some(reason) = ours(error) {
+        return Outcome::Unknown(reason);
+    }
+    if let Some(fault) = marks.dns_fault {
+        return dns(fault);
+    }
+    if let Some(fault) = &marks.certificate_fault {
+        return Outcome::Failure(certificate(fault));
+    }
+    let connecting = marks.connect_ended.is_none();
+    let class = if connecting { connect(error) } else { exchange(error, answered) };
+    Outcome::Failure(class)
+}
+
+/// Faults of the machine we run on, by the system's own numbers.
+fn ours(error: &reqwest::Error) -> Option<Reason> {
+    super::client::os_error(error).and_then(our_errno)
+}
+
+fn our_errno(number: i32) -> Option<Reason> {
+    use rustix::io::Errno;
+    match Errno::from_raw_os_error(number) {
+        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::ADDRNOTAVAIL => {
+            Some(Reason::OwnResources)
+        }
+        Errno::NETDOWN | Errno::NETUNREACH => Some(Reason::OwnNetwork),
+        _ => None,
+    }
+}
+
+fn dns(fault: DnsFault) -> Outcome {
+    match fault {
+        DnsFault::NoSuchName => Outcome::Failure(Class::DnsNxdomain),
+        DnsFault::NoAddress | DnsFault::Other => Outcome::Failure(Class::DnsError),
+        DnsFault::NoResolver => Outcome::Unknown(Reason::OwnDns),
+        DnsFault::Io(number) => Outcome::Unknown(number.and_then(our_errno).unwrap_or(Reason::OwnDns)),
+    }
+}
+
+fn certificate(fault: &CertificateError) -> Class {
+    match fault {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Class::TlsExpired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Class::TlsNotYet,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Class::TlsName,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Class::TlsUntrusted,
+        CertificateError::BadEncoding
+        | CertificateError::UnhandledCriticalExtension
+        | CertificateError::InvalidPurpose => Class::TlsChain,
+        _ => Class::TlsError,
+    }
+}
+
+/// No connection, or no handshake.
+fn connect(error: &reqwest::Error) -> Class {
+    if let Some(tls) = causes(error).find_map(tls_error) {
+        return match tls {
+            rustls::Error::PeerIncompatible(_) => Class::TlsVersion,
+            rustls::Error::AlertReceived(alert) if *alert == rustls::AlertDescription::ProtocolVersion => {
+                Class::TlsVersion
+            }
+            _ => Class::TlsError,
+        };
+    }
+    match causes(error).find_map(|it| it.downcast_ref::<io::Error>()).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => Class::ConnectRefused,
+        Some(io::ErrorKind::TimedOut) => Class::ConnectTimeout,
+        Some(
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe,
+        ) => Class::Reset,
+        // The peer hung up during the handshake.
+        Some(io::ErrorKind::UnexpectedEof) => Class::TlsError,
+        _ => Class::ConnectUnreachable,
+    }
+}
+
+/// `io::Error` hides what it wraps from `source()` one level down, so look inside.
+fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let inside = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    cause.downcast_ref().or_else(|| inside?.downcast_ref())
+}
+
+/// Connected, but the answer did not come whole.
+fn exchange(error: &reqwest::Error, answered: bool) -> Class {
+    let system = || causes(error).find_map(|it| it.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let http = causes(error).find_map(|it| it.downcast_ref::<hyper::Error>());
+    let was_reset = matches!(
+        system(),
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe)
+    );
+    match http {
+        _ if was_reset => Class::Reset,
+        Some(http) if http.is_parse_too_large() => Class::HeaderTooLarge,
+        Some(http) if http.is_incomplete_message() && answered => Class::BodyIncomplete,
+        Some(http) if http.is_incomplete_message() => Class::EmptyReply,
+        Some(http) if http.is_parse() => Class::Protocol,
+        _ if answered && system() == Some(io::ErrorKind::UnexpectedEof) => Class::BodyIncomplete,
+        Some(http) if http.is_body_write_aborted() || http.is_canceled() || http.is_closed() => {
+            Class::EmptyReply
+        }
+        None if answered => Class::DecodeError,
+        _ => Class::Protocol,
+    }
+}
+
+/// An error and everything that caused it, outermost first.
+pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |it: &&'a (dyn Error + 'static)| (*it).source())
+}

@@ -1,0 +1,287 @@
+//! `summary.json`: the page's facts for machines, in shapes of their own.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::view::Teller;
+use super::view::lead::advice;
+use crate::domain::component::{Lang, Role, Text};
+use crate::domain::facts::{Facts, Site, Storing};
+use crate::domain::notice::{Announcement, Maintenance, Phase};
+use crate::domain::summary::{ComponentSummary, Summary};
+use crate::domain::uptime::Uptime;
+use crate::domain::verdict::{Sure, Verdict};
+use crate::words::Words;
+use crate::words::time::Calendar;
+
+/// Grows only when a field changes its meaning or goes; new fields may come.
+const SCHEMA: u32 = 1;
+
+#[derive(Debug, Serialize)]
+pub struct SummaryDto {
+    schema: u32,
+    /// Null in the body that says nothing is known.
+    generated_at: Option<String>,
+    valid_until: Option<String>,
+    verdict: &'static str,
+    action: &'static str,
+    advice: Advice,
+    until: UntilDto,
+    sample: bool,
+    storing: StoringDto,
+    last_knock: Option<String>,
+    components: Vec<ComponentDto>,
+    outages: Vec<OutageDto>,
+    maintenances: Vec<MaintenanceDto>,
+    announcements: Vec<AnnouncementDto>,
+}
+
+#[derive(Debug, Serialize)]
+struct Advice {
+    #[serde(rename = "zh-CN")]
+    zh: String,
+    en: String,
+}
+
+/// A text in each language it was written in.
+#[derive(Debug, Serialize)]
+struct TextDto {
+    #[serde(rename = "zh-CN", skip_serializing_if = "Option::is_none")]
+    zh: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    en: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct UntilDto {
+    at: Option<String>,
+    sure: &'static str,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct StoringDto {
+    works: bool,
+    since: Option<String>,
+    waiting: u64,
+    lost: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ComponentDto {
+    id: String,
+    name: TextDto,
+    group: Option<TextDto>,
+    role: &'static str,
+    status: &'static str,
+    manual: bool,
+    uptime_90d: UptimeDto,
+    uptime_30d: UptimeDto,
+    flapping: bool,
+    cause: Option<&'static str>,
+    alternative_to: Vec<String>,
+    endpoints: Vec<EndpointDto>,
+}
+
+/// Percent with three decimals, floored; null when nothing is known.
+#[derive(Debug, Serialize)]
+struct UptimeDto {
+    ratio: Option<f64>,
+    coverage: Option<f64>,
+    up_s: u64,
+    down_s: u64,
+    unknown_s: u64,
+    maintenance_s: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct EndpointDto {
+    id: String,
+    health: &'static str,
+    outcome: Option<&'static str>,
+    reason: Option<&'static str>,
+    last_at: Option<String>,
+    total_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct OutageDto {
+    component: String,
+    status: &'static str,
+    from: String,
+    to: Option<String>,
+    down_s: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct MaintenanceDto {
+    id: String,
+    title: TextDto,
+    body: Option<TextDto>,
+    phase: &'static str,
+    starts_at: String,
+    ends_at: String,
+    components: Vec<String>,
+    endpoints: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct AnnouncementDto {
+    id: String,
+    title: TextDto,
+    body: Option<TextDto>,
+    starts_at: String,
+    ends_at: Option<String>,
+}
+
+impl SummaryDto {
+    pub fn new(facts: &Facts, summary: &Summary) -> Self {
+        let site = &facts.site;
+        let times = Times(Calendar { lang: Lang::En, zone: &site.zone, now: summary.now.wall });
+        let advice = |lang| advice(&Teller::new(site, summary, lang));
+        Self {
+            schema: SCHEMA,
+            generated_at: Some(times.write(summary.now.wall)),
+            valid_until: Some(times.write(summary.valid_until.wall)),
+            verdict: summary.verdict.wire(),
+            action: summary.verdict.action(),
+            advice: Advice { zh: advice(Lang::Zh), en: advice(Lang::En) },
+            until: UntilDto {
+                at: summary.until.at.map(|at| times.write(at)),
+                sure: summary.until.sure.wire(),
+            },
+            sample: site.sample.is_some(),
+            storing: times.storing(summary.storing),
+            last_knock: summary.last_knock.map(|at| times.write(at)),
+            components: summary.components.iter().map(|it| times.component(it)).collect(),
+            outages: summary
+                .outages
+                .iter()
+                .map(|it| OutageDto {
+                    component: it.component.to_string(),
+                    status: it.status.wire(),
+                    from: times.write(it.outage.from),
+                    to: it.outage.to.map(|at| times.write(at)),
+                    down_s: it.outage.down.as_secs(),
+                })
+                .collect(),
+            maintenances: summary
+                .maintenances
+                .iter()
+                .map(|(it, phase)| times.maintenance(it, *phase))
+                .collect(),
+            announcements: summary.announcements.iter().map(|it| times.announcement(it)).collect(),
+        }
+    }
+
+    /// What machines read when nothing fresh is known.
+    pub fn cannot_tell(site: &Site) -> Self {
+        let advice = |lang| Words::get(lang).say("advice-unknown");
+        Self {
+            schema: SCHEMA,
+            generated_at: None,
+            valid_until: None,
+            verdict: Verdict::Unknown.wire(),
+            action: Verdict::Unknown.action(),
+            advice: Advice { zh: advice(Lang::Zh), en: advice(Lang::En) },
+            until: UntilDto { at: None, sure: Sure::Unknown.wire() },
+            sample: site.sample.is_some(),
+            storing: StoringDto::default(),
+            last_knock: None,
+            components: Vec::new(),
+            outages: Vec::new(),
+            maintenances: Vec::new(),
+            announcements: Vec::new(),
+        }
+    }
+}
+
+/// Writes instants in the page's zone.
+struct Times<'a>(Calendar<'a>);
+
+impl Times<'_> {
+    fn write(&self, at: Timestamp) -> String {
+        self.0.rfc3339(at)
+    }
+
+    fn storing(&self, storing: Storing) -> StoringDto {
+        match storing {
+            Storing::Works => StoringDto { works: true, ..StoringDto::default() },
+            Storing::Fails { since, waiting, lost } => {
+                StoringDto { works: false, since: Some(self.write(since)), waiting, lost }
+            }
+        }
+    }
+
+    fn component(&self, it: &ComponentSummary) -> ComponentDto {
+        let [ninety, thirty] = it.uptime.map(uptime);
+        ComponentDto {
+            id: it.component.id.to_string(),
+            name: text(&it.component.name),
+            group: it.component.group.as_ref().map(text),
+            role: match it.component.role {
+                Role::Login => "login",
+                Role::Support => "support",
+            },
+            status: it.status.wire(),
+            manual: it.is_manual(),
+            uptime_90d: ninety,
+            uptime_30d: thirty,
+            flapping: it.flapping,
+            cause: it.cause().and_then(|outcome| outcome.reason()),
+            alternative_to: it.component.alternative_to.iter().map(ToString::to_string).collect(),
+            endpoints: it
+                .parts
+                .iter()
+                .map(|part| EndpointDto {
+                    id: part.endpoint.to_string(),
+                    health: part.health.wire(),
+                    outcome: part.outcome.map(|outcome| outcome.kind()),
+                    reason: part.outcome.and_then(|outcome| outcome.reason()),
+                    last_at: part.last_at.map(|at| self.write(at)),
+                    total_ms: part.total.and_then(|total| u64::try_from(total.as_millis()).ok()),
+                })
+                .collect(),
+        }
+    }
+
+    fn maintenance(&self, it: &Maintenance, phase: Phase) -> MaintenanceDto {
+        MaintenanceDto {
+            id: it.id.to_string(),
+            title: text(&it.title),
+            body: it.body.as_ref().map(text),
+            phase: phase.wire(),
+            starts_at: self.write(it.starts_at),
+            // A cancelled one keeps the window that was announced.
+            ends_at: self.write(if phase == Phase::Cancelled { it.ends_at } else { it.end() }),
+            components: it.covers.components.iter().map(ToString::to_string).collect(),
+            endpoints: it.covers.endpoints.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn announcement(&self, it: &Announcement) -> AnnouncementDto {
+        AnnouncementDto {
+            id: it.id.to_string(),
+            title: text(&it.title),
+            body: it.body.as_ref().map(text),
+            starts_at: self.write(it.starts_at),
+            ends_at: it.ends_at.map(|at| self.write(at)),
+        }
+    }
+}
+
+fn text(text: &Text) -> TextDto {
+    let written = |lang| text.written(lang).map(str::to_owned);
+    TextDto { zh: written(Lang::Zh), en: written(Lang::En) }
+}
+
+fn uptime(it: Uptime) -> UptimeDto {
+    let percent = |thousandths: Option<u32>| thousandths.map(|it| f64::from(it) / 1000.0);
+    UptimeDto {
+        ratio: percent(it.ratio()),
+        coverage: percent(it.coverage()),
+        up_s: it.up.as_secs(),
+        down_s: it.down.as_secs(),
+        unknown_s: it.unknown.as_secs(),
+        maintenance_s: it.maintenance.as_secs(),
+    }
+}

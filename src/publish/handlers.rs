@@ -1,0 +1,107 @@
+//! The doors: ready bytes out, the truth about their age with them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{Redirect, Response};
+use axum::routing::get;
+
+use super::Publisher;
+use super::body::Body;
+use super::render::{CannotTell, Rendered};
+use crate::domain::component::Lang;
+use crate::domain::endpoint::Id;
+use crate::domain::moment::Moment;
+
+/// Seconds a copy may be kept; the pages are made anew about as often.
+const LONGEST_CACHE: u64 = 15;
+/// For what must be asked again every time.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+type Shared = State<Arc<Publisher>>;
+
+pub fn router(publisher: Arc<Publisher>) -> Router {
+    Router::new()
+        .route(
+            "/",
+            get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.zh, |it| &it.zh)),
+        )
+        .route("/en", get(async || Redirect::permanent("/en/")))
+        .route(
+            "/en/",
+            get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.en, |it| &it.en)),
+        )
+        .route("/c/{id}", get(zh_component))
+        .route("/en/c/{id}", get(en_component))
+        .route(
+            "/api/v1/summary.json",
+            get(async |State(it): Shared, asked: HeaderMap| {
+                it.front(&asked, |it| &it.summary, |it| &it.summary)
+            }),
+        )
+        .fallback(async |State(it): Shared, asked: HeaderMap| it.nowhere(&asked))
+        .with_state(publisher)
+}
+
+/// One value for each number of seconds that may be left.
+pub fn caching() -> Vec<HeaderValue> {
+    let value = |seconds| format!("public, max-age={seconds}, must-revalidate");
+    (0..=LONGEST_CACHE).map(|seconds| HeaderValue::try_from(value(seconds)).unwrap_or(NO_STORE)).collect()
+}
+
+async fn zh_component(State(it): Shared, Path(id): Path<String>, asked: HeaderMap) -> Response {
+    it.component(Lang::Zh, &id, &asked).await
+}
+
+async fn en_component(State(it): Shared, Path(id): Path<String>, asked: HeaderMap) -> Response {
+    it.component(Lang::En, &id, &asked).await
+}
+
+impl Publisher {
+    fn front(
+        &self,
+        asked: &HeaderMap,
+        fresh: fn(&Rendered) -> &Body,
+        stale: fn(&CannotTell) -> &Body,
+    ) -> Response {
+        let now = (self.now)();
+        match &*self.rendered.load() {
+            Some(it) if now.mono < it.valid_until.mono => {
+                fresh(it).reply(asked, self.cache(it.valid_until, now))
+            }
+            _ => stale(&self.cannot_tell).reply_as(StatusCode::OK, asked, NO_STORE),
+        }
+    }
+
+    async fn component(&self, lang: Lang, id: &str, asked: &HeaderMap) -> Response {
+        let Some(id) = Id::parse(id) else { return self.nowhere(asked) };
+        let facts = Arc::clone(&self.facts.borrow());
+        let now = (self.now)();
+        match self.pages.get(facts, now, lang, id).await {
+            Ok(Some(page)) => page.body.reply(asked, self.cache(page.valid_until, (self.now)())),
+            Ok(None) => self.nowhere(asked),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "rendering a component page");
+                let stale = match lang {
+                    Lang::Zh => &self.cannot_tell.zh,
+                    Lang::En => &self.cannot_tell.en,
+                };
+                stale.reply_as(StatusCode::OK, asked, NO_STORE)
+            }
+        }
+    }
+
+    fn nowhere(&self, asked: &HeaderMap) -> Response {
+        self.missing.reply_as(StatusCode::NOT_FOUND, asked, NO_STORE)
+    }
+
+    /// Whole seconds until the body may not be believed, at most the longest.
+    fn cache(&self, valid_until: Moment, now: Moment) -> HeaderValue {
+        let left: Duration = valid_until.mono.saturating_sub(now.mono);
+        let index = usize::try_from(left.as_secs().min(LONGEST_CACHE)).unwrap_or_default();
+        self.caching.get(index).cloned().unwrap_or(NO_STORE)
+    }
+}

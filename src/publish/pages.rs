@@ -1,0 +1,83 @@
+//! Component pages: rendered when first asked for, once for all who ask.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::render::{self, Page, RenderError};
+use crate::domain::component::Lang;
+use crate::domain::endpoint::ComponentId;
+use crate::domain::facts::Facts;
+use crate::domain::moment::Moment;
+
+/// Pages kept at once; each is a few dozen kilobytes in three encodings.
+const KEPT: usize = 64;
+
+type Key = (Lang, ComponentId);
+type Cell = Arc<OnceCell<Arc<Page>>>;
+
+#[derive(Default)]
+pub struct Pages {
+    generation: AtomicU64,
+    kept: Mutex<HashMap<Key, (u64, Cell)>>,
+}
+
+impl Pages {
+    /// What is kept is of yesterday.
+    pub fn forget(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The page, fresh at `now`; none when the public knows no such component.
+    /// Those who come while it is being made wait for the same one.
+    pub async fn get(
+        &self,
+        facts: Arc<Facts>,
+        now: Moment,
+        lang: Lang,
+        id: ComponentId,
+    ) -> Result<Option<Arc<Page>>, RenderError> {
+        if !facts.components.iter().any(|it| it.public && it.id == id) {
+            return Ok(None);
+        }
+        let cell = self.cell(now, (lang, id.clone()));
+        let page = cell.get_or_try_init(|| async {
+            let made = tokio::task::spawn_blocking(move || render::component(&facts, now, lang, &id)).await;
+            let made = made.map_err(std::io::Error::other)?;
+            made?
+                .map(Arc::new)
+                .ok_or_else(|| RenderError::from(std::io::Error::other("the component has gone")))
+        });
+        Ok(Some(Arc::clone(page.await?)))
+    }
+
+    fn cell(&self, now: Moment, key: Key) -> Cell {
+        let generation = self.generation.load(Ordering::Acquire);
+        // A panic elsewhere leaves a map that is whole: every step is one call.
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = |(made, cell): &(u64, Cell)| {
+            *made == generation && cell.get().is_none_or(|page| now.mono < page.valid_until.mono)
+        };
+        if let Some((_, cell)) = kept.get(&key).filter(|it| is_fresh(it)) {
+            return Arc::clone(cell);
+        }
+        if kept.len() >= KEPT {
+            kept.retain(|_, it| is_fresh(it));
+        }
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        let cell = Cell::default();
+        kept.insert(key, (generation, Arc::clone(&cell)));
+        cell
+    }
+}
+
+#[cfg(test)]
+impl Pages {
+    pub fn len(&self) -> usize {
+        self.kept.lock().unwrap().len()
+    }
+}

@@ -1,0 +1,181 @@
+//! Which door of the sample wallet is broken, and how.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// One way in; each breaks on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The login page, `GET /login`.
+    Page,
+    /// Signing in on the web: `POST /login`, `POST /api/login`, `/me`, `/logout`.
+    SignIn,
+    /// The phone app's way in, `POST /api/app/login`.
+    App,
+    /// `GET /api/version`, which the app asks first.
+    Version,
+}
+
+impl Door {
+    pub const ALL: [Self; 4] = [Self::Page, Self::SignIn, Self::App, Self::Version];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::SignIn => "signin",
+            Self::App => "app",
+            Self::Version => "version",
+        }
+    }
+}
+
+/// How a door behaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    #[default]
+    Works,
+    /// Answers 503.
+    ServerError,
+    /// Gives its true answer after four seconds.
+    Slow,
+    /// Sends the head at once and then a byte now and then, without end.
+    Drip,
+    /// Resets the connection after reading the request head; with all doors
+    /// in this mode, the port is closed and connects are refused.
+    Refuse,
+    /// Answers 200 with a page that has no login form.
+    WrongPage,
+    /// Answers 200 with a maintenance page.
+    Maintenance,
+    /// Answers 423, as if the account were locked.
+    Locked,
+}
+
+impl Mode {
+    pub const ALL: [Self; 8] = [
+        Self::Works,
+        Self::ServerError,
+        Self::Slow,
+        Self::Drip,
+        Self::Refuse,
+        Self::WrongPage,
+        Self::Maintenance,
+        Self::Locked,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::ServerError => "error503",
+            Self::Slow => "slow",
+            Self::Drip => "drip",
+            Self::Refuse => "refuse",
+            Self::WrongPage => "wrong_page",
+            Self::Maintenance => "maintenance",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+/// The mode of every door.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Modes {
+    pub page: Mode,
+    pub sign_in: Mode,
+    pub app: Mode,
+    pub version: Mode,
+}
+
+impl Modes {
+    pub fn of(self, door: Door) -> Mode {
+        match door {
+            Door::Page => self.page,
+            Door::SignIn => self.sign_in,
+            Door::App => self.app,
+            Door::Version => self.version,
+        }
+    }
+
+    fn set(&mut self, door: Door, mode: Mode) {
+        match door {
+            Door::Page => self.page = mode,
+            Door::SignIn => self.sign_in = mode,
+            Door::App => self.app = mode,
+            Door::Version => self.version = mode,
+        }
+    }
+
+    /// Whether anyone is at home: with every door refusing, the port is closed.
+    pub(super) fn port_is_open(self) -> bool {
+        Door::ALL.iter().any(|door| self.of(*door) != Mode::Refuse)
+    }
+}
+
+/// The handle that breaks and mends doors while the wallet runs.
+#[derive(Debug, Clone)]
+pub struct Breaker {
+    modes: Arc<watch::Sender<Modes>>,
+    listening: watch::Receiver<bool>,
+}
+
+impl Breaker {
+    /// All doors working, and the end by which the port says whether it is open.
+    pub(super) fn new() -> (Self, watch::Sender<bool>) {
+        let (says, listening) = watch::channel(true);
+        let modes = Arc::new(watch::Sender::new(Modes::default()));
+        (Self { modes, listening }, says)
+    }
+
+    /// In effect for every request whose head is read from now on. Closing and
+    /// opening the port take a moment more: see [`Breaker::settled`].
+    pub fn set(&self, door: Door, mode: Mode) {
+        self.modes.send_modify(|modes| modes.set(door, mode));
+    }
+
+    pub fn set_all(&self, mode: Mode) {
+        self.modes.send_modify(|modes| Door::ALL.iter().for_each(|door| modes.set(*door, mode)));
+    }
+
+    pub fn modes(&self) -> Modes {
+        *self.modes.borrow()
+    }
+
+    /// Returns when the port is open or closed as the modes say, or the wallet
+    /// has stopped. Needs `serve` to be running.
+    pub async fn settled(&self) {
+        let mut listening = self.listening.clone();
+        // An error means that the wallet has stopped: nothing will change any more.
+        drop(listening.wait_for(|open| *open == self.modes().port_is_open()).await);
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Modes> {
+        self.modes.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_closes_only_when_every_door_refuses() {
+        let (breaker, _says) = Breaker::new();
+        for door in Door::ALL {
+            assert!(breaker.modes().port_is_open());
+            breaker.set(door, Mode::Refuse);
+        }
+        assert!(!breaker.modes().port_is_open());
+        breaker.set(Door::App, Mode::Locked);
+        assert!(breaker.modes().port_is_open());
+    }
+
+    #[test]
+    fn one_door_breaks_without_the_others() {
+        let (breaker, _says) = Breaker::new();
+        breaker.set(Door::SignIn, Mode::Slow);
+        assert_eq!(breaker.modes(), Modes { sign_in: Mode::Slow, ..Modes::default() });
+        breaker.set_all(Mode::Works);
+        assert_eq!(breaker.modes(), Modes::default());
+    }
+}

@@ -1,0 +1,13 @@
+//! One integration binary: the daemon through its doors, and the walls of the house.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
+)]
+
+mod knock;
+mod pki;
+mod support;
+mod target;
+mod tidy;

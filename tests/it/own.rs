@@ -1,0 +1,149 @@
+//! Our own faults are never the endpoint's: stalls, missing routes, spent descriptors.
+
+use std::time::Duration;
+
+use crate::support::{Daemon, free_port, wait_until};
+use crate::target::{Target, page, read_head};
+use crate::wallet::Wallet;
+
+/// Every outcome code an endpoint's results ever had.
+fn outcomes(daemon: &Daemon) -> Vec<(u8, i64)> {
+    let database = daemon.dir.join("data/porchlight.db");
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let mut query = connection.prepare("SELECT outcome, count(*) FROM result GROUP BY outcome").unwrap();
+    query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+}
+
+fn failures(daemon: &Daemon) -> Vec<(u8, i64)> {
+    outcomes(daemon).into_iter().filter(|(code, _)| (1..64).contains(code)).collect()
+}
+
+fn down_spans(daemon: &Daemon) -> i64 {
+    let connection = rusqlite::Connection::open(daemon.dir.join("data/porchlight.db")).unwrap();
+    connection.query_row("SELECT count(*) FROM span WHERE health = 2", [], |row| row.get(0)).unwrap()
+}
+
+/// Watches a healthy target that takes a while, so that a probe is always in flight.
+fn watching(target: &Target) -> String {
+    format!(
+        "[[component]]\nid = \"web\"\nname = \"Web\"\n\
+         [[endpoint]]\nid = \"a\"\ncomponent = \"web\"\nurl = {url:?}\nevery = \"1s\"\ndeadline = \"2s\"\ndegraded_after = \"1900ms\"\n\
+         [[endpoint]]\nid = \"b\"\ncomponent = \"web\"\nurl = {url:?}\nevery = \"1s\"\ndeadline = \"2s\"\ndegraded_after = \"1900ms\"\n",
+        url = target.url()
+    )
+}
+
+#[test]
+fn a_stop_of_six_seconds_is_never_an_outage() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::new(|mut stream| {
+        read_head(&mut stream);
+        std::thread::sleep(Duration::from_millis(600));
+        let _ = std::io::Write::write_all(&mut stream, page("200 OK", "fine").as_bytes());
+    });
+    let daemon = Daemon::start(dir.path(), &watching(&target));
+    wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    daemon.signal("STOP");
+    std::thread::sleep(Duration::from_secs(6));
+    daemon.signal("CONT");
+    let stall = porchlight::domain::outcome::UnknownReason::OwnStall.code();
+    wait_until("the stall is recorded", || outcomes(&daemon).iter().any(|(code, _)| *code == stall).then_some(()));
+    wait_until("it is up again", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    assert_eq!(failures(&daemon), []);
+    assert_eq!(down_spans(&daemon), 0);
+}
+
+#[test]
+fn spent_descriptors_are_never_an_outage() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::answering(page("200 OK", "fine"));
+    let daemon = Daemon::start(dir.path(), &watching(&target));
+    wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    // No new descriptor at all from here on: not for a probe, not for a visitor.
+    let limit = |files: &str| {
+        let done = std::process::Command::new("prlimit").args(["--pid", &daemon.pid(), &format!("--nofile={files}")]).status();
+        assert!(done.unwrap().success());
+    };
+    limit("8:4096");
+    let spent = porchlight::domain::outcome::UnknownReason::OwnResources.code();
+    wait_until("it is recorded as ours", || outcomes(&daemon).iter().any(|(code, _)| *code == spent).then_some(()));
+    limit("4096:4096");
+    wait_until("it is up again", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    assert_eq!(failures(&daemon), []);
+    assert_eq!(down_spans(&daemon), 0);
+}
+
+/// Needs root: a network namespace whose loopback can be taken down.
+#[test]
+#[ignore = "needs root: tests/run root"]
+fn root_no_route_is_never_an_outage() {
+    let dir = tempfile::tempdir().unwrap();
+    let namespace = format!("porchlight-{}", free_port());
+    let ip = |arguments: &[&str]| {
+        let done = std::process::Command::new("ip").args(arguments).status().unwrap();
+        assert!(done.success(), "ip {arguments:?}");
+    };
+    ip(&["netns", "add", &namespace]);
+    ip(&["-n", &namespace, "link", "set", "lo", "up"]);
+    let wallet = Wallet::new();
+    let config = wallet.config("1s");
+    let file = dir.path().join("config.toml");
+    let data = dir.path().join("data").display().to_string();
+    std::fs::write(&file, format!("{config}\n[server]\nlisten = \"127.0.0.1:8080\"\n[store]\ndata = {data:?}\n")).unwrap();
+    let mut child = std::process::Command::new("ip")
+        .args(["netns", "exec", &namespace, env!("CARGO_BIN_EXE_porchlight"), "--config"])
+        .arg(&file)
+        .spawn()
+        .unwrap();
+    let count = |sql: &str| -> i64 {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let database = dir.path().join("data/porchlight.db");
+        let Ok(connection) = rusqlite::Connection::open_with_flags(database, flags) else { return 0 };
+        connection.query_row(sql, [], |row| row.get(0)).unwrap_or(0)
+    };
+    wait_until("both are up", || (count("SELECT count(*) FROM span WHERE health = 0") == 2).then_some(()));
+    ip(&["-n", &namespace, "link", "set", "lo", "down"]);
+    let code = porchlight::domain::outcome::UnknownReason::OwnNetwork.code();
+    let ours = format!("SELECT count(*) FROM result WHERE outcome = {code}");
+    wait_until("it is recorded as ours", || (count(&ours) >= 4).then_some(()));
+    ip(&["-n", &namespace, "link", "set", "lo", "up"]);
+    std::thread::sleep(Duration::from_secs(4));
+    let failed = count("SELECT count(*) FROM result WHERE outcome BETWEEN 1 AND 63");
+    let down = count("SELECT count(*) FROM span WHERE health = 2");
+    let _ = child.kill();
+    let _ = child.wait();
+    ip(&["netns", "del", &namespace]);
+    assert_eq!((failed, down), (0, 0));
+}
+
+/// Needs faketime: the wall clock of the daemon alone is moved by 400 days.
+#[test]
+fn a_clock_400_days_off_is_never_an_outage() {
+    let library = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"]
+        .into_iter()
+        .find(|it| std::path::Path::new(it).exists());
+    let Some(library) = library else {
+        assert!(std::env::var_os("CI").is_none(), "faketime is missing");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::answering(page("200 OK", "fine"));
+    let offset = dir.path().join("offset");
+    std::fs::write(&offset, "+0").unwrap();
+    let daemon = Daemon::start_with(dir.path(), &watching(&target), free_port(), |command| {
+        command
+            .env("LD_PRELOAD", library)
+            .env("FAKETIME_TIMESTAMP_FILE", &offset)
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    });
+    wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    for step in ["+400d", "+0"] {
+        std::fs::write(&offset, step).unwrap();
+        wait_until("the step is noticed", || daemon.log().contains("The wall clock was set").then_some(()));
+        std::thread::sleep(Duration::from_secs(3));
+        wait_until("it is up again", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    }
+    assert_eq!(failures(&daemon), []);
+    assert_eq!(down_spans(&daemon), 0);
+}

@@ -1,0 +1,87 @@
+//! A certificate authority of our own, and TLS servers with chains good and bad.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rustls::client::WebPkiServerVerifier;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+
+pub struct Pki {
+    authority: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Pki {
+    pub fn new() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2090, 1, 1);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        Self { authority }
+    }
+
+    /// Trusts this authority and nobody else.
+    pub fn verifier(&self) -> Arc<WebPkiServerVerifier> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.authority.der().clone()).unwrap();
+        WebPkiServerVerifier::builder(Arc::new(roots)).build().unwrap()
+    }
+
+    /// A leaf for `localhost`, in one of the ways the tests name.
+    fn leaf(&self, chain: &str) -> (CertificateDer<'static>, KeyPair) {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = match chain {
+            "expired" => (date_time_ymd(2021, 1, 1), date_time_ymd(2022, 1, 1)),
+            "expired-but-server-lives-then" => (date_time_ymd(2021, 1, 1), date_time_ymd(2022, 1, 1)),
+            "not-yet" => (date_time_ymd(2080, 1, 1), date_time_ymd(2081, 1, 1)),
+            _ => (date_time_ymd(2021, 1, 1), date_time_ymd(2089, 1, 1)),
+        };
+        let key = KeyPair::generate().unwrap();
+        let leaf = match chain {
+            "self-signed" => params.self_signed(&key).unwrap(),
+            _ => params.signed_by(&key, &self.authority).unwrap(),
+        };
+        (leaf.der().clone(), key)
+    }
+
+    /// Serves `200 OK` over TLS on loopback for as long as the test's runtime lives.
+    pub async fn serve(&self, chain: &str) -> u16 {
+        let (leaf, key) = self.leaf(chain);
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let mut config =
+            rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![leaf], key).unwrap();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let date = match chain {
+            "expired-but-server-lives-then" => "Date: Tue, 01 Jun 2021 12:00:00 GMT\r\n".to_owned(),
+            _ => {
+                let now = jiff::fmt::rfc2822::DateTimePrinter::new();
+                format!("Date: {}\r\n", now.timestamp_to_rfc9110_string(&jiff::Timestamp::now()).unwrap())
+            }
+        };
+        let answer = format!("HTTP/1.1 200 OK\r\n{date}Content-Length: 2\r\nConnection: close\r\n\r\nok");
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, answer) = (acceptor.clone(), answer.clone());
+                tokio::spawn(async move {
+                    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                    let mut seen = Vec::new();
+                    while !seen.ends_with(b"\r\n\r\n") {
+                        match stream.read_u8().await {
+                            Ok(byte) => seen.push(byte),
+                            Err(_) => return,
+                        }
+                    }
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                    let _ = stream.shutdown().await;
+                });
+            }
+        });
+        port
+    }
+}

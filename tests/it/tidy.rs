@@ -1,0 +1,273 @@
+//! What no lint can see, read from the source: every line knows its room.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A room and the words that may not stand in it.
+const ROOMS: &[(&str, &[&str])] = &[
+    (
+        "src/domain",
+        &[
+            "tokio",
+            "reqwest",
+            "rusqlite",
+            "axum",
+            "askama",
+            "serde",
+            "toml",
+            "tracing",
+            "rand::",
+            "async fn",
+            "std::fs",
+            "std::net",
+            "Timestamp::now",
+            "Instant",
+            "crate::clock",
+            "crate::config",
+            "crate::probe",
+            "crate::store",
+            "crate::publish",
+            "crate::words",
+            "crate::schedule",
+            "crate::pipeline",
+            "crate::app",
+        ],
+    ),
+    (
+        "src/probe",
+        &[
+            "rusqlite",
+            "axum",
+            "askama",
+            "toml::",
+            "crate::store",
+            "crate::publish",
+            "crate::config",
+            "crate::words",
+            "crate::schedule",
+            "crate::pipeline",
+            "crate::app",
+            "tokio::spawn",
+        ],
+    ),
+    (
+        "src/store",
+        &[
+            "reqwest",
+            "axum",
+            "askama",
+            "toml::",
+            "crate::probe",
+            "crate::publish",
+            "crate::config",
+            "crate::words",
+            "crate::schedule",
+            "crate::pipeline",
+            "crate::app",
+            "crate::clock",
+            "Timestamp::now",
+        ],
+    ),
+    (
+        "src/publish",
+        &[
+            "reqwest",
+            "rusqlite",
+            "toml::",
+            "crate::probe",
+            "crate::config",
+            "crate::schedule",
+            "crate::pipeline",
+            "crate::store",
+            "crate::app",
+            "Timestamp::now",
+        ],
+    ),
+    (
+        "src/config",
+        &[
+            "reqwest",
+            "rusqlite",
+            "axum",
+            "askama",
+            "tokio",
+            "crate::probe",
+            "crate::publish",
+            "crate::store",
+            "crate::schedule",
+            "crate::pipeline",
+            "crate::app",
+            "crate::sample",
+            "Timestamp::now",
+        ],
+    ),
+    (
+        "src/words",
+        &[
+            "reqwest",
+            "rusqlite",
+            "axum",
+            "askama",
+            "tokio",
+            "toml::",
+            "crate::probe",
+            "crate::publish",
+            "crate::store",
+            "crate::schedule",
+            "crate::pipeline",
+            "crate::app",
+            "crate::config",
+        ],
+    ),
+    (
+        "src/schedule",
+        &[
+            "reqwest",
+            "rusqlite",
+            "axum",
+            "askama",
+            "toml::",
+            "crate::probe",
+            "crate::publish",
+            "crate::store",
+            "crate::pipeline",
+            "crate::app",
+            "crate::config",
+            "tokio::spawn",
+        ],
+    ),
+    (
+        "src/sample",
+        &[
+            "rusqlite",
+            "toml::",
+            "crate::domain",
+            "crate::probe",
+            "crate::publish",
+            "crate::store",
+            "crate::schedule",
+            "crate::pipeline",
+            "crate::app",
+            "crate::config",
+        ],
+    ),
+    ("src/pipeline.rs", &["reqwest", "rusqlite", "axum", "askama", "toml::", "tokio::spawn", "SELECT "]),
+    (
+        "src/serve.rs",
+        &["reqwest", "rusqlite", "askama", "toml::", "crate::store", "crate::probe", "tokio::spawn"],
+    ),
+];
+
+/// A word and the only rooms where it may stand.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("tokio_cron_scheduler", &["src/schedule"]),
+    ("rusqlite", &["src/store"]),
+    ("reqwest", &["src/probe"]),
+    ("askama", &["src/publish", "src/sample"]),
+    ("axum", &["src/publish", "src/serve.rs", "src/sample"]),
+    ("DeTable", &["src/config"]),
+    ("fluent_bundle", &["src/words"]),
+];
+
+/// Split a file long before this; tests aside.
+const LONGEST_FILE: usize = 400;
+
+#[test]
+fn every_line_knows_its_room() {
+    let mut faults = Vec::new();
+    for (room, strangers) in ROOMS {
+        for (place, line) in lines(Path::new(room)) {
+            for stranger in *strangers {
+                if line.contains(stranger) {
+                    faults.push(format!("{place}: `{stranger}` has no business in {room}"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_technology_has_one_home() {
+    let mut faults = Vec::new();
+    for (word, homes) in OWNERS {
+        for (place, line) in lines(Path::new("src")) {
+            if line.contains(word) && !homes.iter().any(|home| place.starts_with(home)) {
+                faults.push(format!("{place}: `{word}` lives in {}", homes.join(", ")));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_file_opens_with_its_duty_and_stays_short() {
+    let mut faults = Vec::new();
+    for file in rust_files(Path::new("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let place = file.display();
+        if !text.starts_with("//! ") {
+            faults.push(format!("{place}: opens without a `//!` sentence"));
+        }
+        let length = code_lines(&text).count();
+        if length > LONGEST_FILE {
+            faults.push(format!("{place}: {length} lines without its tests; split it"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn no_queue_is_without_a_bound() {
+    let mut faults = Vec::new();
+    for (place, line) in lines(Path::new("src")) {
+        for word in ["unbounded_channel", "mpsc::channel()", "VecDeque::new()"] {
+            if line.contains(word) {
+                faults.push(format!("{place}: `{word}` has no bound"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The lines of code in a room, each with its place; comments and tests left out.
+fn lines(room: &Path) -> Vec<(String, String)> {
+    let files = if room.is_dir() { rust_files(room) } else { vec![room.to_owned()] };
+    let mut found = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        for (number, line) in code_lines(&text) {
+            found.push((format!("{}:{number}", file.display()), line.to_owned()));
+        }
+    }
+    found
+}
+
+/// Numbered lines before the tests, without comments.
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(index, line)| (index + 1, line))
+}
+
+/// Test modules in files of their own are not part of a room.
+fn rust_files(room: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(room).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|it| it == "rs") && !is_test(&path) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn is_test(path: &Path) -> bool {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    name == "tests" || name == "fixture" || name.ends_with("_tests")
+}
