@@ -95,10 +95,15 @@ pub(super) fn for_reading(dir: &Path) -> Result<Connection, StoreError> {
 
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).doing("opening the database")?;
+    let connection = raw(path, flags).doing("opening the database")?;
     connection.busy_timeout(BUSY).doing("preparing the connection")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that opens the database")]
+pub(super) fn raw(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(path, flags)
 }
 
 /// A commit is on the disk when it is acknowledged, and no file can make us
@@ -122,10 +127,9 @@ fn settle(connection: &Connection) -> Result<(), StoreError> {
 }
 
 fn is_refused_write(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
-    )
+    use ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ReadOnly | CannotOpen | PermissionDenied | DiskFull | SystemIoFailure))
 }
 
 /// The first `N` bytes of a file, zeros where it is shorter; none when it does not exist.
