@@ -44,7 +44,7 @@ verdict-no = You can’t log in right now
 verdict-maintenance = Under maintenance: log in after { $at }
 verdict-maintenance-open = Under maintenance: you can’t log in yet
 verdict-maintenance_soon = You can log in; maintenance starts at { $at }
-verdict-recovering = Login is coming back; try again shortly
+verdict-recovering = Login is coming back
 verdict-unknown = We can’t tell right now
 
 advice-yes = If it still fails for you, the cause may be your phone, your network or your account.
@@ -63,12 +63,12 @@ until-ends = Expected end
 until-starts = Maintenance starts
 until-next = Next maintenance
 until-steady = Expected steady
-until-known = When we will know
+until-known = Answer expected
 until-unknown = Not known yet
 until-none = None announced
 sure-scheduled = as announced
 sure-estimate = our estimate
-lasting = Lasting for
+lasting = Ongoing for
 
 doors-work = Working
 doors-partly = Partly
@@ -151,6 +151,7 @@ more-bad-days = { $n ->
    *[other] { $n } more on the page of { $name }
 }
 list-comma = {", "}
+list-or = {" or "}
 list-semicolon = {"; "}
 
 rule = Uptime is counted from what each check found: slow still counts as up; maintenance announced beforehand is left out; time without data is neither up nor down and is shown as coverage. Always rounded down: 100% means no downtime at all.
@@ -187,7 +188,7 @@ mine-server-line = See the answer at the top of this page. If it says outage or 
 
 ## A login method’s page
 
-verdict-now = Right now: { $verdict }
+verdict-now = Overall: { $verdict }
 back = All login methods
 uptime-heading = Uptime
 period = Last { $days } days
@@ -197,11 +198,7 @@ figure-down = Downtime
 figure-none = None
 days-heading = Last 90 days
 knocks-heading = Latest check
-knock-endpoint = Endpoint
-knock-health = Health
-knock-at = Time
-knock-said = Result
-knock-took = Took
+knock-took = took { $length }
 milliseconds = { $n } ms
 never = Not checked yet
 outages-heading = Outages
@@ -211,7 +208,7 @@ spans-none = Nothing recorded yet.
 column-when = From–to ({ $zone })
 column-status = Status
 column-length = Length
-column-down = Confirmed down
+column-down = { $length } confirmed down
 rows-more = Showing the latest { $n }; { $more } earlier ones are not listed.
 
 ## Not found

@@ -41,9 +41,9 @@ verdict-yes = 现在|可以登录
 verdict-slow = 可以登录，|但较慢
 verdict-partial = 部分用户|暂时无法登录
 verdict-no = 暂时|无法登录
-verdict-maintenance = 维护中，|{ $at } 后可登录
+verdict-maintenance = 维护中，|{ $at }后可登录
 verdict-maintenance-open = 维护中，|暂时无法登录
-verdict-maintenance_soon = 可以登录；|{ $at } 起维护
+verdict-maintenance_soon = 可以登录；|{ $at }起维护
 verdict-recovering = 正在恢复，|可稍后重试
 verdict-unknown = 暂时|无法判断
 
@@ -136,6 +136,7 @@ days-none = { $n } 天没有数据
 day-bad = { $date } { $status } { $length }
 more-bad-days = 其余 { $n } 天见“{ $name }”的页面
 list-comma = 、
+list-or = 或
 list-semicolon = ；
 
 rule = 可用率由每次检测的结果算出：较慢也算可用；提前公告的维护不计入；没有数据的时间既不算可用也不算停机，另列为数据覆盖。只舍不入，零停机才写 100%。
@@ -169,7 +170,7 @@ mine-server-line = 看本页顶部的结论。写着故障或维护时，等待�
 
 ## 登录方式的页面
 
-verdict-now = 现在：{ $verdict }
+verdict-now = 总体：{ $verdict }
 back = 全部登录方式
 uptime-heading = 可用率
 period = 近 { $days } 天
@@ -179,11 +180,7 @@ figure-down = 停机
 figure-none = 无
 days-heading = 近 90 天
 knocks-heading = 最近一次检测
-knock-endpoint = 检测点
-knock-health = 状态
-knock-at = 时间
-knock-said = 结果
-knock-took = 用时
+knock-took = 用时 { $length }
 milliseconds = { $n } 毫秒
 never = 尚未检测
 outages-heading = 故障记录
@@ -193,7 +190,7 @@ spans-none = 还没有状态记录。
 column-when = 开始–结束（{ $zone }）
 column-status = 状态
 column-length = 时长
-column-down = 确认停机
+column-down = 确认停机 { $length }
 rows-more = 只列出最近 { $n } 条，更早的另有 { $more } 条。
 
 ## 找不到

@@ -323,3 +323,12 @@ pub fn sample(mut facts: Facts) -> Facts {
     Arc::make_mut(&mut facts.site).sample = Some(SamplePage { url: "http://127.0.0.1:7001/".into() });
     facts
 }
+
+/// [`busy`] with the way that nobody watches.
+pub fn busy_with_app() -> Facts {
+    let mut facts = busy();
+    let mut components = facts.components.to_vec();
+    components.push(component("app", "App 3.2.1", "App 3.2.1"));
+    facts.components = components.into();
+    facts
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Redirect, Response};
@@ -52,12 +53,15 @@ pub fn caching() -> Vec<HeaderValue> {
     (0..=LONGEST_CACHE).map(|seconds| HeaderValue::try_from(value(seconds)).unwrap_or(NO_STORE)).collect()
 }
 
-async fn zh_component(State(it): Shared, Path(id): Path<String>, asked: HeaderMap) -> Response {
-    it.component(Lang::Zh, &id, &asked).await
+/// A path that is not even text leads nowhere, as any other wrong one.
+type Asked = Result<Path<String>, PathRejection>;
+
+async fn zh_component(State(it): Shared, id: Asked, asked: HeaderMap) -> Response {
+    it.component(Lang::Zh, id, &asked).await
 }
 
-async fn en_component(State(it): Shared, Path(id): Path<String>, asked: HeaderMap) -> Response {
-    it.component(Lang::En, &id, &asked).await
+async fn en_component(State(it): Shared, id: Asked, asked: HeaderMap) -> Response {
+    it.component(Lang::En, id, &asked).await
 }
 
 impl Publisher {
@@ -76,8 +80,8 @@ impl Publisher {
         }
     }
 
-    async fn component(&self, lang: Lang, id: &str, asked: &HeaderMap) -> Response {
-        let Some(id) = Id::parse(id) else { return self.nowhere(asked) };
+    async fn component(&self, lang: Lang, id: Asked, asked: &HeaderMap) -> Response {
+        let Some(id) = id.ok().and_then(|Path(id)| Id::parse(&id)) else { return self.nowhere(asked) };
         let facts = Arc::clone(&self.facts.borrow());
         let now = (self.now)();
         match self.pages.get(facts, now, lang, id).await {

@@ -74,10 +74,3 @@ impl Pages {
         cell
     }
 }
-
-#[cfg(test)]
-impl Pages {
-    pub fn len(&self) -> usize {
-        self.kept.lock().unwrap().len()
-    }
-}

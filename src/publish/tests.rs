@@ -1,17 +1,32 @@
 //! The room through its doors: pages for every verdict, and how they are served.
 
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::Body as HttpBody;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tower::ServiceExt;
+
 use super::*;
+use crate::domain::component::Lang;
 use crate::domain::summary::summarize;
 use crate::domain::verdict::Verdict;
 
-#[test]
-fn every_fixture_has_the_verdict_it_is_named_for() {
-    for verdict in Verdict::ALL {
-        assert_eq!(summarize(&fixture::of(verdict), fixture::now()).verdict, verdict);
-    }
+fn html(body: &body::Body) -> String {
+    String::from_utf8(body.identity.to_vec()).unwrap()
 }
 
-fn pictures() -> Vec<(String, bytes::Bytes)> {
+fn pages(facts: &Facts) -> [String; 2] {
+    let rendered = render(facts, fixture::now()).unwrap();
+    [html(&rendered.zh), html(&rendered.en)]
+}
+
+fn all_pages() -> Vec<(String, Bytes)> {
     let mut pages = Vec::new();
     let mut add = |name: &str, facts: &Facts| {
         let rendered = render(facts, fixture::now()).unwrap();
@@ -26,13 +41,13 @@ fn pictures() -> Vec<(String, bytes::Bytes)> {
     add("sample", &fixture::sample(fixture::of(Verdict::Yes)));
     let stale = render::cannot_tell(&fixture::site()).unwrap();
     pages.push(("stale.zh.html".into(), stale.zh.identity));
+    pages.push(("stale.en.html".into(), stale.en.identity));
     pages.push(("missing.html".into(), render::missing().unwrap().identity));
-    for (lang, facts, name) in [
-        (crate::domain::component::Lang::Zh, fixture::busy(), "component.zh.html"),
-        (crate::domain::component::Lang::En, fixture::of(Verdict::Partial), "component.en.html"),
-    ] {
-        let page = render::component(&facts, fixture::now(), lang, &fixture::id("sms")).unwrap().unwrap();
-        pages.push((name.into(), page.body.identity));
+    for lang in Lang::ALL {
+        for name in ["sms", "app", "way-7"] {
+            let page = render::component(&fixture::busy_with_app(), fixture::now(), lang, &fixture::id(name));
+            pages.push((format!("{name}.{}.html", lang.tag()), page.unwrap().unwrap().body.identity));
+        }
     }
     pages
 }
@@ -42,8 +57,15 @@ fn pictures() -> Vec<(String, bytes::Bytes)> {
 #[ignore = "writes files for people to look at"]
 fn pictures_are_written() {
     let Some(folder) = std::env::var_os("PORCHLIGHT_PICTURES") else { return };
-    for (name, bytes) in pictures() {
+    for (name, bytes) in all_pages() {
         std::fs::write(std::path::Path::new(&folder).join(name), bytes).unwrap();
+    }
+}
+
+#[test]
+fn every_fixture_has_the_verdict_it_is_named_for() {
+    for verdict in Verdict::ALL {
+        assert_eq!(summarize(&fixture::of(verdict), fixture::now()).verdict, verdict);
     }
 }
 
@@ -52,8 +74,363 @@ fn ten_components_with_a_busy_history_fit_the_wire() {
     const ON_THE_WIRE: usize = 15_360;
     let rendered = render(&fixture::busy(), fixture::now()).unwrap();
     for body in [&rendered.zh, &rendered.en] {
-        eprintln!("identity {} gzip {} br {}", body.identity.len(), body.gzip.len(), body.br.len());
         assert!(body.br.len() <= ON_THE_WIRE, "{} bytes of brotli", body.br.len());
         assert!(body.gzip.len() <= ON_THE_WIRE, "{} bytes of gzip", body.gzip.len());
     }
+}
+
+/// The page up to where the ready "we cannot tell" begins.
+fn shown(page: &str) -> &str {
+    page.split("<template").next().unwrap()
+}
+
+#[test]
+fn a_page_has_one_heading_one_live_region_and_a_title_that_begins_with_its_state() {
+    for (name, bytes) in all_pages().iter().filter(|(name, _)| name.ends_with(".html") && !name.starts_with("missing")) {
+        let page = std::str::from_utf8(bytes).unwrap();
+        assert_eq!(shown(page).matches("<h1").count(), 1, "{name}");
+        assert_eq!(shown(page).matches("role=\"status\"").count(), 1, "{name}");
+        let title = page.split("<title>").nth(1).unwrap();
+        assert!(title.starts_with(['✓', '▽', '△', '✕', '◇', '○']), "{name}");
+    }
+}
+
+#[test]
+fn headings_never_skip_a_level() {
+    for (name, bytes) in all_pages().iter().filter(|(name, _)| name.ends_with(".html")) {
+        let mut before = 0;
+        for heading in shown(std::str::from_utf8(bytes).unwrap()).split("<h").skip(1) {
+            let Some(level) = heading.chars().next().and_then(|c| c.to_digit(10)) else { continue };
+            assert!(level <= before + 1, "{name}: h{level} after h{before}");
+            before = level;
+        }
+    }
+}
+
+#[test]
+fn an_element_is_named_once() {
+    for (name, bytes) in all_pages().iter().filter(|(name, _)| name.ends_with(".html")) {
+        let mut seen = std::collections::HashSet::new();
+        for id in shown(std::str::from_utf8(bytes).unwrap()).split(" id=\"").skip(1) {
+            let id = id.split('"').next().unwrap();
+            assert!(seen.insert(id), "{name}: {id} twice");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_fetched_from_anyone_else_and_nothing_is_styled_in_line() {
+    for (name, bytes) in all_pages().iter().filter(|(name, _)| name.ends_with(".html")) {
+        let page = std::str::from_utf8(bytes).unwrap();
+        for foreign in ["src=", "@import", "url(", " style=", " onclick=", "<link rel=\"stylesheet\""] {
+            assert!(!page.contains(foreign), "{name}: {foreign}");
+        }
+        let policy = policy::content_security_policy().to_str().unwrap();
+        for block in ["style", "script"] {
+            let Some(rest) = page.split(&format!("<{block}>")).nth(1) else { continue };
+            let text = rest.split(&format!("</{block}>")).next().unwrap();
+            let hash = BASE64_STANDARD.encode(Sha256::digest(text));
+            assert!(policy.contains(&format!("{block}-src 'sha256-{hash}'")), "{name}: {block}");
+        }
+    }
+}
+
+#[test]
+fn a_page_that_cannot_tell_shows_nothing_green_and_no_figure() {
+    let stale = render::cannot_tell(&fixture::site()).unwrap();
+    for page in [html(&stale.zh), html(&stale.en)] {
+        let main = page.split("<main").nth(1).unwrap().split("</main>").next().unwrap();
+        assert!(!main.contains("#ok") && !main.contains("class=\"ok") && !main.contains('%'));
+        assert!(!page.contains("data-valid-until"));
+    }
+    for page in pages(&fixture::of(Verdict::Unknown)) {
+        let porch = page.split("<section class=\"porch").nth(1).unwrap().split("</section>").next().unwrap();
+        assert!(!porch.contains("#ok"));
+    }
+}
+
+#[test]
+fn a_way_nobody_watches_is_not_said_to_work() {
+    for page in pages(&fixture::fine()) {
+        let doors = page.split("class=\"doors\"").nth(1).unwrap().split("</dl>").next().unwrap();
+        assert!(doors.contains("#ok") && !doors.contains("App 3.2.1"));
+    }
+}
+
+#[test]
+fn a_notice_in_one_language_is_shown_with_its_language_and_a_label() {
+    let [zh, en] = pages(&fixture::of(Verdict::Partial));
+    assert!(en.contains("<span lang=\"zh-CN\">谨防假冒客服</span> <small class=\"only\">Chinese only</small>"));
+    assert!(zh.contains("<h3>谨防假冒客服</h3>"));
+}
+
+#[test]
+fn a_down_method_says_why_and_what_works_instead() {
+    let [zh, en] = pages(&fixture::of(Verdict::Partial));
+    assert!(zh.contains("登录服务器收到请求后没有回应。这属于服务器原因，与您的手机和账号无关。可改用密码登录或邮箱验证码。"));
+    assert!(en.contains("not your phone or account. Use Password or E-mail code instead."));
+    assert!(zh.contains("请改用密码登录或邮箱验证码，"));
+}
+
+#[test]
+fn the_page_says_when_results_do_not_reach_the_disk() {
+    let [zh, en] = pages(&fixture::of(Verdict::No));
+    assert!(zh.contains("自 10:05 起监测结果尚未写入存储，37 条暂存在内存中。"));
+    assert!(en.contains("Since 10:05 results have not reached storage; 37 are held in memory."));
+}
+
+#[test]
+fn what_an_operator_wrote_cannot_become_markup() {
+    let mut facts = fixture::of(Verdict::Yes);
+    let mut components = facts.components.to_vec();
+    components[0].name = fixture::both("<script>密码</script>", "\"><img>");
+    facts.components = components.into();
+    let [zh, en] = pages(&facts);
+    assert!(!zh.contains("<script>密码") && !en.contains("<img>"));
+}
+
+#[test]
+fn sample_is_said_in_both_languages_with_a_way_to_break_it() {
+    let [zh, en] = pages(&fixture::sample(fixture::of(Verdict::Yes)));
+    assert!(zh.contains(">示例</b>") && en.contains(">Sample</b>"));
+    assert!(zh.contains("href=\"http://127.0.0.1:7001/\""));
+}
+
+#[test]
+fn the_summary_is_what_the_page_says() {
+    let rendered = render(&fixture::of(Verdict::Partial), fixture::now()).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&rendered.summary.identity).unwrap();
+    assert_eq!(json["verdict"], "partial");
+    assert_eq!(json["action"], "use_other_method");
+    assert_eq!(json["generated_at"], "2026-11-23T10:12:03+08:00");
+    assert_eq!(json["until"]["sure"], "unknown");
+    assert_eq!(json["storing"]["works"], true);
+    let sms = &json["components"][1];
+    assert_eq!(sms["status"], "major_outage");
+    assert_eq!(sms["cause"], "timeout_ttfb");
+    assert_eq!(sms["uptime_90d"]["ratio"], 99.930);
+    assert_eq!(sms["endpoints"][0]["total_ms"], 412);
+    assert_eq!(json["components"][4]["uptime_30d"]["ratio"], serde_json::Value::Null);
+    assert_eq!(json["outages"][0]["to"], serde_json::Value::Null);
+    assert_eq!(json["maintenances"][0]["phase"], "in_progress");
+    assert_eq!(json["announcements"][0]["title"]["en"], serde_json::Value::Null);
+    let stale = render::cannot_tell(&fixture::site()).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&stale.summary.identity).unwrap();
+    assert_eq!(json["verdict"], "unknown");
+    assert_eq!(json["generated_at"], serde_json::Value::Null);
+}
+
+#[test]
+fn every_encoding_reads_back_as_the_same_page() {
+    let body = render(&fixture::busy(), fixture::now()).unwrap().zh;
+    let mut gzip = Vec::new();
+    flate2::read::GzDecoder::new(&*body.gzip).read_to_end(&mut gzip).unwrap();
+    let mut br = Vec::new();
+    brotli::Decompressor::new(&*body.br, 4096).read_to_end(&mut br).unwrap();
+    assert_eq!(gzip, body.identity);
+    assert_eq!(br, body.identity);
+}
+
+/// A publisher whose clock stands where the test puts it.
+struct Door {
+    publisher: Arc<Publisher>,
+    facts: watch::Sender<Arc<Facts>>,
+    mono: Arc<AtomicU64>,
+}
+
+impl Door {
+    fn new(facts: Facts) -> Self {
+        let mono = Arc::new(AtomicU64::new(fixture::now().mono.as_secs()));
+        let clock = Arc::clone(&mono);
+        let now = move || {
+            let passed = clock.load(Ordering::SeqCst) - fixture::now().mono.as_secs();
+            fixture::now().after(Duration::from_secs(passed))
+        };
+        let site = Arc::clone(&facts.site);
+        let (facts, receiver) = watch::channel(Arc::new(facts));
+        let publisher = Arc::new(Publisher::new(&site, receiver, Arc::new(now)).unwrap());
+        Self { publisher, facts, mono }
+    }
+
+    fn open(facts: Facts) -> Self {
+        let door = Self::new(facts);
+        door.publish();
+        door
+    }
+
+    fn publish(&self) {
+        let now = (self.publisher.now)();
+        self.publisher.publish(render(&self.facts.borrow(), now).unwrap());
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.mono.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    async fn ask(&self, method: Method, path: &str, headers: &[(header::HeaderName, &str)]) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        let request = request.body(HttpBody::empty()).unwrap();
+        let response = Arc::clone(&self.publisher).router().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, &[]).await
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    fn header(&self, name: header::HeaderName) -> &str {
+        self.headers.get(name).map_or("", |it| it.to_str().unwrap())
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn before_the_first_render_we_cannot_tell() {
+    let door = Door::new(fixture::of(Verdict::Yes));
+    for (path, words) in [("/", "暂时"), ("/en/", "tell right now"), ("/api/v1/summary.json", "\"verdict\":\"unknown\"")] {
+        let answer = door.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+        assert!(answer.text().contains(words), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_page_says_how_long_it_may_be_kept_and_a_stale_one_is_never_served() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    let fresh = door.get("/").await;
+    assert_eq!(fresh.header(header::CACHE_CONTROL), "public, max-age=15, must-revalidate");
+    assert!(fresh.text().contains("现在<wbr>可以登录"));
+    door.pass(50);
+    assert_eq!(door.get("/").await.header(header::CACHE_CONTROL), "public, max-age=10, must-revalidate");
+    door.pass(9);
+    assert_eq!(door.get("/en/").await.header(header::CACHE_CONTROL), "public, max-age=1, must-revalidate");
+    door.pass(1);
+    let stale = door.get("/").await;
+    assert_eq!(stale.header(header::CACHE_CONTROL), "no-store");
+    assert!(stale.text().contains("暂时<wbr>无法判断") && !stale.text().contains("可以登录"));
+}
+
+#[tokio::test]
+async fn every_page_carries_its_headers() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    for (path, language) in [("/", "zh-CN"), ("/en/", "en"), ("/c/sms", "zh-CN"), ("/en/c/sms", "en"), ("/api/v1/summary.json", "zh-CN, en")] {
+        let answer = door.get(path).await;
+        assert_eq!(answer.header(header::CONTENT_LANGUAGE), language);
+        assert_eq!(answer.header(header::VARY), "accept-encoding");
+        assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+        assert_eq!(answer.header(header::REFERRER_POLICY), "no-referrer");
+        assert!(answer.header(header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'; style-src 'sha256-"));
+        let cors = if path.starts_with("/api") { "*" } else { "" };
+        assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), cors);
+    }
+}
+
+#[tokio::test]
+async fn each_encoding_has_a_tag_of_its_own_and_what_is_held_is_not_sent_again() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    let mut tags = Vec::new();
+    for accept in ["identity", "gzip", "gzip, br"] {
+        let first = door.ask(Method::GET, "/", &[(header::ACCEPT_ENCODING, accept)]).await;
+        let etag = first.header(header::ETAG).to_owned();
+        let held = [(header::ACCEPT_ENCODING, accept), (header::IF_NONE_MATCH, etag.as_str())];
+        let again = door.ask(Method::GET, "/", &held).await;
+        assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+        assert!(again.body.is_empty());
+        assert_eq!(again.header(header::ETAG), etag);
+        assert!(again.header(header::CACHE_CONTROL).contains("must-revalidate"));
+        tags.push(etag);
+    }
+    tags.dedup();
+    assert_eq!(tags.len(), 3, "{tags:?}");
+}
+
+#[tokio::test]
+async fn head_tells_the_length_and_sends_nothing() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    let head = door.ask(Method::HEAD, "/", &[]).await;
+    let get = door.get("/").await;
+    assert_eq!(head.status, StatusCode::OK);
+    assert!(head.body.is_empty());
+    assert_eq!(head.header(header::CONTENT_LENGTH), get.body.len().to_string());
+}
+
+#[tokio::test]
+async fn every_door_in_the_inventory_opens_and_no_other_method_does() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    for (method, path) in ROUTES {
+        let path = path.replace("{id}", "sms");
+        let answer = door.ask(method.parse().unwrap(), &path, &[]).await;
+        let wanted = if path == "/en" { StatusCode::PERMANENT_REDIRECT } else { StatusCode::OK };
+        assert_eq!(answer.status, wanted, "{path}");
+        assert_eq!(door.ask(Method::POST, &path, &[]).await.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_lead_nowhere_are_not_found_in_both_languages() {
+    let mut facts = fixture::of(Verdict::Yes);
+    let mut components = facts.components.to_vec();
+    components[2].public = false;
+    facts.components = components.into();
+    let door = Door::open(facts);
+    for path in ["/nowhere", "/c/", "/c/nobody", "/c/email", "/en/c/..", "/c/%ff", "/c/sms/", "/api/v1/"] {
+        let answer = door.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.text().contains("没有这一页") && answer.text().contains("no such page"), "{path}");
+        assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+    }
+}
+
+#[tokio::test]
+async fn a_component_page_is_kept_until_new_facts_are_published() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    let before = door.get("/en/c/sms").await;
+    assert!(before.text().contains("<h1>SMS code</h1>"));
+    door.facts.send_replace(Arc::new(fixture::of(Verdict::Partial)));
+    assert_eq!(door.get("/en/c/sms").await.body, before.body);
+    door.publish();
+    assert!(door.get("/en/c/sms").await.text().contains("Major outage"));
+}
+
+#[tokio::test]
+async fn a_component_page_past_its_truth_is_made_anew() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    let before = door.get("/c/sms").await;
+    door.pass(90);
+    let after = door.get("/c/sms").await;
+    assert_ne!(after.body, before.body);
+    assert!(after.text().contains("没有最新数据") || after.text().contains("无数据"));
+    assert!(after.header(header::CACHE_CONTROL).starts_with("public"));
+}
+
+#[tokio::test]
+async fn those_who_ask_together_share_one_rendering() {
+    let door = Door::open(fixture::busy());
+    let mut asks = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let publisher = Arc::clone(&door.publisher);
+        asks.spawn(async move {
+            let facts = Arc::clone(&publisher.facts.borrow());
+            publisher.pages.get(facts, fixture::now(), Lang::Zh, fixture::id("sms")).await.unwrap().unwrap()
+        });
+    }
+    let made = asks.join_all().await;
+    assert!(made.iter().all(|page| Arc::ptr_eq(page, &made[0])));
 }

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::{Said, Stamp, State, Teller, class};
-use crate::domain::component::{Component, Lang};
+use crate::domain::component::{Component, Lang, Role};
 use crate::domain::facts::Site;
 use crate::domain::moment::between;
 use crate::domain::notice::Phase;
 use crate::domain::status::Status;
-use crate::domain::summary::ComponentSummary;
 use crate::domain::verdict::{Sure, Verdict};
 use crate::words::Words;
 use crate::words::time;
@@ -97,31 +96,30 @@ fn heading(teller: &Teller<'_>) -> String {
     let verdict = teller.summary.verdict;
     let key = format!("verdict-{}", verdict.wire());
     match (verdict, at(teller)) {
-        (Verdict::Maintenance | Verdict::MaintenanceSoon, Some(at)) => {
-            teller.say_with(&key, &[("at", at.into())])
-        }
+        (Verdict::Maintenance | Verdict::MaintenanceSoon, Some(at)) => teller.say_with(&key, &[("at", at.into())]),
         (Verdict::Maintenance, None) => teller.say("verdict-maintenance-open"),
         _ => teller.say(&key),
     }
 }
 
-/// Names the one that fails when it is only one.
+/// Names the one that fails, or is under maintenance, when it is only one.
 fn state(teller: &Teller<'_>) -> String {
     let verdict = teller.summary.verdict;
-    let failing: Vec<&ComponentSummary> =
-        teller.summary.components.iter().filter(|it| is_closed(it.status)).collect();
-    match (verdict, failing.as_slice()) {
-        (Verdict::Partial, [one]) => {
+    let key = format!("state-{}", verdict.wire());
+    if verdict != Verdict::Partial {
+        return teller.say(&key);
+    }
+    let login = || teller.summary.components.iter().filter(|it| it.component.role == Role::Login);
+    let failing: Vec<_> = login().filter(|it| matches!(it.status, Status::Partial | Status::Major)).collect();
+    let covered: Vec<_> = login().filter(|it| it.status == Status::Maintenance).collect();
+    match (failing.as_slice(), covered.as_slice()) {
+        ([one], _) | ([], [one]) => {
             let status = teller.words.status(one.status);
-            teller.say_with(
-                "state-partial-one",
-                &[("name", teller.name(&one.component.id).into()), ("status", status.into())],
-            )
+            let name = teller.name(&one.component.id);
+            teller.say_with("state-partial-one", &[("name", name.into()), ("status", status.into())])
         }
-        (Verdict::Partial, all) if all.iter().all(|it| it.status == Status::Maintenance) => {
-            teller.say("state-partial-maintenance")
-        }
-        _ => teller.say(&format!("state-{}", verdict.wire())),
+        ([], _) => teller.say("state-partial-maintenance"),
+        _ => teller.say(&key),
     }
 }
 
@@ -143,7 +141,7 @@ pub fn advice(teller: &Teller<'_>) -> String {
                 return teller.say("advice-partial-none");
             }
             let names: Vec<&str> = ways.iter().map(|it| it.name.read(teller.lang).1).collect();
-            teller.say_with(&key, &[("ways", teller.words.list(names).into())])
+            teller.say_with(&key, &[("ways", teller.words.either(&names).into())])
         }
         Verdict::No if teller.summary.maintenances.iter().any(|(_, phase)| *phase == Phase::Overran) => {
             teller.say("advice-overran")
@@ -158,13 +156,11 @@ pub fn advice(teller: &Teller<'_>) -> String {
 /// The ways that work in place of those that do not: the declared
 /// alternatives, or every other way that we saw working.
 fn ways_instead<'a>(teller: &Teller<'a>) -> Vec<&'a Component> {
-    use crate::domain::component::Role;
     let components = &teller.summary.components;
     let login = || components.iter().filter(|it| it.component.role == Role::Login);
     let open = || login().filter(|it| is_open(it.status) && !it.is_manual()).map(|it| &it.component);
     let closed: Vec<_> = login().filter(|it| is_closed(it.status)).map(|it| &it.component.id).collect();
-    let declared: Vec<_> =
-        open().filter(|it| it.alternative_to.iter().any(|id| closed.contains(&id))).collect();
+    let declared: Vec<_> = open().filter(|it| it.alternative_to.iter().any(|id| closed.contains(&id))).collect();
     if declared.is_empty() { open().collect() } else { declared }
 }
 
@@ -190,8 +186,7 @@ fn facts(teller: &Teller<'_>) -> Vec<Fact> {
             Sure::Scheduled | Sure::Unknown => String::new(),
         },
     }];
-    let since =
-        teller.summary.outages.iter().filter(|it| it.outage.to.is_none()).map(|it| it.outage.from).min();
+    let since = teller.summary.outages.iter().filter(|it| it.outage.to.is_none()).map(|it| it.outage.from).min();
     if let (Some(since), Verdict::No | Verdict::Partial) = (since, verdict) {
         facts.push(Fact {
             label: teller.say("lasting"),
@@ -212,6 +207,7 @@ fn unknown_until(words: &Words) -> Fact {
     }
 }
 
+/// A manual way that nobody says is closed was not seen to work either.
 fn doors(teller: &Teller<'_>) -> Vec<Doors> {
     let kinds: [(&str, fn(Status) -> bool); 4] = [
         ("doors-work", is_open),
@@ -225,7 +221,7 @@ fn doors(teller: &Teller<'_>) -> Vec<Doors> {
             .summary
             .components
             .iter()
-            .filter(|it| is_kind(it.status))
+            .filter(|it| is_kind(it.status) && !(it.is_manual() && is_open(it.status)))
             .map(|it| (teller.state(it.status), teller.said(&it.component.name)))
             .collect();
         if !ways.is_empty() {

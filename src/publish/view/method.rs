@@ -76,7 +76,7 @@ pub fn hints(teller: &Teller<'_>, it: &ComponentSummary) -> Vec<String> {
             .map(|other| other.component.name.read(teller.lang).1)
             .collect();
         if !ways.is_empty() {
-            now.push(teller.say_with("use-instead", &[("ways", teller.words.list(ways).into())]));
+            now.push(teller.say_with("use-instead", &[("ways", teller.words.either(&ways).into())]));
         }
     }
     if it.flapping {
