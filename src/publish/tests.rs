@@ -86,7 +86,9 @@ fn shown(page: &str) -> &str {
 
 #[test]
 fn a_page_has_one_heading_one_live_region_and_a_title_that_begins_with_its_state() {
-    for (name, bytes) in all_pages().iter().filter(|(name, _)| name.ends_with(".html") && !name.starts_with("missing")) {
+    for (name, bytes) in
+        all_pages().iter().filter(|(name, _)| name.ends_with(".html") && !name.starts_with("missing"))
+    {
         let page = std::str::from_utf8(bytes).unwrap();
         assert_eq!(shown(page).matches("<h1").count(), 1, "{name}");
         assert_eq!(shown(page).matches("role=\"status\"").count(), 1, "{name}");
@@ -160,14 +162,18 @@ fn a_way_nobody_watches_is_not_said_to_work() {
 #[test]
 fn a_notice_in_one_language_is_shown_with_its_language_and_a_label() {
     let [zh, en] = pages(&fixture::of(Verdict::Partial));
-    assert!(en.contains("<span lang=\"zh-CN\">谨防假冒客服</span> <small class=\"only\">Chinese only</small>"));
+    assert!(
+        en.contains("<span lang=\"zh-CN\">谨防假冒客服</span> <small class=\"only\">Chinese only</small>")
+    );
     assert!(zh.contains("<h3>谨防假冒客服</h3>"));
 }
 
 #[test]
 fn a_down_method_says_why_and_what_works_instead() {
     let [zh, en] = pages(&fixture::of(Verdict::Partial));
-    assert!(zh.contains("登录服务器收到请求后没有回应。这属于服务器原因，与您的手机和账号无关。可改用密码登录或邮箱验证码。"));
+    assert!(zh.contains(
+        "登录服务器收到请求后没有回应。这属于服务器原因，与您的手机和账号无关。可改用密码登录或邮箱验证码。"
+    ));
     assert!(en.contains("not your phone or account. Use Password or E-mail code instead."));
     assert!(zh.contains("请改用密码登录或邮箱验证码，"));
 }
@@ -303,7 +309,9 @@ impl Answer {
 #[tokio::test]
 async fn before_the_first_render_we_cannot_tell() {
     let door = Door::new(fixture::of(Verdict::Yes));
-    for (path, words) in [("/", "暂时"), ("/en/", "tell right now"), ("/api/v1/summary.json", "\"verdict\":\"unknown\"")] {
+    for (path, words) in
+        [("/", "暂时"), ("/en/", "tell right now"), ("/api/v1/summary.json", "\"verdict\":\"unknown\"")]
+    {
         let answer = door.get(path).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
@@ -330,13 +338,23 @@ async fn a_fresh_page_says_how_long_it_may_be_kept_and_a_stale_one_is_never_serv
 #[tokio::test]
 async fn every_page_carries_its_headers() {
     let door = Door::open(fixture::of(Verdict::Yes));
-    for (path, language) in [("/", "zh-CN"), ("/en/", "en"), ("/c/sms", "zh-CN"), ("/en/c/sms", "en"), ("/api/v1/summary.json", "zh-CN, en")] {
+    for (path, language) in [
+        ("/", "zh-CN"),
+        ("/en/", "en"),
+        ("/c/sms", "zh-CN"),
+        ("/en/c/sms", "en"),
+        ("/api/v1/summary.json", "zh-CN, en"),
+    ] {
         let answer = door.get(path).await;
         assert_eq!(answer.header(header::CONTENT_LANGUAGE), language);
         assert_eq!(answer.header(header::VARY), "accept-encoding");
         assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
         assert_eq!(answer.header(header::REFERRER_POLICY), "no-referrer");
-        assert!(answer.header(header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'; style-src 'sha256-"));
+        assert!(
+            answer
+                .header(header::CONTENT_SECURITY_POLICY)
+                .starts_with("default-src 'none'; style-src 'sha256-")
+        );
         let cors = if path.starts_with("/api") { "*" } else { "" };
         assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), cors);
     }

@@ -96,7 +96,9 @@ fn heading(teller: &Teller<'_>) -> String {
     let verdict = teller.summary.verdict;
     let key = format!("verdict-{}", verdict.wire());
     match (verdict, at(teller)) {
-        (Verdict::Maintenance | Verdict::MaintenanceSoon, Some(at)) => teller.say_with(&key, &[("at", at.into())]),
+        (Verdict::Maintenance | Verdict::MaintenanceSoon, Some(at)) => {
+            teller.say_with(&key, &[("at", at.into())])
+        }
         (Verdict::Maintenance, None) => teller.say("verdict-maintenance-open"),
         _ => teller.say(&key),
     }
@@ -160,7 +162,8 @@ fn ways_instead<'a>(teller: &Teller<'a>) -> Vec<&'a Component> {
     let login = || components.iter().filter(|it| it.component.role == Role::Login);
     let open = || login().filter(|it| is_open(it.status) && !it.is_manual()).map(|it| &it.component);
     let closed: Vec<_> = login().filter(|it| is_closed(it.status)).map(|it| &it.component.id).collect();
-    let declared: Vec<_> = open().filter(|it| it.alternative_to.iter().any(|id| closed.contains(&id))).collect();
+    let declared: Vec<_> =
+        open().filter(|it| it.alternative_to.iter().any(|id| closed.contains(&id))).collect();
     if declared.is_empty() { open().collect() } else { declared }
 }
 
@@ -186,7 +189,8 @@ fn facts(teller: &Teller<'_>) -> Vec<Fact> {
             Sure::Scheduled | Sure::Unknown => String::new(),
         },
     }];
-    let since = teller.summary.outages.iter().filter(|it| it.outage.to.is_none()).map(|it| it.outage.from).min();
+    let since =
+        teller.summary.outages.iter().filter(|it| it.outage.to.is_none()).map(|it| it.outage.from).min();
     if let (Some(since), Verdict::No | Verdict::Partial) = (since, verdict) {
         facts.push(Fact {
             label: teller.say("lasting"),
