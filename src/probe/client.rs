@@ -114,7 +114,8 @@ impl Outbound {
         let load = || {
             let provider = Arc::new(rustls::crypto::ring::default_provider());
             let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(|it| it.to_string())?;
-            Ok(Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
+            let verifier: Arc<dyn ServerCertVerifier> = Arc::new(verifier);
+            Ok(verifier)
         };
         self.verifier.get_or_init(load).clone()
     }
@@ -164,7 +165,8 @@ impl reqwest::dns::Resolve for Names {
             match answer {
                 Ok(found) => {
                     let addresses: Vec<SocketAddr> = found.iter().map(|ip| SocketAddr::new(ip, 0)).collect();
-                    Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
+                    let addresses: reqwest::dns::Addrs = Box::new(addresses.into_iter());
+                    Ok(addresses)
                 }
                 Err(error) => {
                     trace.note(|marks| marks.dns_fault = Some(dns_fault(error.as_ref())));

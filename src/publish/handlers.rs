@@ -85,17 +85,25 @@ impl Publisher {
         let facts = Arc::clone(&self.facts.borrow());
         let now = (self.now)();
         match self.pages.get(facts, now, lang, id).await {
-            Ok(Some(page)) => page.body.reply(asked, self.cache(page.valid_until, (self.now)())),
+            // Making it may have taken longer than it is true.
+            Ok(Some(page)) if (self.now)().mono < page.valid_until.mono => {
+                page.body.reply(asked, self.cache(page.valid_until, (self.now)()))
+            }
+            Ok(Some(_)) => self.stale(lang, asked),
             Ok(None) => self.nowhere(asked),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "rendering a component page");
-                let stale = match lang {
-                    Lang::Zh => &self.cannot_tell.zh,
-                    Lang::En => &self.cannot_tell.en,
-                };
-                stale.reply_as(StatusCode::OK, asked, NO_STORE)
+                tracing::error!("A component page could not be rendered: {error}");
+                self.stale(lang, asked)
             }
         }
+    }
+
+    fn stale(&self, lang: Lang, asked: &HeaderMap) -> Response {
+        let stale = match lang {
+            Lang::Zh => &self.cannot_tell.zh,
+            Lang::En => &self.cannot_tell.en,
+        };
+        stale.reply_as(StatusCode::OK, asked, NO_STORE)
     }
 
     fn nowhere(&self, asked: &HeaderMap) -> Response {

@@ -16,6 +16,7 @@ mod fixture;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
@@ -51,6 +52,7 @@ pub struct Publisher {
     pages: Pages,
     now: Now,
     caching: Vec<HeaderValue>,
+    sabotaged: AtomicBool,
 }
 
 impl Publisher {
@@ -64,13 +66,23 @@ impl Publisher {
             pages: Pages::default(),
             now,
             caching: handlers::caching(),
+            sabotaged: AtomicBool::new(false),
         })
     }
 
     /// Puts new bytes before the readers; component pages follow.
     pub fn publish(&self, rendered: Rendered) {
+        if self.sabotaged.load(Ordering::Acquire) {
+            return;
+        }
         self.rendered.store(Some(Arc::new(rendered)));
         self.pages.forget();
+    }
+
+    /// For tests: from now on nothing that is rendered arrives.
+    #[doc(hidden)]
+    pub fn sabotage(&self) {
+        self.sabotaged.store(true, Ordering::Release);
     }
 
     pub fn router(self: Arc<Self>) -> Router {

@@ -38,7 +38,8 @@ pub fn content_security_policy() -> &'static HeaderValue {
 /// written for people need not travel with every page.
 fn squeezed(source: &str) -> String {
     let is_code = |line: &&str| {
-        !line.is_empty() && !line.starts_with("//") && !(line.starts_with("/*") && line.ends_with("*/"))
+        let is_comment = line.starts_with("//") || (line.starts_with("/*") && line.ends_with("*/"));
+        !line.is_empty() && !is_comment
     };
     source.lines().map(str::trim).filter(is_code).collect::<Vec<_>>().join("\n")
 }

@@ -29,7 +29,7 @@ fn two_thousand_slow_headers_are_shown_out_while_the_page_answers() {
                 let mut stream = TcpStream::connect(daemon.addr).unwrap();
                 stream.set_nonblocking(true).unwrap();
                 // Half say nothing at all, the others begin and never end.
-                if slow.len() % 2 == 0 {
+                if slow.len().is_multiple_of(2) {
                     let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ");
                 }
                 slow.push((stream, began));

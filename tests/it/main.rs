@@ -16,4 +16,5 @@ mod target;
 mod terminal;
 mod tidy;
 mod travel;
+mod truth;
 mod wallet;

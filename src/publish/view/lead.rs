@@ -211,9 +211,12 @@ fn unknown_until(words: &Words) -> Fact {
     }
 }
 
+/// A heading, and the statuses that stand under it.
+type Kind = (&'static str, fn(Status) -> bool);
+
 /// A manual way that nobody says is closed was not seen to work either.
 fn doors(teller: &Teller<'_>) -> Vec<Doors> {
-    let kinds: [(&str, fn(Status) -> bool); 4] = [
+    let kinds: [Kind; 4] = [
         ("doors-work", is_open),
         ("doors-partly", |it| it == Status::Partial),
         ("doors-not", |it| matches!(it, Status::Major | Status::Maintenance)),
