@@ -16,7 +16,7 @@ at.validUntil=until||''
 tick=async()=>{
 busy=1
 try{
-let r=await fetch(location.href,{cache:'no-cache',signal:AbortSignal.timeout(9e3)}),
+let r=await fetch(location.href,{cache:'no-cache',signal:AbortSignal.timeout(5e3)}),
 p=new DOMParser().parseFromString(await r.text(),'text/html')
 skew=(Date.parse(r.headers.get('date'))||Date.now())-Date.now()
 q('#valid')?.replaceChildren(...q('#valid',p)?.childNodes||[])

@@ -304,13 +304,13 @@ pub fn busy() -> Facts {
     for (index, it) in components.iter_mut().enumerate() {
         it.group = (index < 3).then(|| both("登录", "Login"));
     }
-    for index in components.len()..10 {
+    for index in 4_u64..10 {
         let name = format!("way-{index}");
         components.push(component(&name, &format!("登录方式 {index}"), &format!("Login method {index}")));
         let trouble = |day: u64| {
             let health = [Health::Down, Health::Degraded, Health::Unknown]
-                [usize::try_from((day + index as u64) % 3).unwrap()];
-            (90 - day, (day * 37 + index as u64 * 11) % 1200, 2 + (day * 13 + index as u64 * 7) % 90, health)
+                [usize::try_from((day + index) % 3).unwrap()];
+            (90 - day, (day * 37 + index * 11) % 1200, 2 + (day * 13 + index * 7) % 90, health)
         };
         let troubles: Vec<Trouble> = (1..90).filter(|day| day % 3 != 0).map(trouble).collect();
         facts.endpoints.push(watched(&name, &troubles, Health::Up, Outcome::Success, 0));
@@ -330,5 +330,37 @@ pub fn busy_with_app() -> Facts {
     let mut components = facts.components.to_vec();
     components.push(component("app", "App 3.2.1", "App 3.2.1"));
     facts.components = components.into();
+    facts
+}
+
+/// A site that has been watched for six days only.
+pub fn young() -> Facts {
+    let mut facts = of(Verdict::Yes);
+    for it in &mut facts.endpoints {
+        let young = Arc::make_mut(it);
+        let from = minus(now().wall, days(6));
+        let history = Arc::make_mut(&mut young.history);
+        history.retain(|span| span.to.is_none());
+        history[0].from = from;
+    }
+    facts
+}
+
+/// One way that came and went seven times within the hour, and is up.
+pub fn flapping() -> Facts {
+    let mut facts = fine();
+    // 01:20 to 02:08 in UTC is the last hour before now.
+    let troubles: Vec<Trouble> = (0..4).map(|it| (0, 80 + 12 * it, 5, Health::Down)).collect();
+    facts.endpoints[0] = watched("password", &troubles, Health::Up, Outcome::Success, 0);
+    facts
+}
+
+/// Every way down since before the end of a maintenance that should be over.
+pub fn overran() -> Facts {
+    let mut facts = of(Verdict::No);
+    write(
+        &mut facts,
+        maintenance(&["password", "sms", "email"], "2026-11-23T09:00:00+08:00", "2026-11-23T10:00:00+08:00"),
+    );
     facts
 }

@@ -25,11 +25,11 @@ use tokio::sync::watch;
 
 use crate::domain::facts::{Facts, Site};
 use crate::domain::moment::Moment;
-use body::Body;
 use pages::Pages;
-use render::{CannotTell, RenderError};
+use render::CannotTell;
 
-pub use render::{Rendered, render};
+pub use body::Body;
+pub use render::{RenderError, Rendered, render};
 
 /// Every door of this room.
 pub const ROUTES: &[(&str, &str)] = &[

@@ -74,3 +74,29 @@ impl Pages {
         cell
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::fixture;
+
+    #[test]
+    fn however_many_are_asked_for_few_are_kept() {
+        let pages = Pages::default();
+        for number in 0..1000 {
+            let id = fixture::id(&format!("way-{number}"));
+            let first = pages.cell(fixture::now(), (Lang::Zh, id.clone()));
+            assert!(Arc::ptr_eq(&first, &pages.cell(fixture::now(), (Lang::Zh, id))));
+            assert!(pages.kept.lock().unwrap().len() <= KEPT);
+        }
+    }
+
+    #[test]
+    fn what_was_kept_before_new_facts_is_not_given_again() {
+        let pages = Pages::default();
+        let key = (Lang::En, fixture::id("sms"));
+        let first = pages.cell(fixture::now(), key.clone());
+        pages.forget();
+        assert!(!Arc::ptr_eq(&first, &pages.cell(fixture::now(), key)));
+    }
+}

@@ -37,11 +37,13 @@ pub fn content_security_policy() -> &'static HeaderValue {
 /// Without indentation, blank lines and lines that are a comment: what is
 /// written for people need not travel with every page.
 fn squeezed(source: &str) -> String {
-    let is_code = |line: &&str| {
-        let is_comment = line.starts_with("//") || (line.starts_with("/*") && line.ends_with("*/"));
-        !line.is_empty() && !is_comment
-    };
-    source.lines().map(str::trim).filter(is_code).collect::<Vec<_>>().join("\n")
+    let is_comment = |line: &str| line.starts_with("//") || (line.starts_with("/*") && line.ends_with("*/"));
+    source
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !is_comment(line))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]

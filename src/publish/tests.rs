@@ -38,6 +38,7 @@ fn all_pages() -> Vec<(String, Bytes)> {
         add(verdict.wire(), &fixture::of(verdict));
     }
     add("busy", &fixture::busy());
+    add("young", &fixture::young());
     add("sample", &fixture::sample(fixture::of(Verdict::Yes)));
     let stale = render::cannot_tell(&fixture::site()).unwrap();
     pages.push(("stale.zh.html".into(), stale.zh.identity));
@@ -176,6 +177,39 @@ fn a_down_method_says_why_and_what_works_instead() {
     ));
     assert!(en.contains("not your phone or account. Use Password or E-mail code instead."));
     assert!(zh.contains("请改用密码登录或邮箱验证码，"));
+}
+
+#[test]
+fn a_method_that_comes_and_goes_is_said_to() {
+    let [zh, en] = pages(&fixture::flapping());
+    assert_eq!(zh.matches("近一小时状态反复变化").count(), 1);
+    assert_eq!(en.matches("Going up and down within the last hour").count(), 1);
+}
+
+#[test]
+fn a_maintenance_that_runs_over_is_told_as_such() {
+    let [zh, en] = pages(&fixture::overran());
+    assert!(zh.contains("维护已超过公告时间，登录仍未恢复。") && zh.contains("超时未完成"));
+    assert!(en.contains("taking longer than announced") && en.contains("Running over"));
+}
+
+#[test]
+fn what_is_coming_counts_down_and_what_is_over_is_listed() {
+    let [zh, en] = pages(&fixture::of(Verdict::Yes));
+    assert!(zh.contains("距开始 1 天 13 小时") && zh.contains("11月25日（周三）00:00–03:00"));
+    assert!(en.contains("starts in 1 day 13 h") && en.contains("Wed 25 Nov, 00:00–03:00"));
+    assert!(en.contains("Tue 10 Nov, 14:02–14:17 · 15 min down"));
+    assert!(zh.contains("11月12日（周四）02:00–02:47 · 短信验证码"));
+}
+
+#[test]
+fn the_strip_says_in_words_what_it_draws() {
+    let [zh, en] = pages(&fixture::of(Verdict::Yes));
+    assert!(zh.contains("<title>11月10日（周二） 严重故障 15 分钟</title>"));
+    assert!(zh.contains("近 90 天：86 天正常；9月2日（周三） 无数据 3 小时；"));
+    assert!(en.contains("Tue 10 Nov: Major outage, 15 min"));
+    let [young, _] = pages(&fixture::young());
+    assert!(young.contains("<path class=\"day\" d=\"M830 25h67\"/><path class=\"none\" d=\"M0 25h827\"/>"));
 }
 
 #[test]

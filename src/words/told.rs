@@ -1,6 +1,7 @@
 //! The sentences that belong to the domain's closed lists.
 
 use super::Words;
+use crate::domain::component::Lang;
 use crate::domain::notice::Phase;
 use crate::domain::outcome::{DegradedReason, FailureClass, Outcome};
 use crate::domain::span::Health;
@@ -65,8 +66,8 @@ impl Words {
     /// Sentences after one another, with the space that English wants.
     pub fn sentences(&self, sentences: &[String]) -> String {
         let space = match self.lang() {
-            crate::domain::component::Lang::Zh => "",
-            crate::domain::component::Lang::En => " ",
+            Lang::Zh => "",
+            Lang::En => " ",
         };
         sentences.join(space)
     }
