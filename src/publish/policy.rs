@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_script_is_small() {
-        assert!(script().len() <= 1100, "{} bytes", script().len());
+        assert!(script().len() <= 1024, "{} bytes", script().len());
     }
 
     #[test]
