@@ -155,7 +155,7 @@ try {
 
   await set("all", "refuse");
   await verdict("no");
-  await lookAround("no", { zh: "暂时无法登录", en: "cannot log in" });
+  await lookAround("no", { zh: "暂时无法登录", en: "can’t log in right now" });
   await look("/c/app", "component-down.zh-phone-dark", { colorScheme: "dark" });
 
   const mended = Date.now();
