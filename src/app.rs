@@ -1,7 +1,7 @@
 //! Builds the daemon and takes it apart; the only file that knows everyone.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -32,8 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LAST_COMMIT: Duration = Duration::from_secs(1);
 /// A worker that panicked rests this long before it is started again.
 const AFTER_A_PANIC: Duration = Duration::from_secs(1);
-/// How far back history is kept in memory: what the pages draw, and a day for zones.
-const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
 
 /// A running daemon.
 pub struct App {
@@ -114,7 +112,7 @@ impl App {
         for edit in refused {
             tracing::warn!("The notice `{}` already happened; its window is kept as it was", edit.id);
         }
-        let loaded = store.load(&config.endpoints, minus(now.wall, IN_MEMORY))?;
+        let loaded = store.load(&config.endpoints, minus(now.wall, pipeline::IN_MEMORY))?;
         let mut known = Vec::with_capacity(loaded.len());
         let mut judged = Vec::with_capacity(loaded.len());
         for (endpoint, loaded) in config.endpoints.iter().zip(loaded) {
@@ -158,7 +156,7 @@ impl App {
             let bell = Arc::new(Bell::new());
             bells.push(bell.clone());
             entries.push(Entry { endpoint: endpoint.clone(), bell: bell.clone() });
-            let worker = Worker { spine: spine.clone(), endpoint, index, bell, judged: Mutex::new(state) };
+            let worker = Worker::new(spine.clone(), (index, endpoint), bell, state);
             tasks.spawn(watch_over(Arc::new(worker), stop.clone(), tasks.clone()));
         }
         if ringing == Ringing::OnSchedule {

@@ -10,16 +10,24 @@ use serde_json::Value;
 use crate::support::{Daemon, wait_until};
 use crate::wallet::Wallet;
 
-const KILLS: u64 = 20;
-
 #[test]
 fn twenty_kills_lose_nothing_acknowledged() {
+    kill_often(20);
+}
+
+#[test]
+#[ignore = "takes long: tests/run soak"]
+fn soak_five_hundred_kills_lose_nothing_acknowledged() {
+    kill_often(500);
+}
+
+fn kill_often(kills: u64) {
     let dir = tempfile::tempdir().unwrap();
     let wallet = Wallet::new();
     let config = wallet.config("1s");
     let mut daemon = Daemon::start(dir.path(), &config);
     wait_until("both are known", || (daemon.summary()["verdict"] == "yes").then_some(()));
-    for round in 0..KILLS {
+    for round in 0..kills {
         if round == 5 || round == 12 {
             wallet.set("app", "error503");
             wait_until("it is down", || (daemon.summary()["verdict"] == "partial").then_some(()));
@@ -33,7 +41,7 @@ fn twenty_kills_lose_nothing_acknowledged() {
         daemon.kill();
         check_history(dir.path(), &seen);
         daemon = Daemon::start(dir.path(), &config);
-        if (12..KILLS).contains(&round) {
+        if (12..kills).contains(&round) {
             wallet.set("app", "error503");
         }
         let after = daemon.summary();

@@ -79,7 +79,7 @@ fn probe_shows_phases_and_assertions_and_exits_by_outcome() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["reason"], "http_5xx");
     let nobody = porchlight(&["--config", &small(dir.path(), &bad.url()), "probe", "other"]);
-    assert_eq!(nobody.status.code(), Some(1));
+    assert_eq!(nobody.status.code(), Some(2));
     assert!(said(&nobody).contains("there are: login"), "{}", said(&nobody));
 }
 

@@ -89,6 +89,9 @@ fn when_storing_stops_every_body_turns_by_its_time() {
             let unknown = || lead().filter(|it| it.contains("state unknown") && !it.contains("state ok"));
             wait_until(&format!("{path} says that there is no data"), unknown);
         }
+        // Past the store's patience the results are refused at once; they are still not heard.
+        std::thread::sleep(std::time::Duration::from_secs(8));
+        assert_eq!(verdict(app), "unknown");
         app.spine.store.sabotage(Sabotage::None);
         wait_until("it is known again", || (verdict(app) == "yes").then_some(()));
     });
