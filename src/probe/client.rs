@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -33,6 +35,8 @@ const USER_AGENT: &str = concat!("porchlight/", env!("CARGO_PKG_VERSION"), " (st
 pub struct Outbound {
     verifier: Mutex<Option<Arc<dyn ServerCertVerifier>>>,
     resolver: Mutex<Option<Resolver>>,
+    /// Asked instead of the system's resolvers.
+    nameserver: Option<SocketAddr>,
     /// Trusts nobody; for plain HTTP, where nobody asks.
     no_tls: rustls::ClientConfig,
 }
@@ -82,12 +86,17 @@ impl Trace {
 
 impl Outbound {
     pub fn new() -> Self {
-        Self { verifier: Mutex::default(), resolver: Mutex::default(), no_tls: no_tls() }
+        Self { verifier: Mutex::default(), resolver: Mutex::default(), nameserver: None, no_tls: no_tls() }
     }
 
     /// Trusts exactly what `verifier` accepts, for targets with roots of their own.
     pub fn trusting(verifier: Arc<dyn ServerCertVerifier>) -> Self {
         Self { verifier: Mutex::new(Some(verifier)), ..Self::new() }
+    }
+
+    /// Asks this name server and no other.
+    pub fn asking(self, nameserver: SocketAddr) -> Self {
+        Self { nameserver: Some(nameserver), ..self }
     }
 
     /// A client for one request: a fresh connection, no proxy from the
@@ -141,7 +150,12 @@ impl Outbound {
         if let Some(known) = kept.as_ref().filter(|known| known.configured == configured) {
             return Ok(known.resolver.clone());
         }
-        let mut builder = TokioResolver::builder_tokio().map_err(|it| it.to_string())?;
+        let mut builder = match self.nameserver {
+            Some(nameserver) => {
+                TokioResolver::builder_with_config(only(nameserver), TokioRuntimeProvider::default())
+            }
+            None => TokioResolver::builder_tokio().map_err(|it| it.to_string())?,
+        };
         let options = builder.options_mut();
         options.cache_size = DNS_CACHE_SIZE;
         options.positive_max_ttl = Some(DNS_CACHE);
@@ -149,6 +163,13 @@ impl Outbound {
         let resolver = builder.build().map_err(|it| it.to_string())?;
         Ok(kept.insert(Resolver { resolver, configured }).resolver.clone())
     }
+}
+
+fn only(nameserver: SocketAddr) -> ResolverConfig {
+    let mut connection = ConnectionConfig::udp();
+    connection.port = nameserver.port();
+    let server = NameServerConfig::new(nameserver.ip(), true, vec![connection]);
+    ResolverConfig::from_parts(None, vec![], vec![server])
 }
 
 fn no_tls() -> rustls::ClientConfig {
@@ -206,6 +227,8 @@ fn dns_fault(error: Option<&NetError>) -> DnsFault {
         Some(error) if error.is_nx_domain() => DnsFault::NoSuchName,
         Some(error) if error.is_no_records_found() => DnsFault::NoAddress,
         Some(NetError::Io(error)) => DnsFault::Io(error.raw_os_error()),
+        // Not one name server could be reached.
+        Some(NetError::NoConnections) => DnsFault::Io(None),
         Some(_) => DnsFault::Other,
     }
 }

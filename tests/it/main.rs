@@ -9,6 +9,7 @@
 mod crowd;
 mod kill;
 mod knock;
+mod names;
 mod own;
 mod pki;
 mod support;
