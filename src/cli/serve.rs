@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 use super::{Exit, load, tell};
 use crate::app::{App, Ringing};
@@ -15,9 +16,10 @@ use crate::probe::Outbound;
 use crate::schedule::LOG_FILTER;
 
 pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
-    let filter =
-        EnvFilter::try_new(format!("{log},{LOG_FILTER}")).with_context(|| format!("reading --log {log}"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).init();
+    let filter: Targets =
+        format!("{log},{LOG_FILTER}").parse().with_context(|| format!("reading --log {log}"))?;
+    let lines = tracing_subscriber::fmt::layer().with_target(false);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     let (config, warnings) = load(file)?;
     for warning in warnings {
         tracing::warn!("{warning}");
