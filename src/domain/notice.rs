@@ -109,9 +109,7 @@ impl Maintenance {
         } else if now < self.end() {
             next.starts_at == self.starts_at && now <= next.ends_at && next.covers == self.covers
         } else {
-            next.starts_at == self.starts_at
-                && next.ends_at == self.ends_at
-                && next.covers == self.covers
+            next.starts_at == self.starts_at && next.ends_at == self.ends_at && next.covers == self.covers
         };
         if keeps_the_past { Ok(()) } else { Err(RewritesHistory { id: self.id.clone() }) }
     }
@@ -141,6 +139,11 @@ pub struct Announcement {
 }
 
 impl Announcement {
+    /// When people could first read it.
+    pub fn posted_at(&self) -> Timestamp {
+        self.published_at.max(self.starts_at)
+    }
+
     pub fn is_shown(&self, now: Timestamp) -> bool {
         let ends = [self.ends_at, self.ended_at].into_iter().flatten().min();
         self.starts_at <= now && ends.is_none_or(|end| now < end)

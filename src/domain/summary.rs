@@ -259,13 +259,14 @@ fn not_working(timeline: &[Stretch], window: Window) -> Duration {
 }
 
 fn maintenances(facts: &Facts, now: Moment) -> Vec<(Maintenance, Phase)> {
+    let open = open_outages(facts, now);
     let mut told: Vec<(Maintenance, Phase)> = facts
         .notices
         .maintenances
         .iter()
         .filter_map(|it| for_the_public(facts, it))
         .map(|it| {
-            let phase = it.phase(unwell_since(facts, &it, now), now.wall);
+            let phase = it.phase(unwell_since(&open, &it), now.wall);
             (it, phase)
         })
         .filter(|(it, phase)| match phase {
@@ -295,15 +296,22 @@ fn for_the_public(facts: &Facts, maintenance: &Maintenance) -> Option<Maintenanc
     (covers != Covers::default()).then(|| Maintenance { covers, ..maintenance.clone() })
 }
 
-/// When the oldest outage that goes on in what the maintenance covers began. A
-/// restart or a silence inside it does not make it another.
-fn unwell_since(facts: &Facts, maintenance: &Maintenance, now: Moment) -> Option<Timestamp> {
-    let covered = facts.endpoints.iter().filter(|it| {
-        maintenance.covers_endpoint(&it.endpoint)
-            || maintenance.covers.components.contains(&it.endpoint.component)
+/// The endpoints whose outage goes on, and since when. A restart or a silence
+/// inside it does not make it another.
+fn open_outages(facts: &Facts, now: Moment) -> Vec<(&Endpoint, Timestamp)> {
+    let open = |it: &EndpointFacts| {
+        let last = outages(&it.told_history(now), now.wall).pop()?;
+        last.to.is_none().then_some(last.from)
+    };
+    facts.endpoints.iter().filter_map(|it| Some((&*it.endpoint, open(it)?))).collect()
+}
+
+/// When the oldest outage that goes on in what the maintenance covers began.
+fn unwell_since(open: &[(&Endpoint, Timestamp)], maintenance: &Maintenance) -> Option<Timestamp> {
+    let covered = open.iter().filter(|(it, _)| {
+        maintenance.covers_endpoint(it) || maintenance.covers.components.contains(&it.component)
     });
-    let open = covered.filter_map(|it| outages(&it.told_history(now), now.wall).pop());
-    open.filter(|outage| outage.to.is_none()).map(|outage| outage.from).min()
+    covered.map(|&(_, since)| since).min()
 }
 
 /// A body may be believed for a minute, never past the silence of an endpoint
