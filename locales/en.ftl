@@ -49,7 +49,7 @@ verdict-unknown = We can’t tell right now
 
 advice-yes = If it still fails for you, the cause may be your phone, your network or your account.
 advice-slow = Give the page time to answer, and press the login button only once.
-advice-partial = Use { $ways } instead. Please don’t keep trying the one that fails.
+advice-partial = Use { $ways } instead. Please don’t keep trying a method that isn’t available.
 advice-partial-none = You may try once. If it fails, wait until this page says it is back rather than trying again.
 advice-no = Please stop trying: repeated failures can lock your account. This page will say as soon as it is back.
 advice-overran = Maintenance is taking longer than announced and login is not back yet. Please hold off; this page has the latest.
@@ -68,7 +68,7 @@ until-unknown = Not known yet
 until-none = None announced
 sure-scheduled = as announced
 sure-estimate = our estimate
-lasting = Ongoing for
+since = Since
 
 doors-work = Working
 doors-partly = Partly
@@ -107,10 +107,10 @@ phase-cancelled = Cancelled
 now-heading = Happening now
 announcement = Announcement
 announced-at = Posted { $at }
-storing-fails = Since { $at } results have not reached storage; { $waiting ->
-    [one] one is
-   *[other] { $waiting } are
-} held in memory. Checking goes on, and this page’s answer still holds.
+storing-fails = Since { $at } results are not being stored; { $waiting ->
+    [one] one waits
+   *[other] { $waiting } wait
+} in memory.
 storing-lost = { $lost ->
     [one] One more
    *[other] { $lost } more
@@ -136,6 +136,7 @@ manual = Set by hand; not checked automatically.
 flapping = Going up and down within the last hour; try with care.
 covered-until = Maintenance until { $at }.
 use-instead = Use { $ways } instead.
+set-aside = { $n } of { $total } checks have no data and are not counted; the others decide.
 days-heard = Last { $days } days: { $list }.
 days-ok = { $n ->
     [one] one day operational
@@ -146,6 +147,8 @@ days-none = { $n ->
    *[other] { $n } days without data
 }
 day-bad = { $date }: { $status }, { $length }
+day-bad-gap = { $date }: { $status }, { $length }; no data, { $gap }
+day-gap = { $date }: { $status }; no data, { $gap }
 more-bad-days = { $n ->
     [one] one more on the page of { $name }
    *[other] { $n } more on the page of { $name }
@@ -220,6 +223,7 @@ missing-line = The address may be mistyped. Login status is on the front page.
 
 outcome-success = Answered as it should.
 cause-server = This is on the server’s side, not your phone or account.
+cause-refused = The cause may be the server, or the way we check it.
 cause-network = This is a network problem; another network may work.
 
 failure-dns_nxdomain = The login server’s name can’t be found.
@@ -250,7 +254,7 @@ failure-redirect_downgrade = The login page sends people to an unencrypted addre
 failure-redirect_blocked = The login page sends people to an address that is not allowed.
 failure-redirect_scheme = The login page sends people to an address that can’t be opened.
 failure-redirect_loop = The login page redirects in circles and never opens.
-failure-http_4xx = The login server turns down normal requests.
+failure-http_4xx = The login server turns our check down.
 failure-http_5xx = The login server fails internally.
 failure-maintenance_page = The login server shows a maintenance page.
 failure-assertion = The login server’s answer is not what it should be.

@@ -82,10 +82,10 @@ fn endpoint(component: &str) -> Arc<Endpoint> {
 }
 
 /// Days back, minute of that day in UTC, minutes long.
-type Trouble = (u64, u64, u64, Health);
+pub type Trouble = (u64, u64, u64, Health);
 
 /// Up for ninety days but for the troubles, oldest first, then `health` since `minutes` ago.
-fn watched(
+pub fn watched(
     component: &str,
     troubles: &[Trouble],
     health: Health,
@@ -199,13 +199,13 @@ fn announcement() -> Announcement {
     }
 }
 
-fn is(facts: &mut Facts, component: &str, health: Health, outcome: Outcome, minutes: u64) {
+pub fn is(facts: &mut Facts, component: &str, health: Health, outcome: Outcome, minutes: u64) {
     let troubles: &[Trouble] = &[(46, 200, 41, Health::Down), (13, 362, 15, Health::Down)];
     let place = facts.endpoints.iter_mut().find(|it| it.endpoint.component.as_str() == component).unwrap();
     *place = watched(component, troubles, health, outcome, minutes);
 }
 
-fn write(facts: &mut Facts, maintenance: Maintenance) {
+pub fn write(facts: &mut Facts, maintenance: Maintenance) {
     Arc::make_mut(&mut facts.notices).maintenances.push(maintenance);
 }
 
@@ -344,6 +344,13 @@ pub fn young() -> Facts {
         history[0].from = from;
     }
     facts
+}
+
+/// Changes one component.
+pub fn with(facts: &mut Facts, component: &str, change: impl FnOnce(&mut Component)) {
+    let mut components = facts.components.to_vec();
+    change(components.iter_mut().find(|it| it.id.as_str() == component).unwrap());
+    facts.components = components.into();
 }
 
 /// One way that came and went seven times within the hour, and is up.

@@ -13,7 +13,14 @@ use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
 use super::*;
+use jiff::Timestamp;
+
 use crate::domain::component::Lang;
+use crate::domain::endpoint::Endpoint;
+use crate::domain::facts::Storing;
+use crate::domain::notice::{Covers, Maintenance, Phase};
+use crate::domain::outcome::{FailureClass, Outcome};
+use crate::domain::span::{Health, Span};
 use crate::domain::summary::summarize;
 use crate::domain::verdict::Verdict;
 
@@ -194,6 +201,154 @@ fn a_maintenance_that_runs_over_is_told_as_such() {
 }
 
 #[test]
+fn an_overran_maintenance_of_something_else_does_not_explain_a_down_login() {
+    let mut facts = fixture::of(Verdict::No);
+    let late = Outcome::Failure(FailureClass::TimeoutTtfb);
+    fixture::is(&mut facts, "recovery", Health::Down, late, 60);
+    let window =
+        fixture::maintenance(&["recovery"], "2026-11-23T09:00:00+08:00", "2026-11-23T10:00:00+08:00");
+    fixture::write(&mut facts, window);
+    let [_, en] = pages(&facts);
+    assert!(en.contains("Running over") && en.contains("Please stop trying"));
+    assert!(!en.contains("taking longer than announced"));
+}
+
+#[test]
+fn since_is_the_oldest_outage_of_a_way_to_log_in() {
+    let mut facts = fixture::of(Verdict::Partial);
+    let late = Outcome::Failure(FailureClass::TimeoutTtfb);
+    fixture::is(&mut facts, "recovery", Health::Down, late, 300);
+    let since = |facts: &Facts| {
+        pages(facts).map(|page| {
+            let facts = page.split("class=\"facts\"").nth(1).unwrap();
+            facts.split("</dl>").next().unwrap().to_owned()
+        })
+    };
+    let [zh, en] = since(&facts);
+    let time = "<dd><time datetime=\"2026-11-23T09:38:03+08:00\">09:38</time>";
+    assert!(zh.contains(&format!("<dt>开始时间</dt>{time}")), "{zh}");
+    assert!(en.contains(&format!("<dt>Since</dt>{time}")), "{en}");
+    fixture::is(&mut facts, "sms", Health::Down, late, 24 * 60);
+    let [_, en] = since(&facts);
+    assert!(en.contains(">Sun 22 Nov, 10:12</time>"), "{en}");
+}
+
+#[test]
+fn a_restart_after_its_end_does_not_complete_a_maintenance_that_runs_over() {
+    let mut facts = fixture::overran();
+    for it in &mut facts.endpoints {
+        let it = Arc::make_mut(it);
+        it.history = Arc::new(vec![
+            Span { health: Health::Up, from: fixture::at("2026-11-20T00:00:00Z"), to: None },
+            Span { health: Health::Down, from: fixture::at("2026-11-23T09:50:00+08:00"), to: None },
+            Span { health: Health::Unknown, from: fixture::at("2026-11-23T10:05:00+08:00"), to: None },
+            Span { health: Health::Down, from: fixture::at("2026-11-23T10:06:00+08:00"), to: None },
+        ]);
+        let ends: Vec<Timestamp> = it.history.iter().skip(1).map(|span| span.from).collect();
+        for (span, end) in Arc::make_mut(&mut it.history).iter_mut().zip(ends) {
+            span.to = Some(end);
+        }
+    }
+    let told = summarize(&facts, fixture::now());
+    assert_eq!(told.maintenances[0].1, Phase::Overran);
+}
+
+#[test]
+fn a_maintenance_of_every_endpoint_is_announced_like_one_of_the_component() {
+    let mut facts = fixture::fine();
+    let ways = ["password", "sms", "email"];
+    let from = |facts: &mut Facts, ways: &[&str]| {
+        let mut window = fixture::maintenance(&[], "2026-11-23T11:00:00+08:00", "2026-11-23T12:00:00+08:00");
+        window.covers.endpoints = ways.iter().map(|it| fixture::id(it)).collect();
+        Arc::make_mut(&mut facts.notices).maintenances = vec![window];
+        summarize(facts, fixture::now()).verdict
+    };
+    assert_eq!(from(&mut facts, &ways), Verdict::MaintenanceSoon);
+    let other = Arc::make_mut(&mut facts.endpoints[1]);
+    other.endpoint = Arc::new(Endpoint { id: fixture::id("sms-code"), ..(*other.endpoint).clone() });
+    assert_eq!(from(&mut facts, &["sms"]), Verdict::Yes);
+}
+
+#[test]
+fn what_is_not_public_is_not_told() {
+    let mut facts = fixture::of(Verdict::No);
+    facts.storing = Storing::Works;
+    fixture::with(&mut facts, "email", |it| it.public = false);
+    fixture::with(&mut facts, "sms", |it| it.was = vec![fixture::id("text-message")]);
+    let window = |covers: &[&str]| {
+        fixture::maintenance(covers, "2026-11-25T00:00:00+08:00", "2026-11-25T03:00:00+08:00")
+    };
+    Arc::make_mut(&mut facts.notices).maintenances = vec![
+        Maintenance { title: fixture::both("内部维护", "Inner works"), ..window(&["email"]) },
+        Maintenance {
+            covers: Covers { endpoints: vec![fixture::id("email")], components: vec![] },
+            ..window(&[])
+        },
+        window(&["email", "text-message"]),
+    ];
+    let rendered = render(&facts, fixture::now()).unwrap();
+    for body in [&rendered.zh, &rendered.en, &rendered.summary] {
+        let text = html(body);
+        assert!(!text.contains("内部维护") && !text.contains("Inner works") && !text.contains("\"email\""));
+    }
+    let json: serde_json::Value = serde_json::from_slice(&rendered.summary.identity).unwrap();
+    assert_eq!(json["maintenances"].as_array().unwrap().len(), 1);
+    assert_eq!(json["maintenances"][0]["components"], serde_json::json!(["sms"]));
+    assert!(html(&rendered.en).contains("Affected <b>SMS code</b>"));
+}
+
+#[test]
+fn a_way_stands_in_for_those_it_says_it_is_an_alternative_to() {
+    let mut facts = fixture::of(Verdict::Partial);
+    fixture::with(&mut facts, "sms", |it| it.alternative_to = vec![fixture::id("password")]);
+    fixture::with(&mut facts, "password", |it| it.alternative_to = vec![]);
+    fixture::with(&mut facts, "app", |it| it.alternative_to = vec![fixture::id("sms")]);
+    let [zh, en] = pages(&facts);
+    assert!(en.contains("Use E-mail code instead. Please don’t keep trying a method that isn’t available."));
+    assert!(zh.contains("请改用邮箱验证码，不要反复尝试暂不能用的方式。"));
+    // In the row too, and never a way that nobody watches.
+    assert!(
+        en.contains("not your phone or account. Use E-mail code instead.")
+            && !en.contains("App 3.2.1 instead")
+    );
+}
+
+#[test]
+fn an_estimate_is_told_up_to_the_next_minute() {
+    let mut facts = fixture::of(Verdict::Recovering);
+    // Back at 10:10:00.
+    Arc::make_mut(&mut facts.site).recovering_for = Duration::from_secs(245);
+    let [_, en] = pages(&facts);
+    assert!(en.contains("Please try after 10:15,") && en.contains(">10:15</time>"));
+    let json = html(&render(&facts, fixture::now()).unwrap().summary);
+    assert!(json.contains("\"at\":\"2026-11-23T10:14:05+08:00\""));
+}
+
+#[test]
+fn an_announcement_was_posted_when_people_could_first_read_it() {
+    let mut facts = fixture::of(Verdict::Partial);
+    Arc::make_mut(&mut facts.notices).announcements[0].published_at =
+        fixture::at("2026-11-23T08:30:00+08:00");
+    let [zh, en] = pages(&facts);
+    assert!(zh.contains("08:30 发布") && en.contains("Posted 08:30"));
+}
+
+#[test]
+fn an_endpoint_without_data_is_set_aside_with_a_note() {
+    let mut facts = fixture::fine();
+    let mut silent = (*facts.endpoints[0]).clone();
+    silent.endpoint = Arc::new(Endpoint { id: fixture::id("password-app"), ..(*silent.endpoint).clone() });
+    silent.last = None;
+    facts.endpoints.push(Arc::new(silent));
+    let [zh, en] = pages(&facts);
+    assert_eq!(zh.matches("2 项检测中有 1 项没有数据，未计入").count(), 1);
+    assert_eq!(en.matches("1 of 2 checks have no data").count(), 1);
+    for page in pages(&fixture::of(Verdict::Unknown)) {
+        assert!(!page.contains("未计入") && !page.contains("not counted"));
+    }
+}
+
+#[test]
 fn what_is_coming_counts_down_and_what_is_over_is_listed() {
     let [zh, en] = pages(&fixture::of(Verdict::Yes));
     assert!(zh.contains("距开始 1 天 13 小时") && zh.contains("11月25日（周三）00:00–03:00"));
@@ -206,7 +361,7 @@ fn what_is_coming_counts_down_and_what_is_over_is_listed() {
 fn the_strip_says_in_words_what_it_draws() {
     let [zh, en] = pages(&fixture::of(Verdict::Yes));
     assert!(zh.contains("<title>11月10日（周二） 严重故障 15 分钟</title>"));
-    assert!(zh.contains("近 90 天：86 天正常；9月2日（周三） 无数据 3 小时；"));
+    assert!(zh.contains("近 90 天：86 天正常；9月2日（周三） 正常，无数据 3 小时；"));
     assert!(en.contains("Tue 10 Nov: Major outage, 15 min"));
     let [young, _] = pages(&fixture::young());
     assert!(young.contains("<path class=\"day\" d=\"M830 25h67\"/><path class=\"none\" d=\"M0 25h827\"/>"));
@@ -215,8 +370,8 @@ fn the_strip_says_in_words_what_it_draws() {
 #[test]
 fn the_page_says_when_results_do_not_reach_the_disk() {
     let [zh, en] = pages(&fixture::of(Verdict::No));
-    assert!(zh.contains("自 10:05 起监测结果尚未写入存储，37 条暂存在内存中。"));
-    assert!(en.contains("Since 10:05 results have not reached storage; 37 are held in memory."));
+    assert!(zh.contains("自 10:05 起监测结果未能写入存储，37 条在内存中等待。"));
+    assert!(en.contains("Since 10:05 results are not being stored; 37 wait in memory."));
 }
 
 #[test]
@@ -250,6 +405,21 @@ fn the_summary_is_what_the_page_says() {
     assert_eq!(sms["cause"], "timeout_ttfb");
     assert_eq!(sms["uptime_90d"]["ratio"], 99.930);
     assert_eq!(sms["endpoints"][0]["total_ms"], 412);
+    assert_eq!(json["site"]["name"]["en"], "Sample Wallet");
+    assert_eq!(json["site"]["zone"], "Asia/Shanghai");
+    assert_eq!(sms["uptime_90d"]["not_working_s"], (41 + 15 + 34) * 60);
+    assert_eq!(sms["uptime_30d"]["not_working_s"], (15 + 34) * 60);
+    let password = &json["components"][0];
+    let days: Vec<_> = password["days"].as_array().unwrap().iter().collect();
+    let first = serde_json::json!(
+        { "date": "2026-09-02", "worst": "operational", "worst_s": 75_600, "unknown_s": 10_800 }
+    );
+    assert_eq!(days.len(), 4);
+    assert_eq!(days[0], &first);
+    assert_eq!((&days[1]["worst"], &days[1]["down_s"]), (&"major_outage".into(), &480.into()));
+    assert_eq!((&days[2]["worst"], days[2].get("down_s")), (&"degraded_performance".into(), None));
+    assert_eq!(password["days_without_data"], 0);
+    assert_eq!(json["announcements"][0]["posted_at"], "2026-11-22T09:00:00+08:00");
     assert_eq!(json["components"][4]["uptime_30d"]["ratio"], serde_json::Value::Null);
     assert_eq!(json["outages"][0]["to"], serde_json::Value::Null);
     assert_eq!(json["maintenances"][0]["phase"], "in_progress");

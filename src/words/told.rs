@@ -13,6 +13,8 @@ use crate::domain::status::Status;
 pub enum Cause {
     Network,
     Server,
+    /// The server turns our knock down: its own fault, or a knock set up wrongly.
+    Refused,
 }
 
 impl Cause {
@@ -26,6 +28,7 @@ impl Cause {
             | Outcome::Degraded(DegradedReason::PartialAddresses | DegradedReason::Ipv6Down) => {
                 Some(Self::Network)
             }
+            Outcome::Failure(FailureClass::Http4xx) => Some(Self::Refused),
             Outcome::Failure(_) | Outcome::Degraded(_) => Some(Self::Server),
         }
     }
@@ -58,6 +61,7 @@ impl Words {
         let cause = match Cause::of(outcome) {
             Some(Cause::Network) => self.say("cause-network"),
             Some(Cause::Server) => self.say("cause-server"),
+            Some(Cause::Refused) => self.say("cause-refused"),
             None => return told,
         };
         self.sentences(&[told, cause])

@@ -91,7 +91,7 @@ impl ComponentPage {
         let now = teller.summary.now;
         let histories: Vec<PartHistory<'_>> = facts
             .endpoints_of(&it.component)
-            .map(|part| PartHistory { endpoint: &part.endpoint.id, spans: part.told_history(now) })
+            .map(|part| PartHistory { endpoint: &part.endpoint, spans: part.told_history(now) })
             .collect();
         let timeline = day::timeline(&it.component, &histories, &facts.notices.maintenances, now.wall);
         let since = minus(now.wall, Duration::from_secs(u64::from(DAYS) * SECONDS_A_DAY));

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+
 use super::{Said, Stamp, State, Teller, class};
 use crate::domain::component::{Component, Lang, Role};
 use crate::domain::facts::Site;
-use crate::domain::moment::between;
 use crate::domain::notice::Phase;
+use crate::domain::span::Health;
 use crate::domain::status::Status;
+use crate::domain::summary::ComponentSummary;
 use crate::domain::verdict::{Sure, Verdict};
 use crate::words::Words;
 use crate::words::time;
@@ -87,9 +90,21 @@ fn parts(heading: &str) -> Vec<String> {
     heading.split('|').map(str::to_owned).collect()
 }
 
-/// The time the verdict speaks of, as its heading and advice write it.
+/// The time the verdict speaks of. An announced one is told as announced; an
+/// estimate is told up to the next whole minute, so that it is not told too early.
+fn until(teller: &Teller<'_>) -> Option<Timestamp> {
+    let until = teller.summary.until;
+    let up = TimestampRound::new().smallest(Unit::Minute).mode(RoundMode::Ceil);
+    let told = |at: Timestamp| match until.sure {
+        Sure::Estimate => at.round(up).unwrap_or(at),
+        Sure::Scheduled | Sure::Unknown => at,
+    };
+    until.at.map(told)
+}
+
+/// The same, as the heading and the advice write it.
 fn at(teller: &Teller<'_>) -> Option<String> {
-    teller.summary.until.at.map(|at| teller.calendar.minute(at))
+    until(teller).map(|at| teller.calendar.minute(at))
 }
 
 fn heading(teller: &Teller<'_>) -> String {
@@ -111,9 +126,9 @@ fn state(teller: &Teller<'_>) -> String {
     if verdict != Verdict::Partial {
         return teller.say(&key);
     }
-    let login = || teller.summary.components.iter().filter(|it| it.component.role == Role::Login);
-    let failing: Vec<_> = login().filter(|it| matches!(it.status, Status::Partial | Status::Major)).collect();
-    let covered: Vec<_> = login().filter(|it| it.status == Status::Maintenance).collect();
+    let failing: Vec<_> =
+        login(teller).filter(|it| matches!(it.status, Status::Partial | Status::Major)).collect();
+    let covered: Vec<_> = login(teller).filter(|it| it.status == Status::Maintenance).collect();
     match (failing.as_slice(), covered.as_slice()) {
         ([one], _) | ([], [one]) => {
             let status = teller.words.status(one.status);
@@ -145,9 +160,7 @@ pub fn advice(teller: &Teller<'_>) -> String {
             let names: Vec<&str> = ways.iter().map(|it| it.name.read(teller.lang).1).collect();
             teller.say_with(&key, &[("ways", teller.words.either(&names).into())])
         }
-        Verdict::No if teller.summary.maintenances.iter().any(|(_, phase)| *phase == Phase::Overran) => {
-            teller.say("advice-overran")
-        }
+        Verdict::No if overran(teller) => teller.say("advice-overran"),
         Verdict::MaintenanceSoon | Verdict::Recovering => {
             teller.say_with(&key, &[("at", at(teller).unwrap_or_default().into())])
         }
@@ -155,20 +168,42 @@ pub fn advice(teller: &Teller<'_>) -> String {
     }
 }
 
+fn login<'a>(teller: &Teller<'a>) -> impl Iterator<Item = &'a ComponentSummary> {
+    teller.summary.components.iter().filter(|it| it.component.role == Role::Login)
+}
+
+/// Whether a maintenance that runs over covers a way that is down, wholly or
+/// by an endpoint of it that is.
+fn overran(teller: &Teller<'_>) -> bool {
+    let over = teller.summary.maintenances.iter().filter(|(_, phase)| *phase == Phase::Overran);
+    over.map(|(it, _)| &it.covers).any(|covers| {
+        login(teller).filter(|way| way.status == Status::Major).any(|way| {
+            let down = way.parts.iter().filter(|part| part.health == Health::Down);
+            covers.components.contains(&way.component.id)
+                || down.map(|part| &part.endpoint).any(|part| covers.endpoints.contains(part))
+        })
+    })
+}
+
+/// Since when a way that is closed now has not worked, the oldest of them.
+fn since(teller: &Teller<'_>) -> Option<Timestamp> {
+    let closed = |id| login(teller).any(|it| &it.component.id == id && is_closed(it.status));
+    let open = teller.summary.outages.iter().filter(|it| it.outage.to.is_none());
+    open.filter(|it| closed(&it.component)).map(|it| it.outage.from).min()
+}
+
 /// The ways that work in place of those that do not: the declared
 /// alternatives, or every other way that we saw working.
 fn ways_instead<'a>(teller: &Teller<'a>) -> Vec<&'a Component> {
-    let components = &teller.summary.components;
-    let login = || components.iter().filter(|it| it.component.role == Role::Login);
-    let open = || login().filter(|it| is_open(it.status) && !it.is_manual()).map(|it| &it.component);
-    let closed: Vec<_> = login().filter(|it| is_closed(it.status)).map(|it| &it.component.id).collect();
+    let open = || login(teller).filter(|it| is_open(it.status) && !it.is_manual()).map(|it| &it.component);
+    let closed: Vec<_> = login(teller).filter(|it| is_closed(it.status)).map(|it| &it.component.id).collect();
     let declared: Vec<_> =
         open().filter(|it| it.alternative_to.iter().any(|id| closed.contains(&id))).collect();
     if declared.is_empty() { open().collect() } else { declared }
 }
 
 fn facts(teller: &Teller<'_>) -> Vec<Fact> {
-    let (verdict, until) = (teller.summary.verdict, teller.summary.until);
+    let (verdict, sure) = (teller.summary.verdict, teller.summary.until.sure);
     let label = match verdict {
         Verdict::Yes => "until-next",
         Verdict::MaintenanceSoon => "until-starts",
@@ -178,24 +213,23 @@ fn facts(teller: &Teller<'_>) -> Vec<Fact> {
         Verdict::No | Verdict::Partial | Verdict::Slow => "until-back",
     };
     let none = if verdict == Verdict::Yes { "until-none" } else { "until-unknown" };
-    let expected = until.at.map(|at| teller.minute(at));
+    let expected = until(teller).map(|at| teller.minute(at));
     let mut facts = vec![Fact {
         label: teller.say(label),
         value: expected.as_ref().map_or_else(|| teller.say(none), |it| it.text.clone()),
-        machine: expected.map(|it| it.machine),
-        note: match until.sure {
-            Sure::Scheduled if until.at.is_some() => teller.say("sure-scheduled"),
+        note: match sure {
+            Sure::Scheduled if expected.is_some() => teller.say("sure-scheduled"),
             Sure::Estimate => teller.say("sure-estimate"),
             Sure::Scheduled | Sure::Unknown => String::new(),
         },
+        machine: expected.map(|it| it.machine),
     }];
-    let since =
-        teller.summary.outages.iter().filter(|it| it.outage.to.is_none()).map(|it| it.outage.from).min();
-    if let (Some(since), Verdict::No | Verdict::Partial) = (since, verdict) {
+    if let (Some(since), Verdict::No | Verdict::Partial) = (since(teller), verdict) {
+        let Stamp { text, machine } = teller.minute(since);
         facts.push(Fact {
-            label: teller.say("lasting"),
-            value: teller.length(between(since, teller.summary.now.wall)),
-            machine: None,
+            label: teller.say("since"),
+            value: text,
+            machine: Some(machine),
             note: String::new(),
         });
     }
