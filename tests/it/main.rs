@@ -11,6 +11,7 @@ mod kill;
 mod knock;
 mod own;
 mod pki;
+mod schedule;
 mod support;
 mod target;
 mod terminal;
