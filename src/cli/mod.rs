@@ -28,7 +28,7 @@ Exit codes:
   3   probe: the door did not open (failure)
   4   probe: nothing could be learnt (unknown)
   65  the database is damaged, newer than this program, or not ours
-  69  an address to listen on is taken
+  69  an address to listen on is taken, or not ours to use
   73  the data directory cannot be written
   75  another porchlight uses the same data
   78  the config has faults";

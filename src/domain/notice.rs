@@ -144,6 +144,12 @@ impl Announcement {
         self.published_at.max(self.starts_at)
     }
 
+    /// Whether the file gives no start: it is then made that of the load, which
+    /// a person's own start never is to the millisecond.
+    pub fn starts_when_loaded(&self) -> bool {
+        self.starts_at == self.published_at
+    }
+
     pub fn is_shown(&self, now: Timestamp) -> bool {
         let ends = [self.ends_at, self.ended_at].into_iter().flatten().min();
         self.starts_at <= now && ends.is_none_or(|end| now < end)

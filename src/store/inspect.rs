@@ -64,6 +64,9 @@ pub(super) fn inspect(path: &Path, was_born: bool) -> Result<Found, StoreError> 
     read(path, sizes).map_err(|error| match error {
         Trouble::Sqlite(error) => match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(error.to_string()),
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                StoreError::Unwritable { path: path.to_owned(), why: error.to_string() }
+            }
             _ => StoreError::Sqlite { doing: "looking at the database", source: error },
         },
         Trouble::Refused(error) => error,
@@ -147,6 +150,13 @@ fn immutable(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_file_that_is_not_for_us_is_the_operators_to_mend() {
+        let error = |kind: std::io::ErrorKind| super::super::open::unreadable(Path::new("data"), kind.into());
+        assert!(matches!(error(std::io::ErrorKind::PermissionDenied), StoreError::Unwritable { .. }));
+        assert!(matches!(error(std::io::ErrorKind::NotADirectory), StoreError::Io { .. }));
+    }
+
     use std::collections::BTreeMap;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;

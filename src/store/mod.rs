@@ -23,6 +23,7 @@ use crate::domain::span::Transition;
 mod changes;
 mod endpoints;
 mod error;
+mod horizon;
 mod inspect;
 mod load;
 mod lock;
@@ -166,27 +167,34 @@ impl Store {
         self.shared.lost.load(Ordering::Relaxed)
     }
 
+    /// Results that could not be stored before the end; known once the writer has ended.
+    pub fn left_behind(&self) -> u64 {
+        self.shared.left_behind.load(Ordering::Acquire)
+    }
+
     /// Commits since the start.
     pub fn commits(&self) -> u64 {
         self.shared.commits.load(Ordering::Relaxed)
     }
 
     /// Deletes results older than `keep_results` and spans older than 400 days,
-    /// a chunk a transaction; says how many rows went.
+    /// a chunk a transaction; says how many rows went. How old they are is told
+    /// by [`horizon`], not by `now` alone: the clock may be wrong.
     pub async fn prune(&self, now: Timestamp, keep_results: Duration) -> Result<usize, StoreError> {
-        let (results_before, spans_before) = (minus(now, keep_results), minus(now, KEEP_SPANS));
+        let today = self.transact(move |tx| horizon::advance(tx.connection(), now)).await?;
+        let (results_before, spans_before) = (minus(today, keep_results), minus(today, KEEP_SPANS));
         let mut pruned = 0;
         loop {
             let chunk = self
                 .transact(move |tx| {
                     let results = results::prune(tx.connection(), results_before, now, PRUNE_CHUNK)?;
-                    Ok((results, spans::prune(tx.connection(), spans_before, PRUNE_CHUNK)?))
+                    Ok(results + spans::prune(tx.connection(), spans_before, PRUNE_CHUNK)?)
                 })
                 .await?;
-            pruned += chunk.0 + chunk.1;
-            if chunk.0 < PRUNE_CHUNK && chunk.1 < PRUNE_CHUNK {
+            if chunk == 0 {
                 return Ok(pruned);
             }
+            pruned += chunk;
         }
     }
 
@@ -424,6 +432,32 @@ mod tests {
         std::fs::remove_file(running.dir.path().join(DATABASE_FILE)).unwrap();
         assert_eq!(running.store.record(success("web", 2)).await, Recorded::Waiting);
         assert!(matches!(*running.store.storing().borrow(), Storing::Fails { .. }));
+    }
+
+    #[tokio::test]
+    async fn a_clock_400_days_ahead_prunes_nothing_that_is_not_almost_due() {
+        const DAY: i64 = 86_400;
+        let running = Running::new();
+        let store = &running.store;
+        let keep = Duration::from_secs(86_400);
+        for day in 0..5 {
+            store.record(goes_up("web", day * DAY)).await;
+            store.record(goes_down("web", day * DAY + 100)).await;
+        }
+        let rows = async || log(store).await.len();
+        // A first prune has nothing to go by and takes nothing; later ones follow the clock.
+        for hour in 0..=72 {
+            store.prune(at(2 * DAY + hour * 3600), keep).await.unwrap();
+        }
+        assert_eq!(rows().await, 2);
+        assert_eq!(store.load(&[endpoint("web", &[])], at(0)).unwrap()[0].history.len(), 10);
+        store.record(goes_up("web", 5 * DAY)).await;
+        // The clock jumps and stays there for a day.
+        for hour in 0..24 {
+            store.prune(at(405 * DAY + hour * 3600), keep).await.unwrap();
+        }
+        assert_eq!(rows().await, 1, "what was due a day later at most");
+        assert_eq!(store.load(&[endpoint("web", &[])], at(0)).unwrap()[0].history.len(), 11);
     }
 
     #[tokio::test]

@@ -12,7 +12,8 @@
 //! | removed, or over | yes, and over | stays |
 //!
 //! Announcements have no past to rewrite: any edit is taken, and a removed one
-//! that comes back before its end is published again.
+//! that comes back before its end is published again. One without a start of
+//! its own keeps the time of its first load.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -149,7 +150,10 @@ fn announcement_edit(
             }
         }
         (Some(stored), Some(wanted)) => {
-            let next = Announcement { published_at: stored.published_at, ..wanted.clone() };
+            let mut next = Announcement { published_at: stored.published_at, ..wanted.clone() };
+            if wanted.starts_when_loaded() {
+                next.starts_at = stored.starts_at;
+            }
             if &next == stored { Edit::Nothing } else { Edit::Save(What::NoticeChanged, next) }
         }
     }
@@ -332,6 +336,23 @@ mod tests {
         assert_eq!(loads.announcement(Some(Some(90)), 4), "p4 Some(90) None");
         assert_eq!(loads.announcement(None, 95), "p4 Some(90) None");
         assert_eq!(loads.announcement(Some(Some(90)), 96), "p4 Some(90) None");
+    }
+
+    #[test]
+    fn an_announcement_without_a_start_starts_when_it_is_first_loaded() {
+        let loads = Loads::new();
+        let load = |minute| {
+            let news = Announcement { starts_at: at(minute), ..news(Some(90), minute) };
+            let file = Notices { maintenances: vec![], announcements: vec![news] };
+            loads.load(&file, minute).0.announcements[0].starts_at
+        };
+        assert_eq!([5, 6, 7].map(load), [at(5); 3]);
+        assert_eq!(loads.changes(), ["notice_published"]);
+        loads.announcement(Some(Some(90)), 8);
+        assert_eq!(load(9), at(10), "the start it was given later");
+        assert_eq!(loads.changes(), ["notice_published", "notice_changed"]);
+        loads.announcement(None, 11);
+        assert_eq!(load(12), at(12), "it begins anew when it comes back");
     }
 
     #[test]

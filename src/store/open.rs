@@ -15,8 +15,11 @@ use super::{inspect, migrations};
 /// The database, in the data directory.
 pub const DATABASE_FILE: &str = "porchlight.db";
 
-/// How long another process may hold the database before we give up on a commit.
+/// How long another process may hold the database before we give up on opening or reading it.
 const BUSY: Duration = Duration::from_secs(5);
+/// How long SQLite itself waits when the writer finds the database held; the
+/// writer then looks whether it is to end before it asks again.
+pub(super) const WRITER_BUSY: Duration = Duration::from_millis(250);
 
 /// A write-ahead log that grew beyond this is cut once it was checkpointed.
 const WAL_LIMIT: i64 = 64 << 20;
@@ -75,6 +78,7 @@ pub(super) fn for_writing(dir: &Path) -> Result<(Connection, Lock, Identity), St
         StoreError::Sqlite { source, .. } if is_refused_write(&source) => unwritable(&path, &source),
         other => other,
     })?;
+    connection.busy_timeout(WRITER_BUSY).doing("preparing the connection")?;
     lock.born(dir)?;
     // The name of a new file must outlive a power cut as well.
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|source| StoreError::Io {
@@ -126,6 +130,15 @@ fn settle(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A file that is there but not for us is the operator's to mend, as one that cannot be written is.
+pub(super) fn unreadable(path: &Path, source: std::io::Error) -> StoreError {
+    let path = path.to_owned();
+    if source.kind() == ErrorKind::PermissionDenied {
+        return StoreError::Unwritable { path, why: source.to_string() };
+    }
+    StoreError::Io { doing: "read", path, source }
+}
+
 fn is_refused_write(error: &rusqlite::Error) -> bool {
     use ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
     let code = error.sqlite_error_code();
@@ -134,7 +147,7 @@ fn is_refused_write(error: &rusqlite::Error) -> bool {
 
 /// The first `N` bytes of a file, zeros where it is shorter; none when it does not exist.
 pub(super) fn head<const N: usize>(path: &Path) -> Result<Option<([u8; N], u64)>, StoreError> {
-    let failed = |source| StoreError::Io { doing: "read", path: path.to_owned(), source };
+    let failed = |source| unreadable(path, source);
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

@@ -1,7 +1,7 @@
 //! The log of results: appended to at one end, pruned at the other.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::error::{Doing, StoreError};
 use super::newest;
@@ -29,26 +29,40 @@ pub(super) fn insert(connection: &Connection, endpoint: i64, result: &ProbeResul
 /// before `before`; says how many. The very last one stays, so that numbers
 /// never start again, and what is deleted stays remembered as the newest of
 /// its endpoint where it was.
+///
+/// A result from far ahead of `now` says nothing by its own time: it goes only
+/// when one written after it is old. So neither a clock that is ahead nor one
+/// that is behind makes young results look old.
 pub(super) fn prune(
     connection: &Connection,
     before: Timestamp,
     now: Timestamp,
     chunk: usize,
 ) -> Result<usize, StoreError> {
-    newest::remember(connection)?;
+    let doing = "pruning results";
     let wrong = ms(now.checked_add(WRONG_CLOCK).unwrap_or(Timestamp::MAX));
+    let front: Option<i64> = connection
+        .prepare_cached("SELECT iif(at_ms < ?1, id, NULL) FROM result WHERE at_ms <= ?2 ORDER BY id LIMIT 1")
+        .and_then(|mut it| it.query_row((ms(before), wrong), |row| row.get(0)).optional())
+        .doing(doing)?
+        .flatten();
+    let Some(front) = front else { return Ok(0) };
+    newest::remember(connection)?;
     let chunk = i64::try_from(chunk).unwrap_or(i64::MAX);
-    // The first result to keep among the next `chunk`, else the one after them.
+    // Among the next `chunk`: up to the last old one that is before the first one to keep.
     let sql = "
-        WITH next AS (SELECT id, at_ms FROM result ORDER BY id LIMIT ?3)
+        WITH next AS (SELECT id, at_ms FROM result ORDER BY id LIMIT ?3),
+             keep AS (SELECT min(id) AS id FROM next WHERE at_ms BETWEEN ?1 AND ?2),
+             old AS (SELECT max(id) AS id FROM next
+                     WHERE at_ms < ?1 AND id < coalesce((SELECT id FROM keep), id + 1))
         DELETE FROM result
-        WHERE id < (SELECT max(id) FROM result)
-          AND id < coalesce((SELECT min(id) FROM next WHERE at_ms BETWEEN ?1 AND ?2),
-                            (SELECT max(id) + 1 FROM next))";
+        WHERE id <= (SELECT max(id) FROM next)
+          AND id <= max(?4, coalesce((SELECT id FROM old), 0))
+          AND id < (SELECT max(id) FROM result)";
     connection
         .prepare_cached(sql)
-        .and_then(|mut it| it.execute((ms(before), wrong, chunk)))
-        .doing("pruning results")
+        .and_then(|mut it| it.execute((ms(before), wrong, chunk, front)))
+        .doing(doing)
 }
 
 /// How many results are stored. Reads the whole log: a second for every ten million.
@@ -143,5 +157,19 @@ mod tests {
         let connection = with_results_at([1, 2, 9 * YEAR, 3, 60, 2, 61]);
         assert_eq!(prune(&connection, at(50), at(100), 100).unwrap(), 4);
         assert_eq!(seconds(&connection), [60, 2, 61]);
+        // However many there are, once what came after them is old.
+        let ahead = std::iter::repeat_n(9 * YEAR, 10);
+        let connection = with_results_at(ahead.chain([5, 60]));
+        assert_eq!(prune(&connection, at(50), at(100), 4).unwrap(), 4);
+        assert_eq!(prune(&connection, at(50), at(100), 100).unwrap(), 7);
+        assert_eq!(seconds(&connection), [60]);
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_does_not_make_results_look_like_ones_from_a_wrong_clock() {
+        const YEAR: i64 = 31_536_000;
+        let connection = with_results_at([9 * YEAR, 9 * YEAR + 1, 9 * YEAR + 2, 100, 9 * YEAR + 3]);
+        assert_eq!(prune(&connection, at(50), at(100), 100).unwrap(), 0);
+        assert_eq!(seconds(&connection).len(), 5);
     }
 }

@@ -12,6 +12,7 @@ mod knock;
 mod names;
 mod own;
 mod pki;
+mod schedule;
 mod support;
 mod target;
 mod terminal;

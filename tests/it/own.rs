@@ -158,6 +158,15 @@ fn a_clock_400_days_off_is_never_an_outage() {
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     });
     wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let began = jiff::Timestamp::now();
+    // What is there before the step must be there after it.
+    let kept = || -> (i64, i64) {
+        let connection = rusqlite::Connection::open(daemon.dir.join("data/porchlight.db")).unwrap();
+        let sql = "SELECT (SELECT count(*) FROM result WHERE id <= 2),
+                          (SELECT count(*) FROM span WHERE from_ms < ?1)";
+        connection.query_row(sql, [began.as_millisecond()], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    assert_eq!(kept(), (2, 2));
     for step in ["+400d", "+0"] {
         std::fs::write(&offset, step).unwrap();
         wait_until("the step is noticed", || daemon.log().contains("The wall clock was set").then_some(()));
@@ -166,4 +175,5 @@ fn a_clock_400_days_off_is_never_an_outage() {
     }
     assert_eq!(failures(&daemon), []);
     assert_eq!(down_spans(&daemon), 0);
+    assert_eq!(kept(), (2, 2));
 }
