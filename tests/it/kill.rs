@@ -101,6 +101,11 @@ fn without_ages(mut summary: Value) -> Value {
         for key in ["uptime_90d", "uptime_30d"] {
             component[key] = Value::Null;
         }
+        for day in component["days"].as_array_mut().unwrap() {
+            for key in ["down_s", "worst_s", "unknown_s"] {
+                day[key] = Value::Null;
+            }
+        }
         for endpoint in component["endpoints"].as_array_mut().unwrap() {
             for key in ["last_at", "total_ms"] {
                 endpoint[key] = Value::Null;

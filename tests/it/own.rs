@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Daemon, free_port, wait_until};
+use crate::support::{Daemon, free_port, health, wait_until};
 use crate::target::{Target, page, read_head};
 
 /// Every outcome code an endpoint's results ever had.
@@ -158,6 +158,10 @@ fn a_clock_400_days_off_is_never_an_outage() {
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     });
     wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    wait_until("both are known", || {
+        let summary = daemon.summary();
+        (health(&summary, "a") == "up" && health(&summary, "b") == "up").then_some(())
+    });
     let began = jiff::Timestamp::now();
     // What is there before the step must be there after it.
     let kept = || -> (i64, i64) {
