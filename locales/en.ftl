@@ -44,12 +44,12 @@ verdict-no = You can’t log in right now
 verdict-maintenance = Under maintenance: log in after { $at }
 verdict-maintenance-open = Under maintenance: you can’t log in yet
 verdict-maintenance_soon = You can log in; maintenance starts at { $at }
-verdict-recovering = Login is coming back; try again shortly
+verdict-recovering = Login is coming back
 verdict-unknown = We can’t tell right now
 
 advice-yes = If it still fails for you, the cause may be your phone, your network or your account.
 advice-slow = Give the page time to answer, and press the login button only once.
-advice-partial = Use { $ways } instead. Please don’t keep trying the one that fails.
+advice-partial = Use { $ways } instead. Please don’t keep trying a method that isn’t available.
 advice-partial-none = You may try once. If it fails, wait until this page says it is back rather than trying again.
 advice-no = Please stop trying: repeated failures can lock your account. This page will say as soon as it is back.
 advice-overran = Maintenance is taking longer than announced and login is not back yet. Please hold off; this page has the latest.
@@ -63,12 +63,12 @@ until-ends = Expected end
 until-starts = Maintenance starts
 until-next = Next maintenance
 until-steady = Expected steady
-until-known = When we will know
+until-known = Answer expected
 until-unknown = Not known yet
 until-none = None announced
 sure-scheduled = as announced
 sure-estimate = our estimate
-lasting = Lasting for
+since = Since
 
 doors-work = Working
 doors-partly = Partly
@@ -107,10 +107,10 @@ phase-cancelled = Cancelled
 now-heading = Happening now
 announcement = Announcement
 announced-at = Posted { $at }
-storing-fails = Since { $at } results have not reached storage; { $waiting ->
-    [one] one is
-   *[other] { $waiting } are
-} held in memory. Checking goes on, and this page’s answer still holds.
+storing-fails = Since { $at } results are not being stored; { $waiting ->
+    [one] one waits
+   *[other] { $waiting } wait
+} in memory.
 storing-lost = { $lost ->
     [one] One more
    *[other] { $lost } more
@@ -136,6 +136,7 @@ manual = Set by hand; not checked automatically.
 flapping = Going up and down within the last hour; try with care.
 covered-until = Maintenance until { $at }.
 use-instead = Use { $ways } instead.
+set-aside = { $n } of { $total } checks have no data and are not counted; the others decide.
 days-heard = Last { $days } days: { $list }.
 days-ok = { $n ->
     [one] one day operational
@@ -146,11 +147,14 @@ days-none = { $n ->
    *[other] { $n } days without data
 }
 day-bad = { $date }: { $status }, { $length }
+day-bad-gap = { $date }: { $status }, { $length }; no data, { $gap }
+day-gap = { $date }: { $status }; no data, { $gap }
 more-bad-days = { $n ->
     [one] one more on the page of { $name }
    *[other] { $n } more on the page of { $name }
 }
 list-comma = {", "}
+list-or = {" or "}
 list-semicolon = {"; "}
 
 rule = Uptime is counted from what each check found: slow still counts as up; maintenance announced beforehand is left out; time without data is neither up nor down and is shown as coverage. Always rounded down: 100% means no downtime at all.
@@ -187,7 +191,7 @@ mine-server-line = See the answer at the top of this page. If it says outage or 
 
 ## A login method’s page
 
-verdict-now = Right now: { $verdict }
+verdict-now = Overall: { $verdict }
 back = All login methods
 uptime-heading = Uptime
 period = Last { $days } days
@@ -197,11 +201,7 @@ figure-down = Downtime
 figure-none = None
 days-heading = Last 90 days
 knocks-heading = Latest check
-knock-endpoint = Endpoint
-knock-health = Health
-knock-at = Time
-knock-said = Result
-knock-took = Took
+knock-took = took { $length }
 milliseconds = { $n } ms
 never = Not checked yet
 outages-heading = Outages
@@ -211,7 +211,7 @@ spans-none = Nothing recorded yet.
 column-when = From–to ({ $zone })
 column-status = Status
 column-length = Length
-column-down = Confirmed down
+column-down = { $length } confirmed down
 rows-more = Showing the latest { $n }; { $more } earlier ones are not listed.
 
 ## Not found
@@ -223,6 +223,7 @@ missing-line = The address may be mistyped. Login status is on the front page.
 
 outcome-success = Answered as it should.
 cause-server = This is on the server’s side, not your phone or account.
+cause-refused = The cause may be the server, or the way we check it.
 cause-network = This is a network problem; another network may work.
 
 failure-dns_nxdomain = The login server’s name can’t be found.
@@ -253,7 +254,7 @@ failure-redirect_downgrade = The login page sends people to an unencrypted addre
 failure-redirect_blocked = The login page sends people to an address that is not allowed.
 failure-redirect_scheme = The login page sends people to an address that can’t be opened.
 failure-redirect_loop = The login page redirects in circles and never opens.
-failure-http_4xx = The login server turns down normal requests.
+failure-http_4xx = The login server turns our check down.
 failure-http_5xx = The login server fails internally.
 failure-maintenance_page = The login server shows a maintenance page.
 failure-assertion = The login server’s answer is not what it should be.

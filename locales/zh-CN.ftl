@@ -14,7 +14,7 @@ other-language = English
 only-english = 仅有英文
 only-chinese = 仅有中文
 sample-label = 示例
-sample-line = 这里看守的是随程序附带的示例钱包，不是真实服务。
+sample-line = 这里监测的是随程序附带的示例钱包，不是真实服务。
 sample-break = 弄坏它试试
 guard = 本页不会要求您输入密码、验证码或助记词。
 guard-more = 工作人员也不会向您索要。请只通过官方渠道联系我们。
@@ -41,15 +41,15 @@ verdict-yes = 现在|可以登录
 verdict-slow = 可以登录，|但较慢
 verdict-partial = 部分用户|暂时无法登录
 verdict-no = 暂时|无法登录
-verdict-maintenance = 维护中，|{ $at } 后可登录
+verdict-maintenance = 维护中，|{ $at }后可登录
 verdict-maintenance-open = 维护中，|暂时无法登录
-verdict-maintenance_soon = 可以登录；|{ $at } 起维护
+verdict-maintenance_soon = 可以登录；|{ $at }起维护
 verdict-recovering = 正在恢复，|可稍后重试
 verdict-unknown = 暂时|无法判断
 
 advice-yes = 如果仍然登录失败，问题可能在您的手机、网络或账号。
 advice-slow = 请耐心等待页面响应，不要重复点击登录。
-advice-partial = 请改用{ $ways }，不要反复尝试出故障的方式。
+advice-partial = 请改用{ $ways }，不要反复尝试暂不能用的方式。
 advice-partial-none = 可以试一次；如果失败，请等本页显示恢复后再试，不要连续尝试。
 advice-no = 请不要继续尝试：多次失败可能锁定账户。恢复后本页会立即显示。
 advice-overran = 维护已超过公告时间，登录仍未恢复。请先不要尝试，以本页为准。
@@ -68,7 +68,7 @@ until-unknown = 尚无法预计
 until-none = 没有已公告的维护
 sure-scheduled = 以公告为准
 sure-estimate = 按观察期推算
-lasting = 已持续
+since = 开始时间
 
 doors-work = 现在能用
 doors-partly = 部分可用
@@ -107,7 +107,7 @@ phase-cancelled = 已取消
 now-heading = 正在发生
 announcement = 公告
 announced-at = { $at } 发布
-storing-fails = 自 { $at } 起监测结果尚未写入存储，{ $waiting } 条暂存在内存中。检测照常进行，本页结论仍然有效。
+storing-fails = 自 { $at } 起监测结果未能写入存储，{ $waiting } 条在内存中等待。
 storing-lost = 另有 { $lost } 条未能保存。
 covers = 受影响
 maintenance-overran-line = 已超过公告的结束时间，受影响的部分仍未恢复。
@@ -130,12 +130,16 @@ manual = 由人工标注，不做自动检测。
 flapping = 近一小时状态反复变化，请谨慎尝试。
 covered-until = 维护至 { $at }。
 use-instead = 可改用{ $ways }。
+set-aside = { $total } 项检测中有 { $n } 项没有数据，未计入；以其余结果为准。
 days-heard = 近 { $days } 天：{ $list }。
 days-ok = { $n } 天正常
 days-none = { $n } 天没有数据
 day-bad = { $date } { $status } { $length }
+day-bad-gap = { $date } { $status } { $length }，无数据 { $gap }
+day-gap = { $date } { $status }，无数据 { $gap }
 more-bad-days = 其余 { $n } 天见“{ $name }”的页面
 list-comma = 、
+list-or = 或
 list-semicolon = ；
 
 rule = 可用率由每次检测的结果算出：较慢也算可用；提前公告的维护不计入；没有数据的时间既不算可用也不算停机，另列为数据覆盖。只舍不入，零停机才写 100%。
@@ -169,7 +173,7 @@ mine-server-line = 看本页顶部的结论。写着故障或维护时，等待�
 
 ## 登录方式的页面
 
-verdict-now = 现在：{ $verdict }
+verdict-now = 总体：{ $verdict }
 back = 全部登录方式
 uptime-heading = 可用率
 period = 近 { $days } 天
@@ -179,11 +183,7 @@ figure-down = 停机
 figure-none = 无
 days-heading = 近 90 天
 knocks-heading = 最近一次检测
-knock-endpoint = 检测点
-knock-health = 状态
-knock-at = 时间
-knock-said = 结果
-knock-took = 用时
+knock-took = 用时 { $length }
 milliseconds = { $n } 毫秒
 never = 尚未检测
 outages-heading = 故障记录
@@ -193,7 +193,7 @@ spans-none = 还没有状态记录。
 column-when = 开始–结束（{ $zone }）
 column-status = 状态
 column-length = 时长
-column-down = 确认停机
+column-down = 确认停机 { $length }
 rows-more = 只列出最近 { $n } 条，更早的另有 { $more } 条。
 
 ## 找不到
@@ -205,6 +205,7 @@ missing-line = 地址可能写错了。登录状态在首页。
 
 outcome-success = 正常应答。
 cause-server = 这属于服务器原因，与您的手机和账号无关。
+cause-refused = 可能是服务器原因，也可能是检测设置有误。
 cause-network = 这属于网络原因，可以换一个网络试一次。
 
 failure-dns_nxdomain = 找不到登录服务器的域名。
@@ -235,12 +236,12 @@ failure-redirect_downgrade = 登录页被转到了不加密的地址，请不要
 failure-redirect_blocked = 登录页被转到了不允许的地址。
 failure-redirect_scheme = 登录页被转到了无法打开的地址。
 failure-redirect_loop = 登录页来回跳转，打不开。
-failure-http_4xx = 登录服务器不接受正常的请求。
+failure-http_4xx = 登录服务器拒绝了检测请求。
 failure-http_5xx = 登录服务器内部出错。
 failure-maintenance_page = 登录服务器显示的是维护页面。
 failure-assertion = 登录服务器的应答与预期不符。
 failure-form_missing = 登录页上没有登录表单。
-failure-token_missing = 登录页缺少必要的安全标记。
+failure-token_missing = 登录页缺少必要的安全令牌。
 failure-session_broken = 登录后无法保持登录状态。
 failure-accepts_wrong_password = 登录服务器接受了错误的密码，请暂停使用并留意官方消息。
 

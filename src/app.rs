@@ -1,13 +1,13 @@
 //! Builds the daemon and takes it apart; the only file that knows everyone.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_cron_scheduler::JobScheduler;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,21 +20,22 @@ use crate::domain::notice::Notices;
 use crate::pipeline::{self, Spine, Worker, follow_storing};
 use crate::probe::own::{OwnHealth, TICK};
 use crate::probe::{Outbound, Prober};
-use crate::publish::{Publisher, keep};
-use crate::sample::SampleWallet;
+use crate::publish::{Publisher, keep, render};
+use crate::sample::{FrontDoor, SampleWallet};
 use crate::schedule::bell::Bell;
 use crate::schedule::{self, Entry, chores};
 use crate::serve;
 use crate::store::{self, Store};
 
-/// Everything must be over within this after the first stop signal.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Of that, what is left to the writer for its last commit.
-const LAST_COMMIT: Duration = Duration::from_secs(1);
+/// After the first stop signal everything must be over within 5 s: so long may
+/// the chores' scheduler take …
+const LAST_BELL: Duration = Duration::from_millis(250);
+/// … then all that works; connections are given a second of it …
+const LAST_WORK: Duration = Duration::from_secs(3);
+/// … and then the writer for its last commit; of a locked database it lets go in less.
+const LAST_COMMIT: Duration = Duration::from_millis(1500);
 /// A worker that panicked rests this long before it is started again.
 const AFTER_A_PANIC: Duration = Duration::from_secs(1);
-/// How far back history is kept in memory: what the pages draw, and a day for zones.
-const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
 
 /// A running daemon.
 pub struct App {
@@ -42,7 +43,7 @@ pub struct App {
     /// Cancelled when something died that the daemon cannot do without.
     failed: CancellationToken,
     tasks: TaskTracker,
-    scheduler: JobScheduler,
+    scheduler: chores::Scheduler,
     store: Store,
     writer: std::thread::JoinHandle<()>,
     pub addr: SocketAddr,
@@ -62,13 +63,28 @@ pub struct SampleAddrs {
 /// A fault of the surroundings that the operator can mend.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error(
-        "could not listen on {addr} for {what}: {source}\n\
-         another program may be using it; change `{key}` in the config, or stop that program \
-         (to find it: ss -ltnp 'sport = :{port}')",
-        port = addr.port()
-    )]
-    Listen { what: &'static str, key: &'static str, addr: SocketAddr, source: std::io::Error },
+    #[error("could not listen on {addr} for {what} ({why}): {}", remedy(*addr, key, why))]
+    Listen { what: &'static str, key: &'static str, addr: SocketAddr, why: std::io::Error },
+}
+
+/// What helps depends on why the system refused.
+fn remedy(addr: SocketAddr, key: &str, why: &std::io::Error) -> String {
+    let port = addr.port();
+    match why.kind() {
+        ErrorKind::AddrInUse => format!(
+            "another program uses it already; change `{key}` in the config, or stop that program \
+             (to find it: ss -ltnp 'sport = :{port}')"
+        ),
+        ErrorKind::AddrNotAvailable => format!(
+            "this machine does not have that address; set `{key}` in the config to one it has \
+             (to list them: ip address)"
+        ),
+        ErrorKind::PermissionDenied => format!(
+            "this user may not listen there, often because ports below 1024 are for root; \
+             set `{key}` in the config to a higher port"
+        ),
+        _ => format!("set `{key}` in the config to an address that can be listened on"),
+    }
 }
 
 /// How the ringing is done: by the schedule, or by a test's own hand.
@@ -85,7 +101,7 @@ impl App {
         clock: Arc<dyn Clock>,
         ringing: Ringing,
     ) -> anyhow::Result<Self> {
-        let cap = serve::connection_cap();
+        let cap = serve::connection_cap(config.endpoints.len());
         let listener = listen(config.server.listen, "the page", "server.listen").await?;
         let addr = listener.local_addr().context("reading our own address")?;
         let stop = CancellationToken::new();
@@ -115,7 +131,7 @@ impl App {
         for edit in refused {
             tracing::warn!("The notice `{}` already happened; its window is kept as it was", edit.id);
         }
-        let loaded = store.load(&config.endpoints, minus(now.wall, IN_MEMORY))?;
+        let loaded = store.load(&config.endpoints, minus(now.wall, pipeline::IN_MEMORY))?;
         let mut known = Vec::with_capacity(loaded.len());
         let mut judged = Vec::with_capacity(loaded.len());
         for (endpoint, loaded) in config.endpoints.iter().zip(loaded) {
@@ -145,6 +161,10 @@ impl App {
             )
         };
 
+        // The first visitor after a restart reads what was known before it.
+        let known = render::render(&seen.borrow(), now);
+        publisher.publish(known.context("rendering the first page")?);
+
         let sample = match &config.sample {
             Some(wanted) => Some(start_sample(wanted, &clock, &stop, &tasks).await?),
             None => None,
@@ -155,20 +175,22 @@ impl App {
             let bell = Arc::new(Bell::new());
             bells.push(bell.clone());
             entries.push(Entry { endpoint: endpoint.clone(), bell: bell.clone() });
-            let worker = Worker { spine: spine.clone(), endpoint, index, bell, judged: Mutex::new(state) };
+            let worker = Worker::new(spine.clone(), (index, endpoint), bell, state);
             tasks.spawn(watch_over(Arc::new(worker), stop.clone(), tasks.clone()));
         }
         if ringing == Ringing::OnSchedule {
             let ring = schedule::ring(entries, clock.clone(), own.stepped(), stop.clone());
             tasks.spawn(must_live("the schedule", ring, stop.clone(), failed.clone()));
         }
-        tasks.spawn(must_live("the watchdog", tick(own, stop.clone()), stop.clone(), failed.clone()));
+        tasks.spawn(must_live("the watchdog", tick(own.clone(), stop.clone()), stop.clone(), failed.clone()));
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
         let serving = serve::serve(listener, publisher.clone().router(), cap, stop.clone(), tasks.clone());
         tasks.spawn(must_live("the server", serving, stop.clone(), failed.clone()));
-        let scheduler = start_chores(&store, config.store.keep_results, &clock, &stop, &tasks).await?;
+        let keeper =
+            Housekeeper { store: store.clone(), keep_results: config.store.keep_results, clock, own };
+        let scheduler = start_chores(keeper, &stop, &tasks).await?;
         Ok(Self { stop, failed, tasks, scheduler, store, writer, addr, sample, bells, spine, publisher })
     }
 
@@ -180,10 +202,10 @@ impl App {
     /// Bells first, so that no work begins; then everything that was working;
     /// the writer last, so that what was seen is stored.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        let quieted = self.scheduler.shutdown().await;
+        let quieted = tokio::time::timeout(LAST_BELL, self.scheduler.shutdown()).await;
         self.stop.cancel();
         self.tasks.close();
-        let drained = tokio::time::timeout(PATIENCE - LAST_COMMIT, self.tasks.wait()).await;
+        let drained = tokio::time::timeout(LAST_WORK, self.tasks.wait()).await;
         self.store.close();
         let writer = self.writer;
         let written = tokio::task::spawn_blocking(move || writer.join());
@@ -192,13 +214,21 @@ impl App {
             .context("the store did not finish its last commit in time")?
             .context("waiting for the store")?
             .map_err(|_| anyhow::anyhow!("the store's thread panicked; see the log above"))?;
-        drained.context("some work did not finish in time")?;
-        quieted.context("stopping the chores")
+        let left = self.store.left_behind();
+        anyhow::ensure!(left == 0, "{left} results could not be stored; see the log above");
+        // From here on nothing is lost any more, so what was slow is only told.
+        if drained.is_err() {
+            tracing::warn!("Some work did not finish in time and was dropped");
+        }
+        if !matches!(quieted, Ok(Ok(()))) {
+            tracing::warn!("The chores' scheduler did not end well: {quieted:?}");
+        }
+        Ok(())
     }
 }
 
 async fn listen(addr: SocketAddr, what: &'static str, key: &'static str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(addr).await.map_err(|source| StartError::Listen { what, key, addr, source })
+    TcpListener::bind(addr).await.map_err(|why| StartError::Listen { what, key, addr, why })
 }
 
 /// Runs a worker; one that panics is told loudly and only it starts again.
@@ -250,31 +280,39 @@ async fn start_sample(
 ) -> Result<SampleAddrs, StartError> {
     let clock = clock.clone();
     let bound = SampleWallet::bind(wanted.listen, wanted.control, Arc::new(move || clock.now().wall)).await;
-    let wallet = bound.map_err(|source| StartError::Listen {
-        what: "the sample wallet",
-        key: "sample.listen` or `sample.control",
-        addr: wanted.listen,
-        source,
+    let wallet = bound.map_err(|refused| {
+        let (what, key) = match refused.door {
+            FrontDoor::Wallet => ("the sample wallet", "sample.listen"),
+            FrontDoor::Control => ("the page that breaks the sample wallet", "sample.control"),
+        };
+        StartError::Listen { what, key, addr: refused.addr, why: refused.why }
     })?;
     let addrs = SampleAddrs { wallet: wallet.local_addr(), control: wallet.control_addr() };
     tasks.spawn(wallet.serve(stop.clone(), tasks.clone()));
     Ok(addrs)
 }
 
-async fn start_chores(
-    store: &Store,
+/// What the chores need.
+struct Housekeeper {
+    store: Store,
     keep_results: Duration,
-    clock: &Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
+    own: Arc<OwnHealth>,
+}
+
+async fn start_chores(
+    keeper: Housekeeper,
     stop: &CancellationToken,
     tasks: &TaskTracker,
-) -> anyhow::Result<JobScheduler> {
+) -> anyhow::Result<chores::Scheduler> {
+    let keeper = Arc::new(keeper);
     let chores =
         [chores::PRUNE, chores::CHECKPOINT, chores::OPTIMISE].map(|chore| (chore, Arc::new(Bell::new())));
     for (chore, bell) in chores.clone() {
-        let (store, clock, stop) = (store.clone(), clock.clone(), stop.clone());
+        let (keeper, stop) = (keeper.clone(), stop.clone());
         tasks.spawn(async move {
             while chores::turn(&chore, &bell, &stop).await {
-                if let Err(error) = do_chore(chore, &store, keep_results, clock.as_ref()).await {
+                if let Err(error) = keeper.do_chore(chore).await {
                     tracing::warn!(
                         "The chore `{}` failed and is tried again at its next turn: {error}",
                         chore.name
@@ -287,21 +325,48 @@ async fn start_chores(
     chores::start(&chores).await.context("starting the chores")
 }
 
-async fn do_chore(
-    chore: chores::Chore,
-    store: &Store,
-    keep_results: Duration,
-    clock: &dyn Clock,
-) -> Result<(), store::StoreError> {
-    if chore == chores::CHECKPOINT {
-        return store.checkpoint().await;
+impl Housekeeper {
+    async fn do_chore(&self, chore: chores::Chore) -> Result<(), store::StoreError> {
+        if chore == chores::CHECKPOINT {
+            return self.store.checkpoint().await;
+        }
+        if chore == chores::OPTIMISE {
+            return self.store.optimise().await;
+        }
+        if self.own.doubts_the_clock() {
+            tracing::info!("Nothing is pruned while the clock is in doubt");
+            return Ok(());
+        }
+        let pruned = self.store.prune(self.clock.now().wall, self.keep_results).await?;
+        if pruned > 0 {
+            tracing::info!("Pruned {pruned} old rows");
+        }
+        Ok(())
     }
-    if chore == chores::OPTIMISE {
-        return store.optimise().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_helps_depends_on_why_the_system_refused_and_is_said_once() {
+        let said = |kind: ErrorKind| {
+            let addr = SocketAddr::from(([127, 0, 0, 1], 80));
+            let why = std::io::Error::new(kind, "the reason");
+            let error = StartError::Listen { what: "the page", key: "server.listen", addr, why };
+            format!("{:#}", anyhow::Error::from(error))
+        };
+        for kind in [
+            ErrorKind::AddrInUse,
+            ErrorKind::AddrNotAvailable,
+            ErrorKind::PermissionDenied,
+            ErrorKind::OutOfMemory,
+        ] {
+            let said = said(kind);
+            assert_eq!(said.contains("another program"), kind == ErrorKind::AddrInUse, "{said}");
+            assert_eq!(said.matches("the reason").count(), 1, "{said}");
+            assert!(said.contains("`server.listen`") && said.contains("127.0.0.1:80"), "{said}");
+        }
     }
-    let pruned = store.prune(clock.now().wall, keep_results).await?;
-    if pruned > 0 {
-        tracing::info!("Pruned {pruned} old rows");
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The only room that reads the time.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -12,15 +12,16 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Moment;
 }
 
-/// The machine's clocks; `mono` counts from when this was made.
+/// The machine's clocks; `mono` counts from when this was made and goes on
+/// while the machine sleeps, so that a night's sleep is a stall and not a
+/// night of being up.
 pub struct SystemClock {
-    started: Instant,
+    started: Duration,
 }
 
 impl SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self { started: since_boot() }
     }
 }
 
@@ -33,8 +34,13 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     fn now(&self) -> Moment {
-        Moment { wall: Timestamp::now(), mono: self.started.elapsed() }
+        Moment { wall: Timestamp::now(), mono: since_boot().saturating_sub(self.started) }
     }
+}
+
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// A clock that a test moves by hand, each hand alone or both together.

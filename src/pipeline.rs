@@ -14,19 +14,17 @@ use crate::clock::Clock;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
-use crate::domain::moment::{Moment, between};
+use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
-use crate::domain::span;
+use crate::domain::span::{self, Transition};
 use crate::probe::Prober;
 use crate::schedule::bell::Bell;
-use crate::schedule::cadence::{fresh_for, phase};
+use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Loaded, Recorded, Recording, Store};
 
-/// A first failure is confirmed no sooner than this …
-const CONFIRM_AFTER: Duration = Duration::from_secs(2);
-/// … and within this much more, spread by the endpoint's hash.
-const CONFIRM_SPREAD: Duration = Duration::from_secs(3);
+/// How far back history is kept in memory: what the pages draw, and a day for zones.
+pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
 
 /// What all workers share.
 pub struct Spine {
@@ -38,15 +36,26 @@ pub struct Spine {
 
 /// Knocks at one endpoint whenever its bell rings.
 pub struct Worker {
-    pub spine: Arc<Spine>,
+    spine: Arc<Spine>,
     pub endpoint: Arc<Endpoint>,
     /// Its place in [`Facts::endpoints`].
-    pub index: usize,
+    index: usize,
     pub bell: Arc<Bell>,
-    pub judged: Mutex<JudgeState>,
+    judged: Mutex<JudgeState>,
+    /// Transitions the store has not answered for; told with the next one it does.
+    untold: Mutex<Vec<Transition>>,
 }
 
 impl Worker {
+    pub fn new(
+        spine: Arc<Spine>,
+        (index, endpoint): (usize, Arc<Endpoint>),
+        bell: Arc<Bell>,
+        state: JudgeState,
+    ) -> Self {
+        Self { spine, endpoint, index, bell, judged: Mutex::new(state), untold: Mutex::default() }
+    }
+
     /// The `select!` chooses what to do next; a round runs outside it, so that
     /// stopping never cuts one in half between the probe and its record.
     pub async fn run(&self, stop: &CancellationToken) {
@@ -56,9 +65,10 @@ impl Worker {
                 () = stop.cancelled() => return,
                 () = self.bell.answer() => (),
             }
-            let confirm = self.round(stop).await;
+            // Boxed, so that a worker that waits does not hold the room a request needs.
+            let confirm = Box::pin(self.round(stop)).await;
             if confirm && self.wait_to_confirm(stop).await {
-                self.round(stop).await;
+                Box::pin(self.round(stop)).await;
             }
             self.bell.done();
         }
@@ -83,26 +93,39 @@ impl Worker {
             transitions: transitions.clone(),
         };
         let recorded = self.spine.store.record(recording).await;
-        if recorded == Recorded::Stopped {
-            return false;
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.extend(transitions);
+        match recorded {
+            Recorded::Stopped => false,
+            // Not heard: what is shown runs out by itself.
+            Recorded::Unanswered => confirm,
+            Recorded::Stored | Recorded::Waiting => {
+                self.tell(&result, state, std::mem::take(&mut *untold));
+                confirm
+            }
         }
+    }
+
+    /// Replaces this endpoint's part of the facts; wakes the renderer when it is news.
+    fn tell(&self, result: &ProbeResult, state: JudgeState, transitions: Vec<Transition>) {
         self.spine.facts.send_if_modified(|facts| {
             let Some(known) = Arc::make_mut(facts).endpoints.get_mut(self.index) else { return false };
             let known = Arc::make_mut(known);
             let was_fresh = known.last.is_some_and(|last| result.at.mono < last.fresh_until);
-            let history = transitions.iter().fold(None, |_, transition| {
-                span::apply(Arc::make_mut(&mut known.history), *transition);
-                Some(())
-            });
-            known.health = state.health;
-            let outcome_changed = known.last.is_none_or(|last| last.outcome != result.outcome);
-            // What the store never answered for is not heard: the page runs out by itself.
-            if recorded != Recorded::Unanswered {
-                known.last = Some(heard(known, &result));
+            let same_outcome = known.last.is_some_and(|last| last.outcome == result.outcome);
+            let changed = !transitions.is_empty();
+            if changed {
+                let history = Arc::make_mut(&mut known.history);
+                let oldest = minus(result.at.wall, IN_MEMORY);
+                history.retain(|span| span.to.is_none_or(|to| oldest < to));
+                for transition in transitions {
+                    span::apply(history, transition);
+                }
             }
-            history.is_some() || !was_fresh || outcome_changed
+            known.health = state.health;
+            known.last = Some(heard(known, result));
+            changed || !was_fresh || !same_outcome
         });
-        confirm
     }
 
     async fn probe(&self, stop: &CancellationToken) -> ProbeResult {

@@ -10,6 +10,7 @@ use crate::store::StoreError;
 pub enum Exit {
     Well,
     Unforeseen,
+    Misunderstood,
     DoorClosed,
     NothingLearnt,
     BadData,
@@ -24,6 +25,7 @@ impl Exit {
         match self {
             Self::Well => 0,
             Self::Unforeseen => 1,
+            Self::Misunderstood => 2,
             Self::DoorClosed => 3,
             Self::NothingLearnt => 4,
             Self::BadData => 65,

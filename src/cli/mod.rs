@@ -24,11 +24,11 @@ Examples:
 Exit codes:
   0   all is well
   1   something failed that nobody foresaw; the last line says what
-  2   the command line was not understood
+  2   the command line was not understood, or names an endpoint that is not there
   3   probe: the door did not open (failure)
   4   probe: nothing could be learnt (unknown)
   65  the database is damaged, newer than this program, or not ours
-  69  an address to listen on is taken
+  69  an address to listen on is taken, or not ours to use
   73  the data directory cannot be written
   75  another porchlight uses the same data
   78  the config has faults";

@@ -22,7 +22,12 @@ pub fn probe(file: &Path, id: &str, json: bool) -> anyhow::Result<Exit> {
     let (config, _) = load(file)?;
     let Some(endpoint) = config.endpoints.iter().find(|it| it.id.as_str() == id) else {
         let known: Vec<&str> = config.endpoints.iter().map(|it| it.id.as_str()).collect();
-        anyhow::bail!("there is no endpoint `{id}` in {}; there are: {}", file.display(), known.join(", "));
+        super::tell_error(&anyhow::anyhow!(
+            "there is no endpoint `{id}` in {}; there are: {}",
+            file.display(),
+            known.join(", ")
+        ));
+        return Ok(Exit::Misunderstood);
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
@@ -81,7 +86,12 @@ fn show(endpoint: &Endpoint, probed: &Probed) {
     }
     tell(format_args!("  total       {} of {}", millis(result.total), millis(endpoint.deadline)));
     for check in &probed.checks {
-        tell(format_args!("  {} {}", if check.held { "held  " } else { "FAILED" }, said(check)));
+        let held = match check.held {
+            Some(true) => "held       ",
+            Some(false) => "FAILED     ",
+            None => "not reached",
+        };
+        tell(format_args!("  {held} {}", said(check)));
     }
     if let Some(error) = &probed.error {
         tell(format_args!("  error       {}", printable(error)));
@@ -105,7 +115,8 @@ fn phases(probed: &Probed) -> [(&'static str, Option<Duration>); 5] {
 
 fn said(check: &Check) -> String {
     match &check.assertion {
-        Assertion::Status(status) => format!("status is as expected: {status}"),
+        Assertion::Status(Some(status)) => format!("status is as expected: {status}"),
+        Assertion::Status(None) => "status is as expected".to_owned(),
         Assertion::Contains(text) => format!("body contains {text:?}"),
         Assertion::NotContains(text) => format!("body does not contain {text:?}"),
         Assertion::DegradedAfter(limit) => format!("answered within {}", millis(*limit)),

@@ -5,39 +5,46 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 use super::{Exit, load, tell};
 use crate::app::{App, Ringing};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::probe::Outbound;
-
-/// The scheduler logs a line for each job it adds; its warnings are enough.
-const QUIET: &str = "tokio_cron_scheduler=warn";
+use crate::schedule::LOG_FILTER;
 
 pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
-    let filter =
-        EnvFilter::try_new(format!("{log},{QUIET}")).with_context(|| format!("reading --log {log}"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).init();
+    let filter: Targets =
+        format!("{log},{LOG_FILTER}").parse().with_context(|| format!("reading --log {log}"))?;
+    let lines = tracing_subscriber::fmt::layer().with_target(false);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     let (config, warnings) = load(file)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(run(config, file))
+    let done = runtime.block_on(run(config, file));
+    // What still blocks a thread, on a disk that hangs say, must not hold the process.
+    runtime.shutdown_background();
+    done
 }
 
 async fn run(config: Config, file: &Path) -> anyhow::Result<Exit> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let greeting = Greeting::of(&config, file);
     let app = App::start(config, Outbound::new(), Arc::new(SystemClock::new()), Ringing::OnSchedule).await?;
     greeting.tell(&app);
-    let exit = tokio::select! {
-        _ = interrupt.recv() => Exit::Well,
-        _ = terminate.recv() => Exit::Well,
-        () = app.failed() => Exit::Unforeseen,
+    let exit = loop {
+        tokio::select! {
+            _ = interrupt.recv() => break Exit::Well,
+            _ = terminate.recv() => break Exit::Well,
+            () = app.failed() => break Exit::Unforeseen,
+            _ = hangup.recv() => look_again(file).await,
+        }
     };
     if exit == Exit::Well {
         tracing::info!("Stopping; a second signal stops at once");
@@ -52,6 +59,24 @@ async fn run(config: Config, file: &Path) -> anyhow::Result<Exit> {
     stopped?;
     tracing::info!("Stopped");
     Ok(exit)
+}
+
+/// Checks the config file anew and tells what it found; what runs is not touched.
+async fn look_again(file: &Path) {
+    let wanted = file.to_owned();
+    match tokio::task::spawn_blocking(move || load(&wanted)).await {
+        Ok(Ok((_, warnings))) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            tracing::info!(
+                "{} is checked and right; restart to apply it (reload without a restart comes later)",
+                file.display()
+            );
+        }
+        Ok(Err(faults)) => tracing::error!("The old config keeps running: {faults:#}"),
+        Err(panic) => tracing::error!("The old config keeps running; checking the new one failed: {panic}"),
+    }
 }
 
 /// What a person at the terminal wants to know first.

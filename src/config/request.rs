@@ -21,7 +21,16 @@ pub(super) const BODY_LIMIT: usize = 64 << 10;
 const OURS: &[&str] =
     &["connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"];
 /// These carry secrets, which do not belong in the file.
-const CONFIDENTIAL: &[&str] = &["authorization", "cookie", "proxy-authorization"];
+const CONFIDENTIAL: &[&str] = &[
+    "api-key",
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "x-api-key",
+    "x-auth-token",
+    "x-access-token",
+    "x-csrf-token",
+];
 
 const IN_HEADERS: &str = "write \"…\", or { env = \"NAME\" } or { file = \"path\" } for a secret";
 

@@ -111,7 +111,16 @@ pub(super) fn sample(section: &mut Section<'_, '_>, server: &Server) -> Sample {
         let span = entry.as_ref().map_or_else(|| section.span.clone(), |it| it.span());
         let address = entry.and_then(|it| checked(report, &it, address)).map_or(default, Spanned::into_inner);
         if let Some((other, _)) = taken.iter().find(|(_, it)| *it == address && address.port() != 0) {
-            report.wrong(span, format!("`{key}` is {address}, as {other} is"), "give each its own port");
+            report.wrong(
+                span.clone(),
+                format!("`{key}` is {address}, as {other} is"),
+                "give each its own port",
+            );
+        }
+        if !address.ip().is_loopback() {
+            let help =
+                format!("everybody knows the sample's password: write \"{default}\", for this machine only");
+            report.wrong(span.clone(), format!("`{key}` would open the sample wallet to others"), help);
         }
         taken.push((name, address));
         address

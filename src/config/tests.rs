@@ -999,6 +999,16 @@ warning: this deadline is longer than the interval of 5s
 }
 
 #[test]
+fn the_sample_wallet_is_for_this_machine_only() {
+    for key in ["listen", "control"] {
+        let said = said(&format!("[sample]\n{key} = \"0.0.0.0:9000\""));
+        assert!(said.contains(&format!("`{key}` would open the sample wallet to others")), "{said}");
+        assert!(said.contains("127.0.0.1:808"), "{said}");
+    }
+    good("[sample]\nlisten = \"[::1]:9000\"\ncontrol = \"127.0.0.2:9000\"");
+}
+
+#[test]
 fn the_sample_wallet_needs_ports_of_its_own() {
     insta::assert_snapshot!(said("[sample]\nlisten = \"127.0.0.1:8080\"\ncontrol = 8082"), @r#"
 error: `listen` is 127.0.0.1:8080, as [server] listen is

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::component::Component;
-use super::endpoint::EndpointId;
+use super::endpoint::Endpoint;
 use super::moment::between;
 use super::notice::Maintenance;
 use super::span::{Health, Span};
@@ -19,7 +19,7 @@ pub const COLOURS_A_DAY: Duration = Duration::from_secs(60);
 
 /// The told history of one endpoint.
 pub struct PartHistory<'a> {
-    pub endpoint: &'a EndpointId,
+    pub endpoint: &'a Endpoint,
     pub spans: Vec<Span>,
 }
 
@@ -39,13 +39,28 @@ pub struct Day {
 }
 
 impl Maintenance {
-    /// Whether the whole component is covered by name.
+    /// Whether the whole component is covered by name, its own or a former one.
     pub fn covers_component(&self, component: &Component) -> bool {
-        self.covers.components.contains(&component.id)
+        let names = std::iter::once(&component.id).chain(&component.was);
+        names.into_iter().any(|name| self.covers.components.contains(name))
     }
 
-    pub fn covers_endpoint(&self, endpoint: &EndpointId) -> bool {
-        self.covers.endpoints.contains(endpoint)
+    /// Whether the endpoint is covered by name, its own or a former one.
+    pub fn covers_endpoint(&self, endpoint: &Endpoint) -> bool {
+        let names = std::iter::once(&endpoint.id).chain(&endpoint.was);
+        names.into_iter().any(|name| self.covers.endpoints.contains(name))
+    }
+
+    /// Whether nothing of the component is left uncovered: it is named itself,
+    /// or each of its endpoints is.
+    pub fn covers_all<'a>(
+        &self,
+        component: &Component,
+        endpoints: impl IntoIterator<Item = &'a Endpoint>,
+    ) -> bool {
+        let mut endpoints = endpoints.into_iter().peekable();
+        self.covers_component(component)
+            || (endpoints.peek().is_some() && endpoints.all(|it| self.covers_endpoint(it)))
     }
 
     /// The time that counts as maintenance; none when it was cancelled.
@@ -90,7 +105,7 @@ pub fn timeline(
                 it.covers_endpoint(part.endpoint) && window.from <= from && from < window.to
             };
             here.push(Part {
-                endpoint: part.endpoint,
+                endpoint: &part.endpoint.id,
                 health: span.health,
                 covered: covering.iter().any(covers),
             });
@@ -109,12 +124,21 @@ pub fn timeline(
 
 /// The times a component was down or partly down, in the shape of spans, so
 /// that outages of components and of endpoints are told by the same rule.
+/// Maintenance tells neither way, so that a story runs through it:
+///
+/// | timeline | outage |
+/// | --- | --- |
+/// | down, maintenance (now) | goes on: nobody has seen it work |
+/// | down, maintenance, down | one; the maintenance is not counted as down |
+/// | down, maintenance, works | ended where the maintenance began; the rest was announced |
+/// | works, maintenance, down | begins where the maintenance ends |
+/// | works, maintenance, works | none, whatever was down inside it |
 pub fn as_spans(timeline: &[Stretch]) -> Vec<Span> {
     let health = |status| match status {
         Status::Partial | Status::Major => Health::Down,
-        Status::Unknown => Health::Unknown,
+        Status::Unknown | Status::Maintenance => Health::Unknown,
         Status::Degraded => Health::Degraded,
-        Status::Operational | Status::Maintenance => Health::Up,
+        Status::Operational => Health::Up,
     };
     let span =
         |it: &Stretch| Span { health: health(it.status), from: it.window.from, to: Some(it.window.to) };
@@ -156,22 +180,37 @@ impl Day {
         self.lasted[index]
     }
 
-    /// The worst status that lasted a minute or more, else the one that lasted
-    /// longest; none for a day without data.
+    /// The colour of the day; the first that holds:
+    ///
+    /// | the day | colour |
+    /// | --- | --- |
+    /// | trouble or maintenance lasted a minute or more | the worst that did |
+    /// | no data, longer than everything known together | unknown |
+    /// | anything known | what lasted longest |
+    /// | nothing, not even "no data" | none |
     pub fn worst(&self) -> Option<Status> {
-        const FROM_WORST: [Status; 6] = [
-            Status::Major,
-            Status::Partial,
-            Status::Degraded,
-            Status::Maintenance,
-            Status::Unknown,
-            Status::Operational,
-        ];
-        let coloured = FROM_WORST.into_iter().find(|&it| COLOURS_A_DAY <= self.lasted(it));
-        let longest = || {
-            FROM_WORST.into_iter().filter(|&it| !self.lasted(it).is_zero()).max_by_key(|&it| self.lasted(it))
-        };
+        const FROM_WORST: [Status; 5] =
+            [Status::Major, Status::Partial, Status::Degraded, Status::Maintenance, Status::Operational];
+        let lasted = |&it: &Status| self.lasted(it);
+        let trouble = FROM_WORST.into_iter().filter(|&it| it != Status::Operational);
+        let coloured = trouble.into_iter().find(|it| COLOURS_A_DAY <= lasted(it));
+        let known: Duration = FROM_WORST.iter().map(lasted).sum();
+        if coloured.is_none() && known < self.lasted(Status::Unknown) {
+            return Some(Status::Unknown);
+        }
+        let longest = || FROM_WORST.into_iter().filter(|it| !lasted(it).is_zero()).max_by_key(lasted);
         coloured.or_else(longest)
+    }
+
+    /// How long there was no data, when that is worth a word beside the colour.
+    pub fn gap(&self) -> Option<Duration> {
+        let gap = self.lasted(Status::Unknown);
+        (COLOURS_A_DAY <= gap && self.worst() != Some(Status::Unknown)).then_some(gap)
+    }
+
+    /// How long it did not work, wholly or in part.
+    pub fn down(&self) -> Duration {
+        self.lasted(Status::Partial) + self.lasted(Status::Major)
     }
 }
 
@@ -179,8 +218,9 @@ impl Day {
 mod tests {
     use super::*;
     use crate::domain::component::{Lang, Role, RollUp, Text};
-    use crate::domain::endpoint::Id;
+    use crate::domain::endpoint::{Cadence, Expect, Id, Method, Request, Thresholds};
     use crate::domain::notice::Covers;
+    use crate::domain::outage::outages;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(60 * minute).unwrap()
@@ -196,6 +236,38 @@ mod tests {
             alternative_to: vec![],
             roll_up: RollUp::All,
             was: vec![],
+        }
+    }
+
+    fn endpoint(name: &str) -> Endpoint {
+        Endpoint {
+            id: Id::parse(name).unwrap(),
+            component: Id::parse("web").unwrap(),
+            request: Request {
+                method: Method::Get,
+                url: url::Url::parse("https://wallet.example/").unwrap(),
+                headers: vec![],
+                body: None,
+            },
+            expect: Expect::default(),
+            cadence: Cadence::Every(Duration::from_secs(30)),
+            deadline: Duration::from_secs(10),
+            degraded_after: Duration::from_secs(5),
+            thresholds: Thresholds::default(),
+            was: vec![],
+        }
+    }
+
+    fn maintenance(from: i64, to: i64) -> Maintenance {
+        Maintenance {
+            id: Id::parse("m").unwrap(),
+            title: Text::One(Lang::En, "m".into()),
+            body: None,
+            covers: Covers { components: vec![Id::parse("web").unwrap()], endpoints: vec![] },
+            starts_at: at(from),
+            ends_at: at(to),
+            published_at: at(0),
+            ended_at: None,
         }
     }
 
@@ -220,27 +292,16 @@ mod tests {
 
     /// Draws a timeline, one letter a minute: `O` operational, `G` degraded,
     /// `P` partial, `X` major, `M` maintenance, `?` unknown.
-    fn drawn(histories: &[&str], maintenance: Option<(i64, i64)>) -> String {
-        let ids: Vec<Id> =
-            ('a'..).take(histories.len()).map(|c| Id::parse(&c.to_string()).unwrap()).collect();
+    fn drawn(histories: &[&str], window: Option<(i64, i64)>) -> String {
+        let endpoints: Vec<Endpoint> =
+            ('a'..).take(histories.len()).map(|c| endpoint(&c.to_string())).collect();
         let parts: Vec<PartHistory<'_>> = histories
             .iter()
-            .zip(&ids)
+            .zip(&endpoints)
             .map(|(letters, endpoint)| PartHistory { endpoint, spans: history(letters) })
             .collect();
-        let maintenances: Vec<Maintenance> = maintenance
-            .map(|(from, to)| Maintenance {
-                id: Id::parse("m").unwrap(),
-                title: Text::One(Lang::En, "m".into()),
-                body: None,
-                covers: Covers { components: vec![Id::parse("web").unwrap()], endpoints: vec![] },
-                starts_at: at(from),
-                ends_at: at(to),
-                published_at: at(0),
-                ended_at: None,
-            })
-            .into_iter()
-            .collect();
+        let maintenances: Vec<Maintenance> =
+            window.map(|(from, to)| maintenance(from, to)).into_iter().collect();
         let now = i64::try_from(histories.iter().map(|it| it.len()).max().unwrap()).unwrap();
         let mut drawn = String::new();
         for stretch in timeline(&component(), &parts, &maintenances, at(now)) {
@@ -278,9 +339,71 @@ mod tests {
     fn a_minute_of_trouble_colours_a_day_and_less_does_not() {
         assert_eq!(day(&[(Status::Operational, 80_000), (Status::Major, 60)]), Some(Status::Major));
         assert_eq!(day(&[(Status::Operational, 80_000), (Status::Major, 59)]), Some(Status::Operational));
-        assert_eq!(day(&[(Status::Operational, 40_000), (Status::Unknown, 40_000)]), Some(Status::Unknown));
         assert_eq!(day(&[(Status::Major, 5), (Status::Operational, 20)]), Some(Status::Operational));
         assert_eq!(day(&[]), None);
+    }
+
+    #[test]
+    fn no_data_colours_a_day_only_when_it_outlasts_all_that_is_known() {
+        let (fine, none) = (Status::Operational, Status::Unknown);
+        assert_eq!(day(&[(fine, 86_000), (none, 400)]), Some(fine));
+        assert_eq!(day(&[(fine, 43_200), (none, 43_200)]), Some(fine));
+        assert_eq!(day(&[(fine, 43_199), (none, 43_201)]), Some(none));
+        assert_eq!(day(&[(none, 1)]), Some(none));
+        assert_eq!(day(&[(Status::Major, 300), (none, 80_000)]), Some(Status::Major));
+        assert_eq!(day(&[(Status::Major, 59), (fine, 30), (none, 80_000)]), Some(none));
+    }
+
+    /// `1-3/2` is an outage from minute 1 to 3 with 2 minutes known down. One
+    /// letter a minute: `O` works, `X` is down, `M` maintenance, `?` unknown.
+    fn outages_of(letters: &str) -> String {
+        let status = |letter| match letter {
+            'O' => Status::Operational,
+            'X' => Status::Major,
+            'M' => Status::Maintenance,
+            _ => Status::Unknown,
+        };
+        let stretch = |(minute, letter)| Stretch {
+            status: status(letter),
+            window: Window { from: at(minute), to: at(minute + 1) },
+        };
+        let timeline: Vec<Stretch> = (0_i64..).zip(letters.chars()).map(stretch).collect();
+        let now = timeline.last().unwrap().window.to;
+        let mut drawn = Vec::new();
+        for outage in outages(&as_spans(&timeline), now) {
+            let minute = |at: Timestamp| at.as_second() / 60;
+            let to = outage.to.map(|to| minute(to).to_string()).unwrap_or_default();
+            drawn.push(format!("{}-{to}/{}", minute(outage.from), outage.down.as_secs() / 60));
+        }
+        drawn.join(" ")
+    }
+
+    #[test]
+    fn an_outage_that_runs_into_a_maintenance_stays_one_story() {
+        assert_eq!(outages_of("OXXM"), "1-/2");
+        assert_eq!(outages_of("OXMMXO"), "1-5/2");
+        assert_eq!(outages_of("OXXMMO"), "1-3/2");
+        assert_eq!(outages_of("OMMXO"), "3-4/1");
+        assert_eq!(outages_of("OMMO"), "");
+    }
+
+    #[test]
+    fn what_was_renamed_keeps_its_covered_past() {
+        let id = |name| Id::parse(name).unwrap();
+        let covering = |components, endpoints| Maintenance {
+            covers: Covers { components, endpoints },
+            ..maintenance(1, 3)
+        };
+        let renamed = Component { id: id("site"), was: vec![id("web")], ..component() };
+        assert!(covering(vec![id("web")], vec![]).covers_component(&renamed));
+        assert!(covering(vec![id("site")], vec![]).covers_component(&renamed));
+        assert!(!covering(vec![id("app")], vec![]).covers_component(&renamed));
+        let (one, two) = (Endpoint { was: vec![id("old")], ..endpoint("one") }, endpoint("two"));
+        let by_part = covering(vec![], vec![id("old"), id("two")]);
+        assert!(by_part.covers_endpoint(&one) && !by_part.covers_component(&renamed));
+        assert!(by_part.covers_all(&renamed, [&one, &two]));
+        assert!(!by_part.covers_all(&renamed, [&one, &endpoint("three")]));
+        assert!(!by_part.covers_all(&renamed, []));
     }
 
     #[test]

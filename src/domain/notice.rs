@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::component::Text;
 use super::endpoint::{ComponentId, EndpointId, NoticeId};
-use super::span::Health;
 
 /// What a maintenance covers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,7 +35,7 @@ pub struct Maintenance {
 /// | any | at or before the start | | cancelled |
 /// | before the start | no | | scheduled |
 /// | inside | no | | in progress |
-/// | at or after the end | no | yes, without a break since before the end | overran |
+/// | at or after the end | no | yes, one outage since before the end, unknown inside it or not | overran |
 /// | at or after the end | no | no | completed |
 /// | at or after it ended | inside the window | | completed |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +75,8 @@ impl Maintenance {
         self.published_at <= self.starts_at
     }
 
-    /// `unwell_since`: since when something covered has been down without a
-    /// break, as told now; none when all of it works.
+    /// `unwell_since`: when the oldest outage that goes on in what is covered
+    /// began, as told now; none when none does.
     pub fn phase(&self, unwell_since: Option<Timestamp>, now: Timestamp) -> Phase {
         if self.ended_at.is_some_and(|ended| ended <= self.starts_at) {
             return Phase::Cancelled;
@@ -93,14 +92,24 @@ impl Maintenance {
         }
     }
 
-    /// Checks an edit: the future may move, the past may not.
+    /// Checks an edit: the future may move, the past may not. What counts is the
+    /// window as stored, not as edited.
+    ///
+    /// | now | may change | may not |
+    /// | --- | --- | --- |
+    /// | before the start | anything, to a start that is still ahead | |
+    /// | inside | an end that is still ahead, the words | the start, what it covers |
+    /// | at or after the end | the words | the start, the end, what it covers |
+    ///
+    /// An end moved later while it runs counts as announced like the rest of the
+    /// window: the end first announced is not stored, only logged as a change.
     pub fn may_become(&self, next: &Self, now: Timestamp) -> Result<(), RewritesHistory> {
         let keeps_the_past = if now < self.starts_at {
             now <= next.starts_at
         } else if now < self.end() {
-            next.starts_at == self.starts_at && now <= next.ends_at
+            next.starts_at == self.starts_at && now <= next.ends_at && next.covers == self.covers
         } else {
-            next.starts_at == self.starts_at && next.ends_at == self.ends_at
+            next.starts_at == self.starts_at && next.ends_at == self.ends_at && next.covers == self.covers
         };
         if keeps_the_past { Ok(()) } else { Err(RewritesHistory { id: self.id.clone() }) }
     }
@@ -130,6 +139,17 @@ pub struct Announcement {
 }
 
 impl Announcement {
+    /// When people could first read it.
+    pub fn posted_at(&self) -> Timestamp {
+        self.published_at.max(self.starts_at)
+    }
+
+    /// Whether the file gives no start: it is then made that of the load, which
+    /// a person's own start never is to the millisecond.
+    pub fn starts_when_loaded(&self) -> bool {
+        self.starts_at == self.published_at
+    }
+
     pub fn is_shown(&self, now: Timestamp) -> bool {
         let ends = [self.ends_at, self.ended_at].into_iter().flatten().min();
         self.starts_at <= now && ends.is_none_or(|end| now < end)
@@ -141,11 +161,6 @@ impl Announcement {
 pub struct Notices {
     pub maintenances: Vec<Maintenance>,
     pub announcements: Vec<Announcement>,
-}
-
-/// Whether a health counts as not well when a maintenance is over.
-pub fn is_unwell(health: Health) -> bool {
-    health == Health::Down
 }
 
 #[cfg(test)]
@@ -207,6 +222,18 @@ mod tests {
         assert!(!ok(moved(10, 12), 15));
         assert!(!ok(moved(10, 40), 25));
         assert!(ok(window(), 25));
+    }
+
+    #[test]
+    fn what_is_covered_is_settled_when_it_begins() {
+        let covers = Covers { components: vec![Id::parse("web").unwrap()], endpoints: vec![] };
+        let wider = Maintenance { covers, ..window() };
+        let ok = |next: &Maintenance, now| window().may_become(next, at(now)).is_ok();
+        assert!(ok(&wider, 9));
+        assert!(!ok(&wider, 10));
+        assert!(!ok(&wider, 25));
+        let reworded = Maintenance { title: Text::One(Lang::En, "move".into()), ..window() };
+        assert!(ok(&reworded, 15) && ok(&reworded, 25));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::component::{Component, Role};
 use super::day::{self, Day, PartHistory, Stretch};
-use super::endpoint::{ComponentId, EndpointId};
+use super::endpoint::{ComponentId, Endpoint, EndpointId};
 use super::facts::{EndpointFacts, Facts, Storing};
 use super::moment::{Moment, between, minus, plus};
-use super::notice::{Announcement, Maintenance, Phase};
+use super::notice::{Announcement, Covers, Maintenance, Phase};
 use super::outage::{Outage, is_flapping, outages};
 use super::outcome::Outcome;
 use super::span::Health;
@@ -41,6 +41,8 @@ pub struct Summary {
     /// Open ones first, then newest first; those that ended within [`NEWS`].
     pub outages: Vec<ComponentOutage>,
     /// Running and overran, then coming soonest first, then past newest first.
+    /// Only those that cover something public, and of that only what is public,
+    /// by its name of today.
     pub maintenances: Vec<(Maintenance, Phase)>,
     pub announcements: Vec<Announcement>,
     /// The last knock at anything shown.
@@ -110,7 +112,7 @@ pub fn summarize(facts: &Facts, now: Moment) -> Summary {
         let endpoints = by_component.get(&component.id).map_or(&[][..], Vec::as_slice);
         let told = Told::new(facts, component, endpoints, now);
         if component.role == Role::Login {
-            ways.push(told.way(facts, now));
+            ways.push(told.way(facts, endpoints, now));
         }
         all_outages.extend(told.outages.iter().map(|&(outage, status)| ComponentOutage {
             component: component.id.clone(),
@@ -156,23 +158,19 @@ impl Told {
         let maintenances = &facts.notices.maintenances;
         let histories: Vec<PartHistory<'_>> = endpoints
             .iter()
-            .map(|it| PartHistory { endpoint: &it.endpoint.id, spans: it.told_history(now) })
+            .map(|it| PartHistory { endpoint: &it.endpoint, spans: it.told_history(now) })
             .collect();
         let timeline = day::timeline(component, &histories, maintenances, now.wall);
         let running = |it: &&Maintenance| it.is_running(now.wall);
-        let covers_all = |it: &Maintenance| {
-            let by_endpoint = || endpoints.iter().all(|part| it.covers_endpoint(&part.endpoint.id));
-            it.covers_component(component) || (!endpoints.is_empty() && by_endpoint())
-        };
-        let covered_until =
-            maintenances.iter().filter(running).filter(|it| covers_all(it)).map(Maintenance::end).max();
+        let covering = maintenances.iter().filter(|it| it.covers_all(component, each(endpoints)));
+        let covered_until = covering.filter(running).map(Maintenance::end).max();
         let covered = maintenances.iter().filter(running).any(|it| it.covers_component(component));
         let parts: Vec<Part<'_>> = endpoints
             .iter()
             .map(|it| Part {
                 endpoint: &it.endpoint.id,
                 health: it.told(now),
-                covered: maintenances.iter().filter(running).any(|m| m.covers_endpoint(&it.endpoint.id)),
+                covered: maintenances.iter().filter(running).any(|m| m.covers_endpoint(&it.endpoint)),
             })
             .collect();
         let status = status::status(covered, &parts, &component.roll_up);
@@ -200,11 +198,12 @@ impl Told {
         Self { summary, outages }
     }
 
-    fn way(&self, facts: &Facts, now: Moment) -> Way {
+    fn way(&self, facts: &Facts, endpoints: &[&EndpointFacts], now: Moment) -> Way {
         let component = &self.summary.component;
         let works = matches!(self.summary.status, Status::Operational | Status::Degraded);
-        let coming = facts.notices.maintenances.iter().filter(|it| it.covers_component(component));
-        let coming = coming.filter(|it| it.window().is_some_and(|window| now.wall < window.from));
+        let covering = facts.notices.maintenances.iter();
+        let covering = covering.filter(|it| it.covers_all(component, each(endpoints)));
+        let coming = covering.filter(|it| it.window().is_some_and(|window| now.wall < window.from));
         Way {
             status: self.summary.status,
             manual: self.summary.is_manual(),
@@ -213,6 +212,10 @@ impl Told {
             covered_from: coming.map(|it| it.starts_at).min(),
         }
     }
+}
+
+fn each<'a>(endpoints: &[&'a EndpointFacts]) -> impl Iterator<Item = &'a Endpoint> {
+    endpoints.iter().map(|it| &*it.endpoint)
 }
 
 fn part_summary(endpoint: &EndpointFacts, now: Moment) -> PartSummary {
@@ -256,11 +259,16 @@ fn not_working(timeline: &[Stretch], window: Window) -> Duration {
 }
 
 fn maintenances(facts: &Facts, now: Moment) -> Vec<(Maintenance, Phase)> {
+    let open = open_outages(facts, now);
     let mut told: Vec<(Maintenance, Phase)> = facts
         .notices
         .maintenances
         .iter()
-        .map(|it| (it.clone(), it.phase(unwell_since(facts, it, now), now.wall)))
+        .filter_map(|it| for_the_public(facts, it))
+        .map(|it| {
+            let phase = it.phase(unwell_since(&open, &it), now.wall);
+            (it, phase)
+        })
         .filter(|(it, phase)| match phase {
             Phase::Scheduled | Phase::InProgress | Phase::Overran => true,
             Phase::Completed | Phase::Cancelled => between(it.end(), now.wall) < NEWS,
@@ -274,14 +282,36 @@ fn maintenances(facts: &Facts, now: Moment) -> Vec<(Maintenance, Phase)> {
     told
 }
 
-/// Since when something the maintenance covers has been down without a break.
-fn unwell_since(facts: &Facts, maintenance: &Maintenance, now: Moment) -> Option<Timestamp> {
-    let covered = facts.endpoints.iter().filter(|it| {
-        maintenance.covers_endpoint(&it.endpoint.id)
-            || maintenance.covers.components.contains(&it.endpoint.component)
+/// The maintenance with what it covers in names of today, without what is not
+/// public; none when nothing is left of it.
+fn for_the_public(facts: &Facts, maintenance: &Maintenance) -> Option<Maintenance> {
+    let public = || facts.components.iter().filter(|it| it.public);
+    let components = public().filter(|it| maintenance.covers_component(it));
+    let endpoints = public().flat_map(|it| facts.endpoints_of(it)).map(|it| &it.endpoint);
+    let endpoints = endpoints.filter(|it| maintenance.covers_endpoint(it));
+    let covers = Covers {
+        components: components.map(|it| it.id.clone()).collect(),
+        endpoints: endpoints.map(|it| it.id.clone()).collect(),
+    };
+    (covers != Covers::default()).then(|| Maintenance { covers, ..maintenance.clone() })
+}
+
+/// The endpoints whose outage goes on, and since when. A restart or a silence
+/// inside it does not make it another.
+fn open_outages(facts: &Facts, now: Moment) -> Vec<(&Endpoint, Timestamp)> {
+    let open = |it: &EndpointFacts| {
+        let last = outages(&it.told_history(now), now.wall).pop()?;
+        last.to.is_none().then_some(last.from)
+    };
+    facts.endpoints.iter().filter_map(|it| Some((&*it.endpoint, open(it)?))).collect()
+}
+
+/// When the oldest outage that goes on in what the maintenance covers began.
+fn unwell_since(open: &[(&Endpoint, Timestamp)], maintenance: &Maintenance) -> Option<Timestamp> {
+    let covered = open.iter().filter(|(it, _)| {
+        maintenance.covers_endpoint(it) || maintenance.covers.components.contains(&it.component)
     });
-    let down = covered.filter(|it| it.told(now) == Health::Down);
-    down.filter_map(|it| it.history.last()).map(|open| open.from).min()
+    covered.map(|&(_, since)| since).min()
 }
 
 /// A body may be believed for a minute, never past the silence of an endpoint

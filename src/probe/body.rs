@@ -29,8 +29,11 @@ pub async fn read(response: &mut reqwest::Response) -> Result<String, Fault> {
 fn charset(response: &reqwest::Response) -> &'static encoding_rs::Encoding {
     let named = || {
         let header = response.headers().get(reqwest::header::CONTENT_TYPE)?.to_str().ok()?;
-        let label = header.split(';').find_map(|part| part.trim().strip_prefix("charset="))?;
-        encoding_rs::Encoding::for_label(label.trim_matches('"').as_bytes())
+        let charset = |part: &str| {
+            let (key, label) = part.trim().split_once('=')?;
+            key.eq_ignore_ascii_case("charset").then(|| label.trim_matches('"').to_owned())
+        };
+        encoding_rs::Encoding::for_label(header.split(';').find_map(charset)?.as_bytes())
     };
     named().unwrap_or(encoding_rs::UTF_8)
 }

@@ -3,16 +3,19 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, NamedGroup, SignatureScheme};
+use url::Url;
 
 use super::classify::DnsFault;
 
@@ -20,6 +23,8 @@ use super::classify::DnsFault;
 const DNS_CACHE: Duration = Duration::from_secs(60);
 /// A name that failed is asked again by the confirming probe.
 const DNS_NEGATIVE_CACHE: Duration = Duration::from_secs(1);
+/// Where the system says whom to ask.
+const RESOLVERS: &str = "/etc/resolv.conf";
 /// Names remembered by the resolver.
 const DNS_CACHE_SIZE: u64 = 1024;
 
@@ -28,10 +33,19 @@ const USER_AGENT: &str = concat!("porchlight/", env!("CARGO_PKG_VERSION"), " (st
 
 /// What all clients share: who is trusted, and who is asked for names.
 pub struct Outbound {
-    verifier: OnceLock<Result<Arc<dyn ServerCertVerifier>, String>>,
-    resolver: OnceLock<Result<TokioResolver, String>>,
+    verifier: Mutex<Option<Arc<dyn ServerCertVerifier>>>,
+    resolver: Mutex<Option<Resolver>>,
+    /// Asked instead of the system's resolvers.
+    nameserver: Option<SocketAddr>,
     /// Trusts nobody; for plain HTTP, where nobody asks.
     no_tls: rustls::ClientConfig,
+}
+
+/// The resolver, and the configuration it was made from.
+#[derive(Clone)]
+struct Resolver {
+    resolver: TokioResolver,
+    configured: Option<SystemTime>,
 }
 
 /// How strictly a server's certificate is read.
@@ -72,18 +86,25 @@ impl Trace {
 
 impl Outbound {
     pub fn new() -> Self {
-        Self { verifier: OnceLock::new(), resolver: OnceLock::new(), no_tls: no_tls() }
+        Self { verifier: Mutex::default(), resolver: Mutex::default(), nameserver: None, no_tls: no_tls() }
     }
 
     /// Trusts exactly what `verifier` accepts, for targets with roots of their own.
     pub fn trusting(verifier: Arc<dyn ServerCertVerifier>) -> Self {
-        Self { verifier: OnceLock::from(Ok(verifier)), ..Self::new() }
+        Self { verifier: Mutex::new(Some(verifier)), ..Self::new() }
+    }
+
+    /// Asks this name server and no other.
+    pub fn asking(self, nameserver: SocketAddr) -> Self {
+        Self { nameserver: Some(nameserver), ..self }
     }
 
     /// A client for one request: a fresh connection, no proxy from the
     /// environment, no redirect followed, no cookie kept.
-    pub fn client(&self, scheme: &str, trace: &Trace, dates: Dates) -> Result<reqwest::Client, String> {
-        let tls = if scheme == "https" { self.traced_tls(trace, dates)? } else { self.no_tls.clone() };
+    pub fn client(&self, url: &Url, trace: &Trace, dates: Dates) -> Result<reqwest::Client, String> {
+        let tls = if url.scheme() == "https" { self.traced_tls(trace, dates)? } else { self.no_tls.clone() };
+        // An address in the URL needs nobody asked.
+        let resolver = url.domain().and_then(|_| self.resolver().ok());
         #[expect(clippy::disallowed_methods, reason = "the one constructor of outbound clients")]
         let builder = reqwest::Client::builder();
         builder
@@ -92,7 +113,7 @@ impl Outbound {
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(0)
             .user_agent(USER_AGENT)
-            .dns_resolver(Names { resolver: self.resolver(), trace: trace.clone() })
+            .dns_resolver(Names { resolver, trace: trace.clone() })
             .connector_layer(ConnectMark(trace.clone()))
             .build()
             .map_err(|error| error.to_string())
@@ -109,27 +130,46 @@ impl Outbound {
         Ok(tls)
     }
 
-    /// Loaded when first needed: the system's roots are a megabyte.
+    /// Loaded when first needed: the system's roots are a megabyte. A failure
+    /// is not kept, so that roots installed later are found.
     fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, String> {
-        let load = || {
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(|it| it.to_string())?;
-            Ok(Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
-        };
-        self.verifier.get_or_init(load).clone()
+        let mut kept = self.verifier.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(verifier) = &*kept {
+            return Ok(verifier.clone());
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(|it| it.to_string())?;
+        Ok(kept.insert(Arc::new(verifier)).clone())
     }
 
+    /// Made anew when the system's configuration has changed: a machine that
+    /// moves to another network gets other resolvers.
     fn resolver(&self) -> Result<TokioResolver, String> {
-        let load = || {
-            let mut builder = TokioResolver::builder_tokio().map_err(|it| it.to_string())?;
-            let options = builder.options_mut();
-            options.cache_size = DNS_CACHE_SIZE;
-            options.positive_max_ttl = Some(DNS_CACHE);
-            options.negative_max_ttl = Some(DNS_NEGATIVE_CACHE);
-            builder.build().map_err(|it| it.to_string())
+        let configured = std::fs::metadata(RESOLVERS).and_then(|it| it.modified()).ok();
+        let mut kept = self.resolver.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept.as_ref().filter(|known| known.configured == configured) {
+            return Ok(known.resolver.clone());
+        }
+        let mut builder = match self.nameserver {
+            Some(nameserver) => {
+                TokioResolver::builder_with_config(only(nameserver), TokioRuntimeProvider::default())
+            }
+            None => TokioResolver::builder_tokio().map_err(|it| it.to_string())?,
         };
-        self.resolver.get_or_init(load).clone()
+        let options = builder.options_mut();
+        options.cache_size = DNS_CACHE_SIZE;
+        options.positive_max_ttl = Some(DNS_CACHE);
+        options.negative_max_ttl = Some(DNS_NEGATIVE_CACHE);
+        let resolver = builder.build().map_err(|it| it.to_string())?;
+        Ok(kept.insert(Resolver { resolver, configured }).resolver.clone())
     }
+}
+
+fn only(nameserver: SocketAddr) -> ResolverConfig {
+    let mut connection = ConnectionConfig::udp();
+    connection.port = nameserver.port();
+    let server = NameServerConfig::new(nameserver.ip(), true, vec![connection]);
+    ResolverConfig::from_parts(None, vec![], vec![server])
 }
 
 fn no_tls() -> rustls::ClientConfig {
@@ -146,7 +186,7 @@ impl Default for Outbound {
 
 /// Resolves names and notes how long it took and how it failed.
 struct Names {
-    resolver: Result<TokioResolver, String>,
+    resolver: Option<TokioResolver>,
     trace: Trace,
 }
 
@@ -157,14 +197,15 @@ impl reqwest::dns::Resolve for Names {
             trace.note(|marks| marks.dns_began = Some(now()));
             let answer = match resolver {
                 // The trailing dot: an operator's name is never tried in search domains.
-                Ok(resolver) => resolver.lookup_ip(absolute(name.as_str())).await.map_err(Some),
-                Err(_) => Err(None),
+                Some(resolver) => resolver.lookup_ip(absolute(name.as_str())).await.map_err(Some),
+                None => Err(None),
             };
             trace.note(|marks| marks.dns_ended = Some(now()));
             match answer {
                 Ok(found) => {
                     let addresses: Vec<SocketAddr> = found.iter().map(|ip| SocketAddr::new(ip, 0)).collect();
-                    Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
+                    let addresses: reqwest::dns::Addrs = Box::new(addresses.into_iter());
+                    Ok(addresses)
                 }
                 Err(error) => {
                     trace.note(|marks| marks.dns_fault = Some(dns_fault(error.as_ref())));
@@ -186,6 +227,8 @@ fn dns_fault(error: Option<&NetError>) -> DnsFault {
         Some(error) if error.is_nx_domain() => DnsFault::NoSuchName,
         Some(error) if error.is_no_records_found() => DnsFault::NoAddress,
         Some(NetError::Io(error)) => DnsFault::Io(error.raw_os_error()),
+        // Not one name server could be reached.
+        Some(NetError::NoConnections) => DnsFault::Io(None),
         Some(_) => DnsFault::Other,
     }
 }

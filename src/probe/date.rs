@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub async fn disagrees(outbound: &Outbound, url: &Url, trace: &Trace, now: Timestamp) -> bool {
     let Some(edge) = trace.marks().certificate_fault.as_ref().and_then(edge) else { return false };
     let second = Trace::default();
-    let Ok(client) = outbound.client(url.scheme(), &second, Dates::ReadAt(edge.inside())) else {
+    let Ok(client) = outbound.client(url, &second, Dates::ReadAt(edge.inside())) else {
         return false;
     };
     let Ok(root) = url.join("/") else { return false };

@@ -44,12 +44,14 @@ pub struct Probed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub assertion: Assertion,
-    pub held: bool,
+    /// None when the probe did not come as far as this.
+    pub held: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Assertion {
-    Status(u16),
+    /// The status that came, if one did.
+    Status(Option<u16>),
     Contains(String),
     NotContains(String),
     DegradedAfter(Duration),
@@ -80,9 +82,10 @@ impl Prober {
         let ended = client::now();
         let total = ended.duration_since(began);
         let slow = endpoint.degraded_after < total;
+        let in_time = answer.http_status.is_some().then_some(!slow);
         answer
             .checks
-            .push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: !slow });
+            .push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: in_time });
         if answer.outcome == Outcome::Success && slow {
             answer.outcome = Outcome::Degraded(DegradedReason::Slow);
         }
@@ -99,19 +102,20 @@ impl Prober {
     }
 
     async fn knock(&self, endpoint: &Endpoint, trace: &Trace, began: Instant) -> Answer {
-        let scheme = endpoint.request.url.scheme();
-        let client = match self.outbound.client(scheme, trace, Dates::Judged) {
+        let client = match self.outbound.client(&endpoint.request.url, trace, Dates::Judged) {
             Ok(client) => client,
-            Err(error) => return Answer::without_reply(Outcome::Unknown(UnknownReason::OwnResources), error),
+            Err(error) => {
+                return Answer::without_reply(Outcome::Unknown(UnknownReason::OwnResources), endpoint, error);
+            }
         };
         let deadline = tokio::time::Instant::from_std(began + endpoint.deadline);
         let late = |answered| classify::timed_out(&trace.marks(), answered);
         let sent = tokio::time::timeout_at(deadline, request(&client, endpoint).send()).await;
         let mut response = match sent {
-            Err(_) => return Answer::without_reply(late(false), "the deadline passed".into()),
+            Err(_) => return Answer::without_reply(late(false), endpoint, "the deadline passed".into()),
             Ok(Err(error)) => {
                 let outcome = classify::failed(&error, &trace.marks(), false);
-                return Answer::without_reply(outcome, chain(&error));
+                return Answer::without_reply(outcome, endpoint, chain(&error));
             }
             Ok(Ok(response)) => response,
         };
@@ -119,17 +123,16 @@ impl Prober {
         let status = response.status().as_u16();
         let (peer, refused) = (response.remote_addr(), refusal(&response, &endpoint.expect));
         let read = tokio::time::timeout_at(deadline, body::read(&mut response)).await;
-        let (outcome, checks, error) = match read {
-            Err(_) => (late(true), vec![], Some("the deadline passed".into())),
-            Ok(Err(body::Fault::TooLarge)) => (Outcome::Failure(FailureClass::BodyTooLarge), vec![], None),
+        let (outcome, text, error) = match read {
+            Err(_) => (late(true), None, Some("the deadline passed".into())),
+            Ok(Err(body::Fault::TooLarge)) => (Outcome::Failure(FailureClass::BodyTooLarge), None, None),
             Ok(Err(body::Fault::Broken(error))) => {
-                (classify::failed(&error, &trace.marks(), true), vec![], Some(chain(&error)))
+                (classify::failed(&error, &trace.marks(), true), None, Some(chain(&error)))
             }
-            Ok(Ok(text)) => {
-                let (outcome, checks) = judge_answer(status, refused, &text, &endpoint.expect);
-                (outcome, checks, None)
-            }
+            Ok(Ok(text)) => (Outcome::Success, Some(text), None),
         };
+        let checks = checked(Some(status), text.as_deref(), &endpoint.expect);
+        let outcome = text.map_or(outcome, |text| judge_answer(refused, &checks, &text));
         Answer { outcome, http_status: Some(status), peer, checks, head_at: Some(head_at), error }
     }
 
@@ -160,8 +163,9 @@ impl Prober {
 }
 
 impl Answer {
-    fn without_reply(outcome: Outcome, error: String) -> Self {
-        Self { outcome, http_status: None, peer: None, checks: vec![], head_at: None, error: Some(error) }
+    fn without_reply(outcome: Outcome, endpoint: &Endpoint, error: String) -> Self {
+        let checks = checked(None, None, &endpoint.expect);
+        Self { outcome, http_status: None, peer: None, checks, head_at: None, error: Some(error) }
     }
 }
 
@@ -206,22 +210,30 @@ fn refusal(response: &reqwest::Response, expect: &Expect) -> Option<Outcome> {
     })
 }
 
-fn judge_answer(status: u16, refused: Option<Outcome>, text: &str, expect: &Expect) -> (Outcome, Vec<Check>) {
-    let mut checks = vec![Check { assertion: Assertion::Status(status), held: refused.is_none() }];
-    for wanted in &expect.contains {
-        checks.push(Check { assertion: Assertion::Contains(wanted.clone()), held: text.contains(wanted) });
-    }
-    for unwanted in &expect.not_contains {
-        let held = !text.contains(unwanted);
-        checks.push(Check { assertion: Assertion::NotContains(unwanted.clone()), held });
-    }
-    let outcome = match refused {
+fn judge_answer(refused: Option<Outcome>, checks: &[Check], text: &str) -> Outcome {
+    match refused {
         Some(refused) => refused,
-        None if checks.iter().all(|check| check.held) => Outcome::Success,
+        None if checks.iter().all(|check| check.held == Some(true)) => Outcome::Success,
         None if body::is_maintenance_page(text) => Outcome::Failure(FailureClass::MaintenancePage),
         None => Outcome::Failure(FailureClass::Assertion),
-    };
-    (outcome, checks)
+    }
+}
+
+/// Every assertion of an endpoint, as far as the answer lets it be checked:
+/// its head when `status` is there, its body when `text` is.
+fn checked(status: Option<u16>, text: Option<&str>, expect: &Expect) -> Vec<Check> {
+    let head =
+        Check { assertion: Assertion::Status(status), held: status.map(|it| expect.accepts_status(it)) };
+    let mut checks = vec![head];
+    for wanted in &expect.contains {
+        let held = text.map(|text| text.contains(wanted));
+        checks.push(Check { assertion: Assertion::Contains(wanted.clone()), held });
+    }
+    for unwanted in &expect.not_contains {
+        let held = text.map(|text| !text.contains(unwanted));
+        checks.push(Check { assertion: Assertion::NotContains(unwanted.clone()), held });
+    }
+    checks
 }
 
 fn phases(trace: &Trace, began: Instant, head_at: Option<Instant>, ended: Instant) -> Phases {

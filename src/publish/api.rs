@@ -1,13 +1,18 @@
 //! `summary.json`: the page's facts for machines, in shapes of their own.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::view::Teller;
 use super::view::lead::advice;
 use crate::domain::component::{Lang, Role, Text};
+use crate::domain::day::{COLOURS_A_DAY, Day};
+use crate::domain::endpoint::ComponentId;
 use crate::domain::facts::{Facts, Site, Storing};
 use crate::domain::notice::{Announcement, Maintenance, Phase};
+use crate::domain::status::Status;
 use crate::domain::summary::{ComponentSummary, Summary};
 use crate::domain::uptime::Uptime;
 use crate::domain::verdict::{Sure, Verdict};
@@ -27,6 +32,7 @@ pub struct SummaryDto {
     action: &'static str,
     advice: Advice,
     until: UntilDto,
+    site: SiteDto,
     sample: bool,
     storing: StoringDto,
     last_knock: Option<String>,
@@ -50,6 +56,13 @@ struct TextDto {
     zh: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     en: Option<String>,
+}
+
+/// Whose page it is, and the zone its days are cut in (an IANA name).
+#[derive(Debug, Serialize)]
+struct SiteDto {
+    name: TextDto,
+    zone: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,6 +89,11 @@ struct ComponentDto {
     manual: bool,
     uptime_90d: UptimeDto,
     uptime_30d: UptimeDto,
+    /// The last 90 days, oldest first, without those that were plainly operational
+    /// and those without data.
+    days: Vec<DayDto>,
+    /// How many of the 90 have no data at all; the rest was operational.
+    days_without_data: usize,
     flapping: bool,
     cause: Option<&'static str>,
     alternative_to: Vec<String>,
@@ -91,6 +109,25 @@ struct UptimeDto {
     down_s: u64,
     unknown_s: u64,
     maintenance_s: u64,
+    /// Seconds in which readers saw it not working, wholly or in part; the other
+    /// seconds are summed over its endpoints.
+    not_working_s: u64,
+}
+
+/// A day in the page's zone that was not plainly operational.
+#[derive(Debug, Serialize)]
+struct DayDto {
+    /// `2026-11-23`.
+    date: String,
+    /// The status that colours it, and for how many seconds it lasted.
+    worst: &'static str,
+    worst_s: u64,
+    /// Seconds not working, wholly or in part; left out when none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    down_s: Option<u64>,
+    /// Seconds without data, when a minute or more; left out when less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_s: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,6 +168,8 @@ struct AnnouncementDto {
     body: Option<TextDto>,
     starts_at: String,
     ends_at: Option<String>,
+    /// When people could first read it.
+    posted_at: String,
 }
 
 impl SummaryDto {
@@ -149,10 +188,11 @@ impl SummaryDto {
                 at: summary.until.at.map(|at| times.write(at)),
                 sure: summary.until.sure.wire(),
             },
+            site: site_dto(site),
             sample: site.sample.is_some(),
             storing: times.storing(summary.storing),
             last_knock: summary.last_knock.map(|at| times.write(at)),
-            components: summary.components.iter().map(|it| times.component(it)).collect(),
+            components: summary.components.iter().map(|it| times.component(it, summary)).collect(),
             outages: summary
                 .outages
                 .iter()
@@ -184,6 +224,7 @@ impl SummaryDto {
             action: Verdict::Unknown.action(),
             advice: Advice { zh: advice(Lang::Zh), en: advice(Lang::En) },
             until: UntilDto { at: None, sure: Sure::Unknown.wire() },
+            site: site_dto(site),
             sample: site.sample.is_some(),
             storing: StoringDto::default(),
             last_knock: None,
@@ -212,8 +253,10 @@ impl Times<'_> {
         }
     }
 
-    fn component(&self, it: &ComponentSummary) -> ComponentDto {
-        let [ninety, thirty] = it.uptime.map(uptime);
+    fn component(&self, it: &ComponentSummary, summary: &Summary) -> ComponentDto {
+        let [ninety, thirty] = [0, 1].map(|window| uptime(it.uptime[window], it.not_working[window]));
+        let is_public = |id: &&ComponentId| summary.components.iter().any(|it| &&it.component.id == id);
+        let alternative_to = it.component.alternative_to.iter().filter(is_public);
         ComponentDto {
             id: it.component.id.to_string(),
             name: text(&it.component.name),
@@ -226,9 +269,11 @@ impl Times<'_> {
             manual: it.is_manual(),
             uptime_90d: ninety,
             uptime_30d: thirty,
+            days: it.days.iter().filter_map(day).collect(),
+            days_without_data: it.days.iter().filter(|it| it.worst().is_none()).count(),
             flapping: it.flapping,
             cause: it.cause().and_then(|outcome| outcome.reason()),
-            alternative_to: it.component.alternative_to.iter().map(ToString::to_string).collect(),
+            alternative_to: alternative_to.map(ToString::to_string).collect(),
             endpoints: it
                 .parts
                 .iter()
@@ -265,6 +310,7 @@ impl Times<'_> {
             body: it.body.as_ref().map(text),
             starts_at: self.write(it.starts_at),
             ends_at: it.ends_at.map(|at| self.write(at)),
+            posted_at: self.write(it.posted_at()),
         }
     }
 }
@@ -274,7 +320,25 @@ fn text(text: &Text) -> TextDto {
     TextDto { zh: written(Lang::Zh), en: written(Lang::En) }
 }
 
-fn uptime(it: Uptime) -> UptimeDto {
+fn site_dto(site: &Site) -> SiteDto {
+    SiteDto { name: text(&site.name), zone: site.zone.iana_name().map(str::to_owned) }
+}
+
+/// None for a day that was plainly operational, or of which nothing is known.
+fn day(it: &Day) -> Option<DayDto> {
+    let worst = it.worst()?;
+    let unknown = it.lasted(Status::Unknown);
+    let told = worst != Status::Operational || it.gap().is_some();
+    told.then(|| DayDto {
+        date: it.date.to_string(),
+        worst: worst.wire(),
+        worst_s: it.lasted(worst).as_secs(),
+        down_s: Some(it.down().as_secs()).filter(|&it| it > 0),
+        unknown_s: Some(unknown.as_secs()).filter(|_| COLOURS_A_DAY <= unknown),
+    })
+}
+
+fn uptime(it: Uptime, not_working: Duration) -> UptimeDto {
     let percent = |thousandths: Option<u32>| thousandths.map(|it| f64::from(it) / 1000.0);
     UptimeDto {
         ratio: percent(it.ratio()),
@@ -283,5 +347,6 @@ fn uptime(it: Uptime) -> UptimeDto {
         down_s: it.down.as_secs(),
         unknown_s: it.unknown.as_secs(),
         maintenance_s: it.maintenance.as_secs(),
+        not_working_s: not_working.as_secs(),
     }
 }

@@ -82,10 +82,10 @@ fn endpoint(component: &str) -> Arc<Endpoint> {
 }
 
 /// Days back, minute of that day in UTC, minutes long.
-type Trouble = (u64, u64, u64, Health);
+pub type Trouble = (u64, u64, u64, Health);
 
 /// Up for ninety days but for the troubles, oldest first, then `health` since `minutes` ago.
-fn watched(
+pub fn watched(
     component: &str,
     troubles: &[Trouble],
     health: Health,
@@ -199,13 +199,13 @@ fn announcement() -> Announcement {
     }
 }
 
-fn is(facts: &mut Facts, component: &str, health: Health, outcome: Outcome, minutes: u64) {
+pub fn is(facts: &mut Facts, component: &str, health: Health, outcome: Outcome, minutes: u64) {
     let troubles: &[Trouble] = &[(46, 200, 41, Health::Down), (13, 362, 15, Health::Down)];
     let place = facts.endpoints.iter_mut().find(|it| it.endpoint.component.as_str() == component).unwrap();
     *place = watched(component, troubles, health, outcome, minutes);
 }
 
-fn write(facts: &mut Facts, maintenance: Maintenance) {
+pub fn write(facts: &mut Facts, maintenance: Maintenance) {
     Arc::make_mut(&mut facts.notices).maintenances.push(maintenance);
 }
 
@@ -304,13 +304,13 @@ pub fn busy() -> Facts {
     for (index, it) in components.iter_mut().enumerate() {
         it.group = (index < 3).then(|| both("登录", "Login"));
     }
-    for index in components.len()..10 {
+    for index in 4_u64..10 {
         let name = format!("way-{index}");
         components.push(component(&name, &format!("登录方式 {index}"), &format!("Login method {index}")));
         let trouble = |day: u64| {
             let health = [Health::Down, Health::Degraded, Health::Unknown]
-                [usize::try_from((day + index as u64) % 3).unwrap()];
-            (90 - day, (day * 37 + index as u64 * 11) % 1200, 2 + (day * 13 + index as u64 * 7) % 90, health)
+                [usize::try_from((day + index) % 3).unwrap()];
+            (90 - day, (day * 37 + index * 11) % 1200, 2 + (day * 13 + index * 7) % 90, health)
         };
         let troubles: Vec<Trouble> = (1..90).filter(|day| day % 3 != 0).map(trouble).collect();
         facts.endpoints.push(watched(&name, &troubles, Health::Up, Outcome::Success, 0));
@@ -321,5 +321,53 @@ pub fn busy() -> Facts {
 
 pub fn sample(mut facts: Facts) -> Facts {
     Arc::make_mut(&mut facts.site).sample = Some(SamplePage { url: "http://127.0.0.1:7001/".into() });
+    facts
+}
+
+/// [`busy`] with the way that nobody watches.
+pub fn busy_with_app() -> Facts {
+    let mut facts = busy();
+    let mut components = facts.components.to_vec();
+    components.push(component("app", "App 3.2.1", "App 3.2.1"));
+    facts.components = components.into();
+    facts
+}
+
+/// A site that has been watched for six days only.
+pub fn young() -> Facts {
+    let mut facts = of(Verdict::Yes);
+    for it in &mut facts.endpoints {
+        let young = Arc::make_mut(it);
+        let from = minus(now().wall, days(6));
+        let history = Arc::make_mut(&mut young.history);
+        history.retain(|span| span.to.is_none());
+        history[0].from = from;
+    }
+    facts
+}
+
+/// Changes one component.
+pub fn with(facts: &mut Facts, component: &str, change: impl FnOnce(&mut Component)) {
+    let mut components = facts.components.to_vec();
+    change(components.iter_mut().find(|it| it.id.as_str() == component).unwrap());
+    facts.components = components.into();
+}
+
+/// One way that came and went seven times within the hour, and is up.
+pub fn flapping() -> Facts {
+    let mut facts = fine();
+    // 01:20 to 02:08 in UTC is the last hour before now.
+    let troubles: Vec<Trouble> = (0..4).map(|it| (0, 80 + 12 * it, 5, Health::Down)).collect();
+    facts.endpoints[0] = watched("password", &troubles, Health::Up, Outcome::Success, 0);
+    facts
+}
+
+/// Every way down since before the end of a maintenance that should be over.
+pub fn overran() -> Facts {
+    let mut facts = of(Verdict::No);
+    write(
+        &mut facts,
+        maintenance(&["password", "sms", "email"], "2026-11-23T09:00:00+08:00", "2026-11-23T10:00:00+08:00"),
+    );
     facts
 }

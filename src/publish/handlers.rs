@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Redirect, Response};
@@ -52,12 +53,15 @@ pub fn caching() -> Vec<HeaderValue> {
     (0..=LONGEST_CACHE).map(|seconds| HeaderValue::try_from(value(seconds)).unwrap_or(NO_STORE)).collect()
 }
 
-async fn zh_component(State(it): Shared, Path(id): Path<String>, asked: HeaderMap) -> Response {
-    it.component(Lang::Zh, &id, &asked).await
+/// A path that is not even text leads nowhere, as any other wrong one.
+type Asked = Result<Path<String>, PathRejection>;
+
+async fn zh_component(State(it): Shared, id: Asked, asked: HeaderMap) -> Response {
+    it.component(Lang::Zh, id, &asked).await
 }
 
-async fn en_component(State(it): Shared, Path(id): Path<String>, asked: HeaderMap) -> Response {
-    it.component(Lang::En, &id, &asked).await
+async fn en_component(State(it): Shared, id: Asked, asked: HeaderMap) -> Response {
+    it.component(Lang::En, id, &asked).await
 }
 
 impl Publisher {
@@ -76,22 +80,30 @@ impl Publisher {
         }
     }
 
-    async fn component(&self, lang: Lang, id: &str, asked: &HeaderMap) -> Response {
-        let Some(id) = Id::parse(id) else { return self.nowhere(asked) };
+    async fn component(&self, lang: Lang, id: Asked, asked: &HeaderMap) -> Response {
+        let Some(id) = id.ok().and_then(|Path(id)| Id::parse(&id)) else { return self.nowhere(asked) };
         let facts = Arc::clone(&self.facts.borrow());
         let now = (self.now)();
         match self.pages.get(facts, now, lang, id).await {
-            Ok(Some(page)) => page.body.reply(asked, self.cache(page.valid_until, (self.now)())),
+            // Making it may have taken longer than it is true.
+            Ok(Some(page)) if (self.now)().mono < page.valid_until.mono => {
+                page.body.reply(asked, self.cache(page.valid_until, (self.now)()))
+            }
+            Ok(Some(_)) => self.stale(lang, asked),
             Ok(None) => self.nowhere(asked),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "rendering a component page");
-                let stale = match lang {
-                    Lang::Zh => &self.cannot_tell.zh,
-                    Lang::En => &self.cannot_tell.en,
-                };
-                stale.reply_as(StatusCode::OK, asked, NO_STORE)
+                tracing::error!("A component page could not be rendered: {error}");
+                self.stale(lang, asked)
             }
         }
+    }
+
+    fn stale(&self, lang: Lang, asked: &HeaderMap) -> Response {
+        let stale = match lang {
+            Lang::Zh => &self.cannot_tell.zh,
+            Lang::En => &self.cannot_tell.en,
+        };
+        stale.reply_as(StatusCode::OK, asked, NO_STORE)
     }
 
     fn nowhere(&self, asked: &HeaderMap) -> Response {

@@ -16,6 +16,7 @@ mod fixture;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
@@ -24,11 +25,11 @@ use tokio::sync::watch;
 
 use crate::domain::facts::{Facts, Site};
 use crate::domain::moment::Moment;
-use body::Body;
 use pages::Pages;
-use render::{CannotTell, RenderError};
+use render::CannotTell;
 
-pub use render::{Rendered, render};
+pub use body::Body;
+pub use render::{RenderError, Rendered, render};
 
 /// Every door of this room.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -51,6 +52,7 @@ pub struct Publisher {
     pages: Pages,
     now: Now,
     caching: Vec<HeaderValue>,
+    sabotaged: AtomicBool,
 }
 
 impl Publisher {
@@ -64,13 +66,23 @@ impl Publisher {
             pages: Pages::default(),
             now,
             caching: handlers::caching(),
+            sabotaged: AtomicBool::new(false),
         })
     }
 
     /// Puts new bytes before the readers; component pages follow.
     pub fn publish(&self, rendered: Rendered) {
+        if self.sabotaged.load(Ordering::Acquire) {
+            return;
+        }
         self.rendered.store(Some(Arc::new(rendered)));
         self.pages.forget();
+    }
+
+    /// For tests: from now on nothing that is rendered arrives.
+    #[doc(hidden)]
+    pub fn sabotage(&self) {
+        self.sabotaged.store(true, Ordering::Release);
     }
 
     pub fn router(self: Arc<Self>) -> Router {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::render::{self, Page, RenderError};
 use crate::domain::component::Lang;
@@ -18,10 +18,17 @@ const KEPT: usize = 64;
 type Key = (Lang, ComponentId);
 type Cell = Arc<OnceCell<Arc<Page>>>;
 
-#[derive(Default)]
 pub struct Pages {
+    /// One is made at a time, however many are asked for.
+    turn: Arc<Semaphore>,
     generation: AtomicU64,
     kept: Mutex<HashMap<Key, (u64, Cell)>>,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self { turn: Arc::new(Semaphore::new(1)), generation: AtomicU64::default(), kept: Mutex::default() }
+    }
 }
 
 impl Pages {
@@ -44,13 +51,27 @@ impl Pages {
         }
         let cell = self.cell(now, (lang, id.clone()));
         let page = cell.get_or_try_init(|| async {
-            let made = tokio::task::spawn_blocking(move || render::component(&facts, now, lang, &id)).await;
-            let made = made.map_err(std::io::Error::other)?;
+            let made = self.alone(move || render::component(&facts, now, lang, &id)).await?;
             made?
                 .map(Arc::new)
                 .ok_or_else(|| RenderError::from(std::io::Error::other("the component has gone")))
         });
         Ok(Some(Arc::clone(page.await?)))
+    }
+
+    /// Does the work off the async threads, after all that was asked for before.
+    /// It keeps its turn to its end, even when nobody waits for it any more.
+    async fn alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> std::io::Result<T> {
+        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(std::io::Error::other)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        done.await.map_err(std::io::Error::other)
     }
 
     fn cell(&self, now: Moment, key: Key) -> Cell {
@@ -76,8 +97,48 @@ impl Pages {
 }
 
 #[cfg(test)]
-impl Pages {
-    pub fn len(&self) -> usize {
-        self.kept.lock().unwrap().len()
+mod tests {
+    use super::*;
+    use crate::publish::fixture;
+
+    #[test]
+    fn however_many_are_asked_for_few_are_kept() {
+        let pages = Pages::default();
+        for number in 0..1000 {
+            let id = fixture::id(&format!("way-{number}"));
+            let first = pages.cell(fixture::now(), (Lang::Zh, id.clone()));
+            assert!(Arc::ptr_eq(&first, &pages.cell(fixture::now(), (Lang::Zh, id))));
+            assert!(pages.kept.lock().unwrap().len() <= KEPT);
+        }
+    }
+
+    #[tokio::test]
+    async fn however_many_are_asked_for_one_is_made_at_a_time() {
+        let pages = Arc::new(Pages::default());
+        let (here, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let mut asks = tokio::task::JoinSet::new();
+        for _ in 0..16 {
+            let (pages, here, most) = (Arc::clone(&pages), Arc::clone(&here), Arc::clone(&most));
+            asks.spawn(async move {
+                let work = move || {
+                    most.fetch_max(here.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    // Long enough for others to come in, if they could.
+                    std::thread::park_timeout(std::time::Duration::from_millis(2));
+                    here.fetch_sub(1, Ordering::SeqCst);
+                };
+                pages.alone(work).await.unwrap();
+            });
+        }
+        asks.join_all().await;
+        assert_eq!(most.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn what_was_kept_before_new_facts_is_not_given_again() {
+        let pages = Pages::default();
+        let key = (Lang::En, fixture::id("sms"));
+        let first = pages.cell(fixture::now(), key.clone());
+        pages.forget();
+        assert!(!Arc::ptr_eq(&first, &pages.cell(fixture::now(), key)));
     }
 }

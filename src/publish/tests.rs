@@ -1,17 +1,39 @@
 //! The room through its doors: pages for every verdict, and how they are served.
 
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::Body as HttpBody;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tower::ServiceExt;
+
 use super::*;
+use jiff::Timestamp;
+
+use crate::domain::component::Lang;
+use crate::domain::endpoint::Endpoint;
+use crate::domain::facts::Storing;
+use crate::domain::notice::{Covers, Maintenance, Phase};
+use crate::domain::outcome::{FailureClass, Outcome};
+use crate::domain::span::{Health, Span};
 use crate::domain::summary::summarize;
 use crate::domain::verdict::Verdict;
 
-#[test]
-fn every_fixture_has_the_verdict_it_is_named_for() {
-    for verdict in Verdict::ALL {
-        assert_eq!(summarize(&fixture::of(verdict), fixture::now()).verdict, verdict);
-    }
+fn html(body: &body::Body) -> String {
+    String::from_utf8(body.identity.to_vec()).unwrap()
 }
 
-fn pictures() -> Vec<(String, bytes::Bytes)> {
+fn pages(facts: &Facts) -> [String; 2] {
+    let rendered = render(facts, fixture::now()).unwrap();
+    [html(&rendered.zh), html(&rendered.en)]
+}
+
+fn all_pages() -> Vec<(String, Bytes)> {
     let mut pages = Vec::new();
     let mut add = |name: &str, facts: &Facts| {
         let rendered = render(facts, fixture::now()).unwrap();
@@ -23,16 +45,17 @@ fn pictures() -> Vec<(String, bytes::Bytes)> {
         add(verdict.wire(), &fixture::of(verdict));
     }
     add("busy", &fixture::busy());
+    add("young", &fixture::young());
     add("sample", &fixture::sample(fixture::of(Verdict::Yes)));
     let stale = render::cannot_tell(&fixture::site()).unwrap();
     pages.push(("stale.zh.html".into(), stale.zh.identity));
+    pages.push(("stale.en.html".into(), stale.en.identity));
     pages.push(("missing.html".into(), render::missing().unwrap().identity));
-    for (lang, facts, name) in [
-        (crate::domain::component::Lang::Zh, fixture::busy(), "component.zh.html"),
-        (crate::domain::component::Lang::En, fixture::of(Verdict::Partial), "component.en.html"),
-    ] {
-        let page = render::component(&facts, fixture::now(), lang, &fixture::id("sms")).unwrap().unwrap();
-        pages.push((name.into(), page.body.identity));
+    for lang in Lang::ALL {
+        for name in ["sms", "app", "way-7"] {
+            let page = render::component(&fixture::busy_with_app(), fixture::now(), lang, &fixture::id(name));
+            pages.push((format!("{name}.{}.html", lang.tag()), page.unwrap().unwrap().body.identity));
+        }
     }
     pages
 }
@@ -42,8 +65,15 @@ fn pictures() -> Vec<(String, bytes::Bytes)> {
 #[ignore = "writes files for people to look at"]
 fn pictures_are_written() {
     let Some(folder) = std::env::var_os("PORCHLIGHT_PICTURES") else { return };
-    for (name, bytes) in pictures() {
+    for (name, bytes) in all_pages() {
         std::fs::write(std::path::Path::new(&folder).join(name), bytes).unwrap();
+    }
+}
+
+#[test]
+fn every_fixture_has_the_verdict_it_is_named_for() {
+    for verdict in Verdict::ALL {
+        assert_eq!(summarize(&fixture::of(verdict), fixture::now()).verdict, verdict);
     }
 }
 
@@ -52,8 +82,577 @@ fn ten_components_with_a_busy_history_fit_the_wire() {
     const ON_THE_WIRE: usize = 15_360;
     let rendered = render(&fixture::busy(), fixture::now()).unwrap();
     for body in [&rendered.zh, &rendered.en] {
-        eprintln!("identity {} gzip {} br {}", body.identity.len(), body.gzip.len(), body.br.len());
         assert!(body.br.len() <= ON_THE_WIRE, "{} bytes of brotli", body.br.len());
         assert!(body.gzip.len() <= ON_THE_WIRE, "{} bytes of gzip", body.gzip.len());
     }
+}
+
+/// The page up to where the ready "we cannot tell" begins.
+fn shown(page: &str) -> &str {
+    page.split("<template").next().unwrap()
+}
+
+#[test]
+fn a_page_has_one_heading_one_live_region_and_a_title_that_begins_with_its_state() {
+    for (name, bytes) in
+        all_pages().iter().filter(|(name, _)| name.ends_with(".html") && !name.starts_with("missing"))
+    {
+        let page = std::str::from_utf8(bytes).unwrap();
+        assert_eq!(shown(page).matches("<h1").count(), 1, "{name}");
+        assert_eq!(shown(page).matches("role=\"status\"").count(), 1, "{name}");
+        let title = page.split("<title>").nth(1).unwrap();
+        assert!(title.starts_with(['✓', '▽', '△', '✕', '◇', '○']), "{name}");
+    }
+}
+
+#[test]
+fn headings_never_skip_a_level() {
+    for (name, bytes) in all_pages().iter().filter(|(name, _)| name.ends_with(".html")) {
+        let mut before = 0;
+        for heading in shown(std::str::from_utf8(bytes).unwrap()).split("<h").skip(1) {
+            let Some(level) = heading.chars().next().and_then(|c| c.to_digit(10)) else { continue };
+            assert!(level <= before + 1, "{name}: h{level} after h{before}");
+            before = level;
+        }
+    }
+}
+
+#[test]
+fn an_element_is_named_once() {
+    for (name, bytes) in all_pages().iter().filter(|(name, _)| name.ends_with(".html")) {
+        let mut seen = std::collections::HashSet::new();
+        for id in shown(std::str::from_utf8(bytes).unwrap()).split(" id=\"").skip(1) {
+            let id = id.split('"').next().unwrap();
+            assert!(seen.insert(id), "{name}: {id} twice");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_fetched_from_anyone_else_and_nothing_is_styled_in_line() {
+    for (name, bytes) in all_pages().iter().filter(|(name, _)| name.ends_with(".html")) {
+        let page = std::str::from_utf8(bytes).unwrap();
+        for foreign in ["src=", "@import", "url(", " style=", " onclick=", "<link rel=\"stylesheet\""] {
+            assert!(!page.contains(foreign), "{name}: {foreign}");
+        }
+        let policy = policy::content_security_policy().to_str().unwrap();
+        for block in ["style", "script"] {
+            let Some(rest) = page.split(&format!("<{block}>")).nth(1) else { continue };
+            let text = rest.split(&format!("</{block}>")).next().unwrap();
+            let hash = BASE64_STANDARD.encode(Sha256::digest(text));
+            assert!(policy.contains(&format!("{block}-src 'sha256-{hash}'")), "{name}: {block}");
+        }
+    }
+}
+
+#[test]
+fn a_page_that_cannot_tell_shows_nothing_green_and_no_figure() {
+    let stale = render::cannot_tell(&fixture::site()).unwrap();
+    for page in [html(&stale.zh), html(&stale.en)] {
+        let main = page.split("<main").nth(1).unwrap().split("</main>").next().unwrap();
+        assert!(!main.contains("#ok") && !main.contains("class=\"ok") && !main.contains('%'));
+        assert!(!page.contains("data-valid-until"));
+    }
+    for page in pages(&fixture::of(Verdict::Unknown)) {
+        let porch = page.split("<section class=\"porch").nth(1).unwrap().split("</section>").next().unwrap();
+        assert!(!porch.contains("#ok"));
+    }
+}
+
+#[test]
+fn a_way_nobody_watches_is_not_said_to_work() {
+    for page in pages(&fixture::fine()) {
+        let doors = page.split("class=\"doors\"").nth(1).unwrap().split("</dl>").next().unwrap();
+        assert!(doors.contains("#ok") && !doors.contains("App 3.2.1"));
+    }
+}
+
+#[test]
+fn a_notice_in_one_language_is_shown_with_its_language_and_a_label() {
+    let [zh, en] = pages(&fixture::of(Verdict::Partial));
+    assert!(
+        en.contains("<span lang=\"zh-CN\">谨防假冒客服</span> <small class=\"only\">Chinese only</small>")
+    );
+    assert!(zh.contains("<h3>谨防假冒客服</h3>"));
+}
+
+#[test]
+fn a_down_method_says_why_and_what_works_instead() {
+    let [zh, en] = pages(&fixture::of(Verdict::Partial));
+    assert!(zh.contains(
+        "登录服务器收到请求后没有回应。这属于服务器原因，与您的手机和账号无关。可改用密码登录或邮箱验证码。"
+    ));
+    assert!(en.contains("not your phone or account. Use Password or E-mail code instead."));
+    assert!(zh.contains("请改用密码登录或邮箱验证码，"));
+}
+
+#[test]
+fn a_method_that_comes_and_goes_is_said_to() {
+    let [zh, en] = pages(&fixture::flapping());
+    assert_eq!(zh.matches("近一小时状态反复变化").count(), 1);
+    assert_eq!(en.matches("Going up and down within the last hour").count(), 1);
+}
+
+#[test]
+fn a_maintenance_that_runs_over_is_told_as_such() {
+    let [zh, en] = pages(&fixture::overran());
+    assert!(zh.contains("维护已超过公告时间，登录仍未恢复。") && zh.contains("超时未完成"));
+    assert!(en.contains("taking longer than announced") && en.contains("Running over"));
+}
+
+#[test]
+fn an_overran_maintenance_of_something_else_does_not_explain_a_down_login() {
+    let mut facts = fixture::of(Verdict::No);
+    let late = Outcome::Failure(FailureClass::TimeoutTtfb);
+    fixture::is(&mut facts, "recovery", Health::Down, late, 60);
+    let window =
+        fixture::maintenance(&["recovery"], "2026-11-23T09:00:00+08:00", "2026-11-23T10:00:00+08:00");
+    fixture::write(&mut facts, window);
+    let [_, en] = pages(&facts);
+    assert!(en.contains("Running over") && en.contains("Please stop trying"));
+    assert!(!en.contains("taking longer than announced"));
+}
+
+#[test]
+fn since_is_the_oldest_outage_of_a_way_to_log_in() {
+    let mut facts = fixture::of(Verdict::Partial);
+    let late = Outcome::Failure(FailureClass::TimeoutTtfb);
+    fixture::is(&mut facts, "recovery", Health::Down, late, 300);
+    let since = |facts: &Facts| {
+        pages(facts).map(|page| {
+            let facts = page.split("class=\"facts\"").nth(1).unwrap();
+            facts.split("</dl>").next().unwrap().to_owned()
+        })
+    };
+    let [zh, en] = since(&facts);
+    let time = "<dd><time datetime=\"2026-11-23T09:38:03+08:00\">09:38</time>";
+    assert!(zh.contains(&format!("<dt>开始时间</dt>{time}")), "{zh}");
+    assert!(en.contains(&format!("<dt>Since</dt>{time}")), "{en}");
+    fixture::is(&mut facts, "sms", Health::Down, late, 24 * 60);
+    let [_, en] = since(&facts);
+    assert!(en.contains(">Sun 22 Nov, 10:12</time>"), "{en}");
+}
+
+#[test]
+fn a_restart_after_its_end_does_not_complete_a_maintenance_that_runs_over() {
+    let mut facts = fixture::overran();
+    for it in &mut facts.endpoints {
+        let it = Arc::make_mut(it);
+        it.history = Arc::new(vec![
+            Span { health: Health::Up, from: fixture::at("2026-11-20T00:00:00Z"), to: None },
+            Span { health: Health::Down, from: fixture::at("2026-11-23T09:50:00+08:00"), to: None },
+            Span { health: Health::Unknown, from: fixture::at("2026-11-23T10:05:00+08:00"), to: None },
+            Span { health: Health::Down, from: fixture::at("2026-11-23T10:06:00+08:00"), to: None },
+        ]);
+        let ends: Vec<Timestamp> = it.history.iter().skip(1).map(|span| span.from).collect();
+        for (span, end) in Arc::make_mut(&mut it.history).iter_mut().zip(ends) {
+            span.to = Some(end);
+        }
+    }
+    let told = summarize(&facts, fixture::now());
+    assert_eq!(told.maintenances[0].1, Phase::Overran);
+}
+
+#[test]
+fn a_maintenance_of_every_endpoint_is_announced_like_one_of_the_component() {
+    let mut facts = fixture::fine();
+    let ways = ["password", "sms", "email"];
+    let from = |facts: &mut Facts, ways: &[&str]| {
+        let mut window = fixture::maintenance(&[], "2026-11-23T11:00:00+08:00", "2026-11-23T12:00:00+08:00");
+        window.covers.endpoints = ways.iter().map(|it| fixture::id(it)).collect();
+        Arc::make_mut(&mut facts.notices).maintenances = vec![window];
+        summarize(facts, fixture::now()).verdict
+    };
+    assert_eq!(from(&mut facts, &ways), Verdict::MaintenanceSoon);
+    let other = Arc::make_mut(&mut facts.endpoints[1]);
+    other.endpoint = Arc::new(Endpoint { id: fixture::id("sms-code"), ..(*other.endpoint).clone() });
+    assert_eq!(from(&mut facts, &["sms"]), Verdict::Yes);
+}
+
+#[test]
+fn what_is_not_public_is_not_told() {
+    let mut facts = fixture::of(Verdict::No);
+    facts.storing = Storing::Works;
+    fixture::with(&mut facts, "email", |it| it.public = false);
+    fixture::with(&mut facts, "sms", |it| it.was = vec![fixture::id("text-message")]);
+    let window = |covers: &[&str]| {
+        fixture::maintenance(covers, "2026-11-25T00:00:00+08:00", "2026-11-25T03:00:00+08:00")
+    };
+    Arc::make_mut(&mut facts.notices).maintenances = vec![
+        Maintenance { title: fixture::both("内部维护", "Inner works"), ..window(&["email"]) },
+        Maintenance {
+            covers: Covers { endpoints: vec![fixture::id("email")], components: vec![] },
+            ..window(&[])
+        },
+        window(&["email", "text-message"]),
+    ];
+    let rendered = render(&facts, fixture::now()).unwrap();
+    for body in [&rendered.zh, &rendered.en, &rendered.summary] {
+        let text = html(body);
+        assert!(!text.contains("内部维护") && !text.contains("Inner works") && !text.contains("\"email\""));
+    }
+    let json: serde_json::Value = serde_json::from_slice(&rendered.summary.identity).unwrap();
+    assert_eq!(json["maintenances"].as_array().unwrap().len(), 1);
+    assert_eq!(json["maintenances"][0]["components"], serde_json::json!(["sms"]));
+    assert!(html(&rendered.en).contains("Affected <b>SMS code</b>"));
+}
+
+#[test]
+fn a_way_stands_in_for_those_it_says_it_is_an_alternative_to() {
+    let mut facts = fixture::of(Verdict::Partial);
+    fixture::with(&mut facts, "sms", |it| it.alternative_to = vec![fixture::id("password")]);
+    fixture::with(&mut facts, "password", |it| it.alternative_to = vec![]);
+    fixture::with(&mut facts, "app", |it| it.alternative_to = vec![fixture::id("sms")]);
+    let [zh, en] = pages(&facts);
+    assert!(en.contains("Use E-mail code instead. Please don’t keep trying a method that isn’t available."));
+    assert!(zh.contains("请改用邮箱验证码，不要反复尝试暂不能用的方式。"));
+    // In the row too, and never a way that nobody watches.
+    assert!(
+        en.contains("not your phone or account. Use E-mail code instead.")
+            && !en.contains("App 3.2.1 instead")
+    );
+}
+
+#[test]
+fn an_estimate_is_told_up_to_the_next_minute() {
+    let mut facts = fixture::of(Verdict::Recovering);
+    // Back at 10:10:00.
+    Arc::make_mut(&mut facts.site).recovering_for = Duration::from_secs(245);
+    let [_, en] = pages(&facts);
+    assert!(en.contains("Please try after 10:15,") && en.contains(">10:15</time>"));
+    let json = html(&render(&facts, fixture::now()).unwrap().summary);
+    assert!(json.contains("\"at\":\"2026-11-23T10:14:05+08:00\""));
+}
+
+#[test]
+fn an_announcement_was_posted_when_people_could_first_read_it() {
+    let mut facts = fixture::of(Verdict::Partial);
+    Arc::make_mut(&mut facts.notices).announcements[0].published_at =
+        fixture::at("2026-11-23T08:30:00+08:00");
+    let [zh, en] = pages(&facts);
+    assert!(zh.contains("08:30 发布") && en.contains("Posted 08:30"));
+}
+
+#[test]
+fn an_endpoint_without_data_is_set_aside_with_a_note() {
+    let mut facts = fixture::fine();
+    let mut silent = (*facts.endpoints[0]).clone();
+    silent.endpoint = Arc::new(Endpoint { id: fixture::id("password-app"), ..(*silent.endpoint).clone() });
+    silent.last = None;
+    facts.endpoints.push(Arc::new(silent));
+    let [zh, en] = pages(&facts);
+    assert_eq!(zh.matches("2 项检测中有 1 项没有数据，未计入").count(), 1);
+    assert_eq!(en.matches("1 of 2 checks have no data").count(), 1);
+    for page in pages(&fixture::of(Verdict::Unknown)) {
+        assert!(!page.contains("未计入") && !page.contains("not counted"));
+    }
+}
+
+#[test]
+fn what_is_coming_counts_down_and_what_is_over_is_listed() {
+    let [zh, en] = pages(&fixture::of(Verdict::Yes));
+    assert!(zh.contains("距开始 1 天 13 小时") && zh.contains("11月25日（周三）00:00–03:00"));
+    assert!(en.contains("starts in 1 day 13 h") && en.contains("Wed 25 Nov, 00:00–03:00"));
+    assert!(en.contains("Tue 10 Nov, 14:02–14:17 · 15 min down"));
+    assert!(zh.contains("11月12日（周四）02:00–02:47 · 短信验证码"));
+}
+
+#[test]
+fn the_strip_says_in_words_what_it_draws() {
+    let [zh, en] = pages(&fixture::of(Verdict::Yes));
+    assert!(zh.contains("<title>11月10日（周二） 严重故障 15 分钟</title>"));
+    assert!(zh.contains("近 90 天：86 天正常；9月2日（周三） 正常，无数据 3 小时；"));
+    assert!(en.contains("Tue 10 Nov: Major outage, 15 min"));
+    let [young, _] = pages(&fixture::young());
+    assert!(young.contains("<path class=\"day\" d=\"M830 25h67\"/><path class=\"none\" d=\"M0 25h827\"/>"));
+}
+
+#[test]
+fn the_page_says_when_results_do_not_reach_the_disk() {
+    let [zh, en] = pages(&fixture::of(Verdict::No));
+    assert!(zh.contains("自 10:05 起监测结果未能写入存储，37 条在内存中等待。"));
+    assert!(en.contains("Since 10:05 results are not being stored; 37 wait in memory."));
+}
+
+#[test]
+fn what_an_operator_wrote_cannot_become_markup() {
+    let mut facts = fixture::of(Verdict::Yes);
+    let mut components = facts.components.to_vec();
+    components[0].name = fixture::both("<script>密码</script>", "\"><img>");
+    facts.components = components.into();
+    let [zh, en] = pages(&facts);
+    assert!(!zh.contains("<script>密码") && !en.contains("<img>"));
+}
+
+#[test]
+fn sample_is_said_in_both_languages_with_a_way_to_break_it() {
+    let [zh, en] = pages(&fixture::sample(fixture::of(Verdict::Yes)));
+    assert!(zh.contains(">示例</b>") && en.contains(">Sample</b>"));
+    assert!(zh.contains("href=\"http://127.0.0.1:7001/\""));
+}
+
+#[test]
+fn the_summary_is_what_the_page_says() {
+    let rendered = render(&fixture::of(Verdict::Partial), fixture::now()).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&rendered.summary.identity).unwrap();
+    assert_eq!(json["verdict"], "partial");
+    assert_eq!(json["action"], "use_other_method");
+    assert_eq!(json["generated_at"], "2026-11-23T10:12:03+08:00");
+    assert_eq!(json["until"]["sure"], "unknown");
+    assert_eq!(json["storing"]["works"], true);
+    let sms = &json["components"][1];
+    assert_eq!(sms["status"], "major_outage");
+    assert_eq!(sms["cause"], "timeout_ttfb");
+    assert_eq!(sms["uptime_90d"]["ratio"], 99.930);
+    assert_eq!(sms["endpoints"][0]["total_ms"], 412);
+    assert_eq!(json["site"]["name"]["en"], "Sample Wallet");
+    assert_eq!(json["site"]["zone"], "Asia/Shanghai");
+    assert_eq!(sms["uptime_90d"]["not_working_s"], (41 + 15 + 34) * 60);
+    assert_eq!(sms["uptime_30d"]["not_working_s"], (15 + 34) * 60);
+    let password = &json["components"][0];
+    let days: Vec<_> = password["days"].as_array().unwrap().iter().collect();
+    let first = serde_json::json!(
+        { "date": "2026-09-02", "worst": "operational", "worst_s": 75_600, "unknown_s": 10_800 }
+    );
+    assert_eq!(days.len(), 4);
+    assert_eq!(days[0], &first);
+    assert_eq!((&days[1]["worst"], &days[1]["down_s"]), (&"major_outage".into(), &480.into()));
+    assert_eq!((&days[2]["worst"], days[2].get("down_s")), (&"degraded_performance".into(), None));
+    assert_eq!(password["days_without_data"], 0);
+    assert_eq!(json["announcements"][0]["posted_at"], "2026-11-22T09:00:00+08:00");
+    assert_eq!(json["components"][4]["uptime_30d"]["ratio"], serde_json::Value::Null);
+    assert_eq!(json["outages"][0]["to"], serde_json::Value::Null);
+    assert_eq!(json["maintenances"][0]["phase"], "in_progress");
+    assert_eq!(json["announcements"][0]["title"]["en"], serde_json::Value::Null);
+    let stale = render::cannot_tell(&fixture::site()).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&stale.summary.identity).unwrap();
+    assert_eq!(json["verdict"], "unknown");
+    assert_eq!(json["generated_at"], serde_json::Value::Null);
+}
+
+#[test]
+fn every_encoding_reads_back_as_the_same_page() {
+    let body = render(&fixture::busy(), fixture::now()).unwrap().zh;
+    let mut gzip = Vec::new();
+    flate2::read::GzDecoder::new(&*body.gzip).read_to_end(&mut gzip).unwrap();
+    let mut br = Vec::new();
+    brotli::Decompressor::new(&*body.br, 4096).read_to_end(&mut br).unwrap();
+    assert_eq!(gzip, body.identity);
+    assert_eq!(br, body.identity);
+}
+
+/// A publisher whose clock stands where the test puts it.
+struct Door {
+    publisher: Arc<Publisher>,
+    facts: watch::Sender<Arc<Facts>>,
+    mono: Arc<AtomicU64>,
+}
+
+impl Door {
+    fn new(facts: Facts) -> Self {
+        let mono = Arc::new(AtomicU64::new(fixture::now().mono.as_secs()));
+        let clock = Arc::clone(&mono);
+        let now = move || {
+            let passed = clock.load(Ordering::SeqCst) - fixture::now().mono.as_secs();
+            fixture::now().after(Duration::from_secs(passed))
+        };
+        let site = Arc::clone(&facts.site);
+        let (facts, receiver) = watch::channel(Arc::new(facts));
+        let publisher = Arc::new(Publisher::new(&site, receiver, Arc::new(now)).unwrap());
+        Self { publisher, facts, mono }
+    }
+
+    fn open(facts: Facts) -> Self {
+        let door = Self::new(facts);
+        door.publish();
+        door
+    }
+
+    fn publish(&self) {
+        let now = (self.publisher.now)();
+        self.publisher.publish(render(&self.facts.borrow(), now).unwrap());
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.mono.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    async fn ask(&self, method: Method, path: &str, headers: &[(header::HeaderName, &str)]) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        let request = request.body(HttpBody::empty()).unwrap();
+        let response = Arc::clone(&self.publisher).router().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, &[]).await
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    fn header(&self, name: header::HeaderName) -> &str {
+        self.headers.get(name).map_or("", |it| it.to_str().unwrap())
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn before_the_first_render_we_cannot_tell() {
+    let door = Door::new(fixture::of(Verdict::Yes));
+    for (path, words) in
+        [("/", "暂时"), ("/en/", "tell right now"), ("/api/v1/summary.json", "\"verdict\":\"unknown\"")]
+    {
+        let answer = door.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+        assert!(answer.text().contains(words), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_page_says_how_long_it_may_be_kept_and_a_stale_one_is_never_served() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    let fresh = door.get("/").await;
+    assert_eq!(fresh.header(header::CACHE_CONTROL), "public, max-age=15, must-revalidate");
+    assert!(fresh.text().contains("现在<wbr>可以登录"));
+    door.pass(50);
+    assert_eq!(door.get("/").await.header(header::CACHE_CONTROL), "public, max-age=10, must-revalidate");
+    door.pass(9);
+    assert_eq!(door.get("/en/").await.header(header::CACHE_CONTROL), "public, max-age=1, must-revalidate");
+    door.pass(1);
+    let stale = door.get("/").await;
+    assert_eq!(stale.header(header::CACHE_CONTROL), "no-store");
+    assert!(stale.text().contains("暂时<wbr>无法判断") && !stale.text().contains("可以登录"));
+}
+
+#[tokio::test]
+async fn every_page_carries_its_headers() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    for (path, language) in [
+        ("/", "zh-CN"),
+        ("/en/", "en"),
+        ("/c/sms", "zh-CN"),
+        ("/en/c/sms", "en"),
+        ("/api/v1/summary.json", "zh-CN, en"),
+    ] {
+        let answer = door.get(path).await;
+        assert_eq!(answer.header(header::CONTENT_LANGUAGE), language);
+        assert_eq!(answer.header(header::VARY), "accept-encoding");
+        assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+        assert_eq!(answer.header(header::REFERRER_POLICY), "no-referrer");
+        assert!(
+            answer
+                .header(header::CONTENT_SECURITY_POLICY)
+                .starts_with("default-src 'none'; style-src 'sha256-")
+        );
+        let cors = if path.starts_with("/api") { "*" } else { "" };
+        assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), cors);
+    }
+}
+
+#[tokio::test]
+async fn each_encoding_has_a_tag_of_its_own_and_what_is_held_is_not_sent_again() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    let mut tags = Vec::new();
+    for accept in ["identity", "gzip", "gzip, br"] {
+        let first = door.ask(Method::GET, "/", &[(header::ACCEPT_ENCODING, accept)]).await;
+        let etag = first.header(header::ETAG).to_owned();
+        let held = [(header::ACCEPT_ENCODING, accept), (header::IF_NONE_MATCH, etag.as_str())];
+        let again = door.ask(Method::GET, "/", &held).await;
+        assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+        assert!(again.body.is_empty());
+        assert_eq!(again.header(header::ETAG), etag);
+        assert!(again.header(header::CACHE_CONTROL).contains("must-revalidate"));
+        tags.push(etag);
+    }
+    tags.dedup();
+    assert_eq!(tags.len(), 3, "{tags:?}");
+}
+
+#[tokio::test]
+async fn head_tells_the_length_and_sends_nothing() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    let head = door.ask(Method::HEAD, "/", &[]).await;
+    let get = door.get("/").await;
+    assert_eq!(head.status, StatusCode::OK);
+    assert!(head.body.is_empty());
+    assert_eq!(head.header(header::CONTENT_LENGTH), get.body.len().to_string());
+}
+
+#[tokio::test]
+async fn every_door_in_the_inventory_opens_and_no_other_method_does() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    for (method, path) in ROUTES {
+        let path = path.replace("{id}", "sms");
+        let answer = door.ask(method.parse().unwrap(), &path, &[]).await;
+        let wanted = if path == "/en" { StatusCode::PERMANENT_REDIRECT } else { StatusCode::OK };
+        assert_eq!(answer.status, wanted, "{path}");
+        assert_eq!(door.ask(Method::POST, &path, &[]).await.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_lead_nowhere_are_not_found_in_both_languages() {
+    let mut facts = fixture::of(Verdict::Yes);
+    let mut components = facts.components.to_vec();
+    components[2].public = false;
+    facts.components = components.into();
+    let door = Door::open(facts);
+    for path in ["/nowhere", "/c/", "/c/nobody", "/c/email", "/en/c/..", "/c/%ff", "/c/sms/", "/api/v1/"] {
+        let answer = door.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.text().contains("没有这一页") && answer.text().contains("no such page"), "{path}");
+        assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+    }
+}
+
+#[tokio::test]
+async fn a_component_page_is_kept_until_new_facts_are_published() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    let before = door.get("/en/c/sms").await;
+    assert!(before.text().contains("<h1>SMS code</h1>"));
+    door.facts.send_replace(Arc::new(fixture::of(Verdict::Partial)));
+    assert_eq!(door.get("/en/c/sms").await.body, before.body);
+    door.publish();
+    assert!(door.get("/en/c/sms").await.text().contains("Major outage"));
+}
+
+#[tokio::test]
+async fn a_component_page_past_its_truth_is_made_anew() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    let before = door.get("/c/sms").await;
+    door.pass(90);
+    let after = door.get("/c/sms").await;
+    assert_ne!(after.body, before.body);
+    assert!(after.text().contains("没有最新数据") || after.text().contains("无数据"));
+    assert!(after.header(header::CACHE_CONTROL).starts_with("public"));
+}
+
+#[tokio::test]
+async fn those_who_ask_together_share_one_rendering() {
+    let door = Door::open(fixture::busy());
+    let mut asks = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let publisher = Arc::clone(&door.publisher);
+        asks.spawn(async move {
+            let facts = Arc::clone(&publisher.facts.borrow());
+            publisher.pages.get(facts, fixture::now(), Lang::Zh, fixture::id("sms")).await.unwrap().unwrap()
+        });
+    }
+    let made = asks.join_all().await;
+    assert!(made.iter().all(|page| Arc::ptr_eq(page, &made[0])));
 }

@@ -56,6 +56,22 @@ pub fn secret(name: &str) -> Option<SecretString> {
     Some(SecretString::from(value))
 }
 
+/// The two ports of the sample wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrontDoor {
+    Wallet,
+    Control,
+}
+
+/// Which port could not be had, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("could not listen on {addr} for the sample wallet: {why}")]
+pub struct NotBound {
+    pub door: FrontDoor,
+    pub addr: SocketAddr,
+    pub why: io::Error,
+}
+
 /// The service, bound to its ports and ready to serve.
 pub struct SampleWallet {
     main: TcpListener,
@@ -74,19 +90,15 @@ impl SampleWallet {
     ///
     /// # Errors
     /// When an address is not a loopback address, or cannot be bound.
-    pub async fn bind(listen: SocketAddr, control: SocketAddr, now: Now) -> io::Result<Self> {
-        let main = port::listen(listen)?;
-        let control = port::listen(control)?;
+    pub async fn bind(listen: SocketAddr, control: SocketAddr, now: Now) -> Result<Self, NotBound> {
+        let open = |door, addr| {
+            let bound = port::listen(addr).and_then(|it| Ok((it.local_addr()?, it)));
+            bound.map_err(|why| NotBound { door, addr, why })
+        };
+        let (main_addr, main) = open(FrontDoor::Wallet, listen)?;
+        let (control_addr, control) = open(FrontDoor::Control, control)?;
         let (breaker, listening) = Breaker::new();
-        Ok(Self {
-            main_addr: main.local_addr()?,
-            main,
-            control_addr: control.local_addr()?,
-            control,
-            breaker,
-            listening,
-            now,
-        })
+        Ok(Self { main_addr, main, control_addr, control, breaker, listening, now })
     }
 
     pub fn local_addr(&self) -> SocketAddr {

@@ -493,7 +493,8 @@ async fn only_loopback_addresses_are_bound() {
     let now: Now = Arc::new(|| Timestamp::UNIX_EPOCH);
     for (main, control) in [(everyone, any), (any, everyone)] {
         let error = SampleWallet::bind(main, control, Arc::clone(&now)).await.err().expect("a refusal");
-        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(error.why.kind(), ErrorKind::InvalidInput);
+        assert_eq!(error.addr, everyone);
     }
 }
 

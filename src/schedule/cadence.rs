@@ -15,6 +15,10 @@ use crate::domain::moment::between;
 pub const FIRST_KNOCK: Duration = Duration::from_secs(5);
 /// Intervals without a result after which we do not know any more.
 const SILENT_INTERVALS: u32 = 3;
+/// A first failure is confirmed no sooner than this …
+pub const CONFIRM_AFTER: Duration = Duration::from_secs(2);
+/// … and within this much more, spread by the endpoint's hash.
+pub const CONFIRM_SPREAD: Duration = Duration::from_secs(3);
 /// How late a cron endpoint's result may come before we do not know any more.
 const SILENT_SLOT: Duration = Duration::from_secs(60);
 
@@ -49,11 +53,12 @@ pub fn next_slot(cadence: &Cadence, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// How long a result of `endpoint` that began at `at` speaks for it: three
-/// intervals, or until the next slot is overdue. A probe that runs into its
-/// deadline is not silence, so the deadline comes on top.
+/// intervals, but no less than a confirmation may take, or until the next slot
+/// is overdue. A probe that runs into its deadline is not silence, so the
+/// deadline comes on top.
 pub fn fresh_for(endpoint: &Endpoint, at: Timestamp) -> Duration {
     let silence = match &endpoint.cadence {
-        Cadence::Every(every) => every.saturating_mul(SILENT_INTERVALS),
+        Cadence::Every(every) => every.saturating_mul(SILENT_INTERVALS).max(CONFIRM_AFTER + CONFIRM_SPREAD),
         cron @ Cadence::Schedule { .. } => {
             let next = next_slot(cron, at).map(|slot| between(at, slot));
             next.unwrap_or(Duration::MAX).saturating_add(SILENT_SLOT)
@@ -130,6 +135,37 @@ mod tests {
             tenths[usize::try_from(place).unwrap()] += 1;
         }
         assert!(tenths.iter().all(|&count| (50..200).contains(&count)), "{tenths:?}");
+    }
+
+    #[test]
+    fn a_result_speaks_at_least_until_a_confirmation_is_in() {
+        let every = |seconds| {
+            let mut endpoint = endpoint();
+            endpoint.cadence = Cadence::Every(Duration::from_secs(seconds));
+            fresh_for(&endpoint, Timestamp::UNIX_EPOCH).as_secs()
+        };
+        assert_eq!(every(1), 5 + 2, "the deadline is 2 s");
+        assert_eq!(every(60), 180 + 2);
+    }
+
+    fn endpoint() -> Endpoint {
+        let request = crate::domain::endpoint::Request {
+            method: crate::domain::endpoint::Method::Get,
+            url: "http://127.0.0.1/".parse().unwrap(),
+            headers: vec![],
+            body: None,
+        };
+        Endpoint {
+            id: Id::parse("a").unwrap(),
+            component: Id::parse("a").unwrap(),
+            request,
+            expect: crate::domain::endpoint::Expect::default(),
+            cadence: Cadence::Every(Duration::from_secs(1)),
+            deadline: Duration::from_secs(2),
+            degraded_after: Duration::from_secs(1),
+            thresholds: crate::domain::endpoint::Thresholds::default(),
+            was: vec![],
+        }
     }
 
     fn cron(expression: &str, zone: &str) -> Cadence {

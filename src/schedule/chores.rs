@@ -5,10 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_cron_scheduler::{Job, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
 use super::bell::Bell;
+pub use tokio_cron_scheduler::JobScheduler as Scheduler;
 
 /// Room for every bell of a minute, many times over; the default loses bells.
 const CHANNEL: usize = 1024;
@@ -33,8 +34,8 @@ pub const OPTIMISE: Chore =
     Chore { name: "optimise", cron: "0 23 3 * * *", period: Duration::from_secs(86_400) };
 
 /// Starts the scheduler; it must be kept and shut down by the caller.
-pub async fn start(chores: &[(Chore, Arc<Bell>)]) -> Result<JobScheduler, JobSchedulerError> {
-    let scheduler = JobScheduler::new_with_channel_size(CHANNEL).await?;
+pub async fn start(chores: &[(Chore, Arc<Bell>)]) -> Result<Scheduler, JobSchedulerError> {
+    let scheduler = Scheduler::new_with_channel_size(CHANNEL).await?;
     for (chore, bell) in chores {
         let bell = bell.clone();
         scheduler

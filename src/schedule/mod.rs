@@ -17,6 +17,8 @@ use crate::domain::endpoint::{Cadence, Endpoint};
 use bell::Bell;
 use cadence::{FIRST_KNOCK, next_due, next_slot, phase};
 
+/// For the log: the chores' scheduler tells every job it adds; its warnings are enough.
+pub const LOG_FILTER: &str = "tokio_cron_scheduler=warn";
 /// A cron endpoint is looked at again at least this often, so that a clock
 /// that was set cannot make it miss its slot by more.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -45,13 +47,15 @@ pub async fn ring(
     let mut queue = DelayQueue::with_capacity(entries.len());
     let start = Instant::now();
     for (index, entry) in entries.iter().enumerate() {
-        match &entry.endpoint.cadence {
-            Cadence::Every(every) => {
-                let first = phase(&entry.endpoint.id, (*every).min(FIRST_KNOCK));
-                queue.insert_at(Turn::Ring(index), start + first);
+        let first = match &entry.endpoint.cadence {
+            Cadence::Every(every) => (*every).min(FIRST_KNOCK),
+            // Nobody should have to wait for the slot to learn how it is.
+            cron @ Cadence::Schedule { .. } => {
+                look_later(&mut queue, index, cron, clock.as_ref());
+                FIRST_KNOCK
             }
-            cron @ Cadence::Schedule { .. } => look_later(&mut queue, index, cron, clock.as_ref()),
-        }
+        };
+        queue.insert_at(Turn::Ring(index), start + phase(&entry.endpoint.id, first));
     }
     loop {
         let expired = tokio::select! {

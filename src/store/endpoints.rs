@@ -92,3 +92,69 @@ fn change(tx: &Tx<'_>, sql: &str, values: impl rusqlite::Params) -> Result<(), S
         .doing("changing an endpoint")?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{Running, at, draw, endpoint, goes_up};
+
+    async fn sync(running: &Running, endpoints: Vec<Endpoint>, second: i64) {
+        running.store.transact(move |tx| sync_endpoints(tx, &endpoints, at(second))).await.unwrap();
+    }
+
+    async fn changes(running: &Running) -> Vec<String> {
+        let read = |tx: &Tx<'_>| {
+            let sql = "SELECT (at_ms / 1000) || ' ' || what || ' ' || subject || ' ' || detail FROM change ORDER BY id";
+            let mut select = tx.connection().prepare(sql).unwrap();
+            let rows = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
+            Ok(rows.map(|row| row.unwrap().trim().to_owned()).collect())
+        };
+        running.store.transact(read).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_comes_and_goes_is_written_down_once() {
+        let running = Running::new();
+        let (web, app) = (|| endpoint("web", &[]), || endpoint("app", &[]));
+        sync(&running, vec![web(), app()], 1).await;
+        sync(&running, vec![web(), app()], 2).await;
+        sync(&running, vec![web()], 3).await;
+        sync(&running, vec![web()], 4).await;
+        sync(&running, vec![app(), web()], 5).await;
+        let expected = [
+            "1 endpoint_added web",
+            "1 endpoint_added app",
+            "3 endpoint_removed app",
+            "5 endpoint_returned app",
+        ];
+        assert_eq!(changes(&running).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_renamed_endpoint_keeps_its_history_before_and_after_the_renaming_is_stored() {
+        let running = Running::new();
+        sync(&running, vec![endpoint("web", &[])], 1).await;
+        running.store.record(goes_up("web", 10)).await;
+        let renamed = || vec![endpoint("wallet", &["site", "web"]), endpoint("copy", &["web"])];
+        let histories = || {
+            let loaded = running.store.load(&renamed(), at(0)).unwrap();
+            loaded.iter().map(|it| draw(&it.history)).collect::<Vec<_>>()
+        };
+        assert_eq!(histories(), ["U10-", ""]);
+        sync(&running, renamed(), 20).await;
+        assert_eq!(histories(), ["U10-", ""]);
+        // A worker of before the renaming: the writer must not take its id for the old row.
+        running.store.record(goes_up("web", 30)).await;
+        assert_eq!(histories(), ["U10-", ""]);
+        let expected = ["1 endpoint_added web", "20 endpoint_renamed wallet web", "20 endpoint_added copy"];
+        assert_eq!(changes(&running).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_former_id_that_is_in_use_gives_nothing_away() {
+        let running = Running::new();
+        sync(&running, vec![endpoint("web", &[])], 1).await;
+        sync(&running, vec![endpoint("web", &[]), endpoint("wallet", &["web"])], 2).await;
+        assert_eq!(changes(&running).await, ["1 endpoint_added web", "2 endpoint_added wallet"]);
+    }
+}

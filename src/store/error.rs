@@ -69,6 +69,13 @@ impl StoreError {
         self
     }
 
+    /// Whether another process holds the database.
+    pub(super) fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        matches!(self, Self::Sqlite { source, .. }
+            if matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)))
+    }
+
     /// Whether the work itself is at fault, so that trying again cannot help.
     pub(super) fn is_of_the_work(&self) -> bool {
         use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};

@@ -14,11 +14,11 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{ErrorCode, OpenFlags};
 
 use super::error::StoreError;
 use super::migrations::{APPLICATION_ID, latest};
-use super::open::head;
+use super::open::{head, raw};
 
 /// Larger databases are not read through at start: it would take over half a second.
 const QUICK_CHECK_LIMIT: u64 = 64 << 20;
@@ -64,6 +64,9 @@ pub(super) fn inspect(path: &Path, was_born: bool) -> Result<Found, StoreError> 
     read(path, sizes).map_err(|error| match error {
         Trouble::Sqlite(error) => match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(error.to_string()),
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                StoreError::Unwritable { path: path.to_owned(), why: error.to_string() }
+            }
             _ => StoreError::Sqlite { doing: "looking at the database", source: error },
         },
         Trouble::Refused(error) => error,
@@ -92,9 +95,9 @@ fn read(path: &Path, sizes: Sizes) -> Result<Found, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // Without a log nobody is writing, and SQLite need not lay files beside ours.
     let connection = if sizes.wal == 0 {
-        Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI)?
+        raw(Path::new(&immutable(path)), flags | OpenFlags::SQLITE_OPEN_URI)?
     } else {
-        Connection::open_with_flags(path, flags)?
+        raw(path, flags)?
     };
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let found = number("application_id")?;
@@ -143,4 +146,184 @@ fn immutable(path: &Path) -> String {
     }
     uri.push_str("?immutable=1");
     uri
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_file_that_is_not_for_us_is_the_operators_to_mend() {
+        let error = |kind: std::io::ErrorKind| super::super::open::unreadable(Path::new("data"), kind.into());
+        assert!(matches!(error(std::io::ErrorKind::PermissionDenied), StoreError::Unwritable { .. }));
+        assert!(matches!(error(std::io::ErrorKind::NotADirectory), StoreError::Io { .. }));
+    }
+
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::store::testing::{Running, goes_up, open, success};
+    use crate::store::{DATABASE_FILE, LOCK_FILE};
+
+    /// A directory with a database of some pages, closed.
+    async fn closed() -> tempfile::TempDir {
+        let running = Running::new();
+        for second in 1..=600 {
+            running.store.record(success("web", second)).await;
+        }
+        running.store.record(goes_up("web", 601)).await;
+        running.stop()
+    }
+
+    /// Everything in the directory but the lock.
+    fn bytes(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+        let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        files
+            .filter(|path| !path.ends_with(LOCK_FILE))
+            .map(|path| (path.clone(), fs::read(path).unwrap()))
+            .collect()
+    }
+
+    /// The refusal, after which nothing has changed.
+    fn refusal(dir: &Path) -> StoreError {
+        let before = bytes(dir);
+        let error = open(dir).expect_err("opened what it should refuse");
+        assert!(bytes(dir) == before, "{error}: and something changed");
+        error
+    }
+
+    fn change(dir: &Path, sql: &str) {
+        raw(&dir.join(DATABASE_FILE), OpenFlags::default()).unwrap().execute_batch(sql).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_closed_database_opens_again_and_stands_alone() {
+        let dir = closed().await;
+        assert_eq!(bytes(dir.path()).len(), 1);
+        open(dir.path()).unwrap();
+        let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(DATABASE_FILE), mode(LOCK_FILE)), (0o600, 0o600));
+    }
+
+    #[tokio::test]
+    async fn a_second_daemon_is_told_whose_the_data_is() {
+        let running = Running::new();
+        let error = open(running.dir.path()).unwrap_err();
+        let StoreError::Busy { pid, .. } = &error else { panic!("{error}") };
+        assert_eq!(pid, &std::process::id().to_string());
+        running.stop();
+    }
+
+    #[tokio::test]
+    async fn a_newer_database_is_refused() {
+        let dir = closed().await;
+        change(dir.path(), "PRAGMA user_version = 99");
+        let error = refusal(dir.path());
+        assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_database_of_another_program_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        change(dir.path(), "CREATE TABLE bookmark (url TEXT)");
+        assert!(matches!(refusal(dir.path()), StoreError::Foreign { found: 0, .. }));
+        change(dir.path(), "PRAGMA application_id = 42");
+        assert!(matches!(refusal(dir.path()), StoreError::Foreign { found: 42, .. }));
+    }
+
+    #[test]
+    fn a_first_start_that_was_cut_short_is_a_first_start() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(DATABASE_FILE), "").unwrap();
+        open(dir.path()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        change(dir.path(), "PRAGMA user_version = 0");
+        open(dir.path()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn damage_is_refused_and_left_as_it_is() {
+        let whole = closed().await;
+        let whole = fs::read(whole.path().join(DATABASE_FILE)).unwrap();
+        let overwritten = |from: usize| {
+            let mut bytes = whole.clone();
+            bytes[from..from + 4096].fill(0xA5);
+            bytes
+        };
+        let text = b"this is not a database, it is a sentence".to_vec();
+        let cases = [
+            ("emptied", Some(vec![]), vec![]),
+            ("cut short", Some(whole[..20_000].to_vec()), vec![]),
+            ("cut to less than a page", Some(whole[..1_000].to_vec()), vec![]),
+            ("text", Some(text), vec![]),
+            ("a wrong header", Some(overwritten(0)), vec![]),
+            ("a page overwritten", Some(overwritten(8192)), vec![]),
+            ("a log that is none", Some(whole.clone()), vec![0xA5; 8_192]),
+            ("only the log left", None, vec![0x37, 0x7f, 0x06, 0x82, 0, 0, 0, 0]),
+        ];
+        for (name, database, log) in cases {
+            let dir = closed().await;
+            let path = dir.path().join(DATABASE_FILE);
+            match database {
+                Some(bytes) => fs::write(&path, bytes).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            if !log.is_empty() {
+                fs::write(beside(&path, "-wal"), log).unwrap();
+            }
+            let error = refusal(dir.path());
+            assert!(matches!(error, StoreError::Damaged { .. }), "{name}: {error:?}");
+            // And refused again: the first refusal has not made it look new.
+            assert!(matches!(refusal(dir.path()), StoreError::Damaged { .. }), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_left_without_a_good_end_opens_unless_it_is_cut_short() {
+        let running = Running::new();
+        for second in 1..=600 {
+            running.store.record(success("web", second)).await;
+        }
+        running.store.checkpoint().await.unwrap();
+        running.store.record(success("web", 601)).await;
+        // As a power cut leaves them: the files as they are now.
+        let copy = |cut: usize| {
+            let dir = tempfile::tempdir().unwrap();
+            for (path, mut bytes) in bytes(running.dir.path()) {
+                if path.ends_with(DATABASE_FILE) {
+                    bytes.truncate(bytes.len() - cut);
+                }
+                fs::write(dir.path().join(path.file_name().unwrap()), bytes).unwrap();
+            }
+            dir
+        };
+        let whole = copy(0);
+        open(whole.path()).unwrap();
+        assert_eq!(crate::store::Reader::open(whole.path()).unwrap().count_results().unwrap(), 601);
+        let error = open(copy(8192).path()).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_unwritable() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = open(&file.join("data")).unwrap_err();
+        assert!(matches!(error, StoreError::Unwritable { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_directory_of_any_name_will_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("\u{6570}\u{636e} 100%?#x");
+        open(&odd).unwrap();
+        open(&odd).unwrap();
+        assert!(odd.join(DATABASE_FILE).exists());
+    }
+
+    #[test]
+    fn sqlite_is_free_of_the_race_that_lost_commits_when_the_log_was_reset() {
+        assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
+    }
 }

@@ -121,3 +121,40 @@ fn write(connection: &Connection, newest: &Newest) -> rusqlite::Result<()> {
         .execute((THROUGH, newest.through))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outcome::UnknownReason;
+    use crate::store::migrations::migrate;
+    use crate::store::results;
+    use crate::store::testing::{at, result};
+
+    #[test]
+    fn the_table_and_the_log_after_it_say_the_same_as_the_log_alone() {
+        let connection = Connection::open_in_memory().unwrap();
+        migrate(&connection, 0).unwrap();
+        connection.execute("INSERT INTO endpoint (id, name) VALUES (1, 'web'), (2, 'app')", []).unwrap();
+        let told = |connection: &Connection| {
+            let newest = read(connection).unwrap();
+            [1, 2].map(|row| {
+                (newest.known(row).unwrap().map(|it| it.at), newest.any(row).unwrap().map(|it| it.at))
+            })
+        };
+        let throttled = Outcome::Unknown(UnknownReason::Throttled);
+        let log =
+            [(1, 10, Outcome::Success), (1, 20, throttled), (2, 25, throttled), (1, 30, Outcome::Success)];
+        let mut expected = [(None, None); 2];
+        for (endpoint, second, outcome) in log {
+            results::insert(&connection, endpoint, &result(second, outcome)).unwrap();
+            let one = &mut expected[usize::from(endpoint == 2)];
+            one.1 = Some(at(second));
+            if outcome != throttled {
+                one.0 = Some(at(second));
+            }
+            assert_eq!(told(&connection), expected);
+            remember(&connection).unwrap();
+            assert_eq!(told(&connection), expected);
+        }
+    }
+}

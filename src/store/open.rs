@@ -15,8 +15,11 @@ use super::{inspect, migrations};
 /// The database, in the data directory.
 pub const DATABASE_FILE: &str = "porchlight.db";
 
-/// How long another process may hold the database before we give up on a commit.
+/// How long another process may hold the database before we give up on opening or reading it.
 const BUSY: Duration = Duration::from_secs(5);
+/// How long SQLite itself waits when the writer finds the database held; the
+/// writer then looks whether it is to end before it asks again.
+pub(super) const WRITER_BUSY: Duration = Duration::from_millis(250);
 
 /// A write-ahead log that grew beyond this is cut once it was checkpointed.
 const WAL_LIMIT: i64 = 64 << 20;
@@ -75,6 +78,7 @@ pub(super) fn for_writing(dir: &Path) -> Result<(Connection, Lock, Identity), St
         StoreError::Sqlite { source, .. } if is_refused_write(&source) => unwritable(&path, &source),
         other => other,
     })?;
+    connection.busy_timeout(WRITER_BUSY).doing("preparing the connection")?;
     lock.born(dir)?;
     // The name of a new file must outlive a power cut as well.
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|source| StoreError::Io {
@@ -95,10 +99,15 @@ pub(super) fn for_reading(dir: &Path) -> Result<Connection, StoreError> {
 
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).doing("opening the database")?;
+    let connection = raw(path, flags).doing("opening the database")?;
     connection.busy_timeout(BUSY).doing("preparing the connection")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that opens the database")]
+pub(super) fn raw(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(path, flags)
 }
 
 /// A commit is on the disk when it is acknowledged, and no file can make us
@@ -121,16 +130,24 @@ fn settle(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A file that is there but not for us is the operator's to mend, as one that cannot be written is.
+pub(super) fn unreadable(path: &Path, source: std::io::Error) -> StoreError {
+    let path = path.to_owned();
+    if source.kind() == ErrorKind::PermissionDenied {
+        return StoreError::Unwritable { path, why: source.to_string() };
+    }
+    StoreError::Io { doing: "read", path, source }
+}
+
 fn is_refused_write(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
-    )
+    use ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ReadOnly | CannotOpen | PermissionDenied | DiskFull | SystemIoFailure))
 }
 
 /// The first `N` bytes of a file, zeros where it is shorter; none when it does not exist.
 pub(super) fn head<const N: usize>(path: &Path) -> Result<Option<([u8; N], u64)>, StoreError> {
-    let failed = |source| StoreError::Io { doing: "read", path: path.to_owned(), source };
+    let failed = |source| unreadable(path, source);
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

@@ -33,6 +33,8 @@ pub(super) enum Job {
 
 /// A recording that waits.
 pub(super) struct Entry {
+    /// Its place in the order of arrival.
+    number: u64,
     pub(super) endpoint: EndpointId,
     /// None once it had to be dropped for want of room.
     pub(super) result: Option<ProbeResult>,
@@ -65,6 +67,8 @@ pub(super) struct Shared {
     pub(super) commits: AtomicU64,
     /// Results lost since the start.
     pub(super) lost: AtomicU64,
+    /// Results that still waited when the writer ended.
+    pub(super) left_behind: AtomicU64,
 }
 
 #[derive(Default)]
@@ -76,6 +80,8 @@ struct Queue {
     results: usize,
     /// Recordings the writer has in hand.
     in_hand: usize,
+    /// Recordings taken in since the start.
+    arrived: u64,
     failing: Option<Failing>,
     closing: bool,
     gone: bool,
@@ -85,6 +91,9 @@ struct Queue {
 struct Failing {
     since: Timestamp,
     lost: u64,
+    /// The last recording that had arrived when it was last seen to fail; once
+    /// all up to it are stored, storing works, whatever has come since.
+    through: u64,
     /// The writer does not even fail: nothing is heard of it.
     silent: bool,
 }
@@ -110,6 +119,7 @@ impl Shared {
             sabotage: AtomicU8::new(0),
             commits: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            left_behind: AtomicU64::new(0),
         }
     }
 
@@ -123,7 +133,9 @@ impl Shared {
         if queue.closing || queue.gone {
             return Taken::Stopped;
         }
+        queue.arrived += 1;
         let mut entry = Entry {
+            number: queue.arrived,
             endpoint: recording.endpoint,
             result: Some(recording.result),
             transitions: recording.transitions,
@@ -167,7 +179,7 @@ impl Shared {
         let mut queue = self.lock();
         if queue.in_hand + queue.waiting > 0 && queue.failing.is_none() && !queue.gone {
             tracing::error!("The database does not answer: results wait in memory");
-            queue.failing = Some(Failing { since, lost: 0, silent: true });
+            queue.failing = Some(Failing { since, lost: 0, through: queue.arrived, silent: true });
             self.tell(&queue);
         }
     }
@@ -213,8 +225,10 @@ impl Shared {
         let mut queue = self.lock();
         queue.in_hand = 0;
         self.lose(&mut queue, refused);
-        let Some(failing) = queue.failing else { return };
-        if queue.waiting == 0 {
+        let next = queue.jobs.iter().find_map(Job::entry).map(|entry| entry.number);
+        let Some(failing) = &mut queue.failing else { return };
+        failing.silent = false;
+        if next.is_none_or(|next| failing.through < next) {
             tracing::info!(lost = failing.lost, "Results are being stored again");
             queue.failing = None;
         }
@@ -231,9 +245,11 @@ impl Shared {
             && let Some(since) = since
         {
             tracing::error!(error = error.as_dyn(), "Results cannot be stored and wait in memory");
-            queue.failing = Some(Failing { since, lost: 0, silent: false });
+            queue.failing = Some(Failing { since, lost: 0, through: 0, silent: false });
         }
+        let arrived = queue.arrived;
         if let Some(failing) = &mut queue.failing {
+            failing.through = arrived;
             failing.silent = false;
         }
         for entry in entries.into_iter().rev() {
@@ -250,7 +266,9 @@ impl Shared {
         let mut queue = self.lock();
         queue.gone = true;
         if queue.results > 0 {
-            tracing::error!(lost = queue.results, "The store stopped with results it could not store");
+            let left = u64::try_from(queue.results).unwrap_or(u64::MAX);
+            self.left_behind.store(left, Ordering::Release);
+            tracing::error!(lost = left, "The store stopped with results it could not store");
         }
         // Dropping an answer tells its asker.
         let jobs = std::mem::take(&mut queue.jobs);
@@ -309,5 +327,52 @@ impl Job {
             Self::Record(entry) => Some(entry),
             Self::Work(_) | Self::Chore(..) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{at, success};
+
+    fn records(batch: Vec<Job>) -> Vec<Entry> {
+        let entry = |job| if let Job::Record(entry) = job { Some(entry) } else { None };
+        batch.into_iter().filter_map(entry).collect()
+    }
+
+    #[test]
+    fn under_constant_load_storing_works_again_once_what_failed_is_stored() {
+        let shared = Shared::new(100);
+        let told = || *shared.storing.borrow();
+        shared.push(success("web", 1));
+        let batch = records(shared.next(false).unwrap());
+        shared.push(success("web", 2));
+        shared.failed(batch, &StoreError::TooSlow);
+        assert_eq!(told(), Storing::Fails { since: at(1), waiting: 2, lost: 0 });
+        assert!(matches!(shared.push(success("web", 3)), Taken::Waits));
+        // From here on something always arrives while a commit is under way.
+        let batch = records(shared.next(false).unwrap());
+        assert_eq!(batch.len(), 3);
+        shared.push(success("web", 4));
+        shared.committed(0);
+        assert_eq!(told(), Storing::Works);
+        assert!(matches!(shared.push(success("web", 5)), Taken::Awaits(_)));
+    }
+
+    #[test]
+    fn a_good_commit_ends_the_silence() {
+        let shared = Shared::new(100);
+        shared.push(success("web", 1));
+        shared.next(false).unwrap();
+        shared.push(success("web", 2));
+        shared.hangs(at(1));
+        assert!(matches!(shared.push(success("web", 3)), Taken::Unanswered));
+        shared.committed(0);
+        assert!(matches!(*shared.storing.borrow(), Storing::Fails { waiting: 2, .. }));
+        assert!(matches!(shared.push(success("web", 4)), Taken::Waits));
+        shared.next(false).unwrap();
+        shared.push(success("web", 5));
+        shared.committed(0);
+        assert_eq!(*shared.storing.borrow(), Storing::Works);
     }
 }

@@ -79,3 +79,31 @@ impl Reader {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::Running;
+
+    #[test]
+    fn a_query_that_takes_too_long_is_stopped() {
+        let running = Running::new();
+        let mut reader = Reader::open(running.dir.path()).unwrap();
+        let endless =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        reader.limit = Duration::from_millis(20);
+        let stopped = reader.limited(|connection| {
+            connection.query_row(endless, [], |row| row.get::<_, i64>(0)).doing("counting for ever")
+        });
+        assert!(matches!(stopped, Err(StoreError::TooSlow)));
+        reader.limit = LIMIT;
+        assert_eq!(reader.count_results().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_reader_changes_nothing() {
+        let running = Running::new();
+        let reader = Reader::open(running.dir.path()).unwrap();
+        assert!(reader.connection.execute("DELETE FROM result", []).is_err());
+    }
+}

@@ -106,3 +106,67 @@ pub(super) fn prune(connection: &Connection, before: Timestamp, chunk: usize) ->
         .and_then(|mut it| it.execute((ms(before), i64::try_from(chunk).unwrap_or(i64::MAX))))
         .doing("pruning spans")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::span;
+    use crate::store::migrations::migrate;
+
+    fn database() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        migrate(&connection, 0).unwrap();
+        connection.execute("INSERT INTO endpoint (id, name) VALUES (1, 'web')", []).unwrap();
+        connection
+    }
+
+    /// Close together, so that equal, earlier and later times are all common.
+    fn transition() -> impl Strategy<Value = Transition> {
+        (0..Health::ALL.len(), 0..40_000_000_i64).prop_map(|(health, us)| Transition {
+            health: Health::ALL[health],
+            from: Timestamp::from_microsecond(us).unwrap(),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_history_as_in_the_domain(transitions in prop::collection::vec(transition(), 0..40)) {
+            let connection = database();
+            let mut expected = Vec::new();
+            for transition in transitions {
+                let from = Timestamp::from_millisecond(ms(transition.from)).unwrap();
+                span::apply(&mut expected, Transition { from, ..transition });
+                apply(&connection, 1, transition).unwrap();
+                prop_assert_eq!(&history(&connection, 1, Timestamp::MIN).unwrap(), &expected);
+                let opened = open(&connection, 1).unwrap().map(|(open, _)| (open.health, open.from));
+                prop_assert_eq!(opened, expected.last().map(|last| (last.health, last.from)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_database_refuses_a_second_open_span() {
+        let connection = database();
+        let insert = "INSERT INTO span (endpoint, health, from_ms) VALUES (1, 0, ?1)";
+        connection.execute(insert, [1]).unwrap();
+        assert!(connection.execute(insert, [2]).is_err());
+    }
+
+    #[test]
+    fn only_spans_that_ended_long_ago_are_pruned() {
+        let connection = database();
+        for second in 1..=10 {
+            let health = Health::ALL[usize::from(second % 2 == 0)];
+            apply(&connection, 1, Transition { health, from: Timestamp::from_second(second).unwrap() })
+                .unwrap();
+        }
+        let before = Timestamp::from_second(6).unwrap();
+        assert_eq!(prune(&connection, before, 3).unwrap(), 3);
+        assert_eq!(prune(&connection, before, 3).unwrap(), 1);
+        let left = history(&connection, 1, Timestamp::MIN).unwrap();
+        assert_eq!(left.first().map(|span| span.from.as_second()), Some(5));
+        assert_eq!(left.len(), 6);
+    }
+}

@@ -21,6 +21,11 @@ use super::{Recorded, results, spans};
 /// How often a hang that was asked for looks whether it may end.
 const HANG: Duration = Duration::from_millis(5);
 
+/// How often a commit asks for a database that another process holds: 5 s in all.
+const TRIES: u32 = 20;
+/// The same once the store is closing: half a second.
+const LAST_TRIES: u32 = 2;
+
 /// The other half of a store; `run` is its thread.
 pub struct Writer {
     // In the order they are let go: the lock last.
@@ -126,7 +131,7 @@ impl Writer {
 
     fn commit(&self, batch: &mut [Job], alone: bool) -> Result<Done, StoreError> {
         self.identity.check()?;
-        self.run_sql("BEGIN IMMEDIATE")?;
+        self.begin()?;
         let tx = Tx::new(&self.connection, &self.rows);
         let mut done = Done::default();
         for job in batch {
@@ -169,6 +174,22 @@ impl Writer {
         }
         self.run_sql("COMMIT")?;
         Ok(done)
+    }
+
+    /// Waits for another process that holds the database, but not beyond the end.
+    fn begin(&self) -> Result<(), StoreError> {
+        let (mut tries, mut last_tries) = (0, 0);
+        loop {
+            let begun = self.run_sql("BEGIN IMMEDIATE");
+            if !matches!(&begun, Err(error) if error.is_busy()) {
+                return begun;
+            }
+            tries += 1;
+            last_tries += u32::from(self.shared.is_stopped());
+            if tries == TRIES || last_tries == LAST_TRIES {
+                return begun;
+            }
+        }
     }
 
     fn run_sql(&self, sql: &'static str) -> Result<(), StoreError> {

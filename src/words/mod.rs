@@ -59,6 +59,16 @@ impl Words {
         names.into_iter().collect::<Vec<_>>().join(&self.say("list-comma"))
     }
 
+    /// `a、b或c` or `a, b or c`.
+    pub fn either(&self, names: &[&str]) -> String {
+        match names {
+            [ahead @ .., last] if !ahead.is_empty() => {
+                format!("{}{}{last}", self.list(ahead.iter().copied()), self.say("list-or"))
+            }
+            _ => self.list(names.iter().copied()),
+        }
+    }
+
     fn parse(lang: Lang) -> Self {
         // A fault in the file leaves the sentences that are whole; the tests see it.
         let resource = match FluentResource::try_new(source(lang).to_owned()) {

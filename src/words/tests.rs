@@ -70,6 +70,14 @@ fn every_member_of_every_closed_list_has_its_words() {
     }
 }
 
+#[test]
+fn a_refused_knock_is_not_said_to_be_the_servers_fault_alone() {
+    for words in Lang::ALL.map(Words::get) {
+        let told = words.cause(Outcome::Failure(FailureClass::Http4xx));
+        assert!(told.ends_with(&words.say("cause-refused")) && !told.contains(&words.say("cause-server")));
+    }
+}
+
 /// The text of every file that may name a key.
 fn speakers() -> String {
     fn read(path: &Path, text: &mut String) {

@@ -1,6 +1,7 @@
 //! The sentences that belong to the domain's closed lists.
 
 use super::Words;
+use crate::domain::component::Lang;
 use crate::domain::notice::Phase;
 use crate::domain::outcome::{DegradedReason, FailureClass, Outcome};
 use crate::domain::span::Health;
@@ -12,6 +13,8 @@ use crate::domain::status::Status;
 pub enum Cause {
     Network,
     Server,
+    /// The server turns our knock down: its own fault, or a knock set up wrongly.
+    Refused,
 }
 
 impl Cause {
@@ -25,6 +28,7 @@ impl Cause {
             | Outcome::Degraded(DegradedReason::PartialAddresses | DegradedReason::Ipv6Down) => {
                 Some(Self::Network)
             }
+            Outcome::Failure(FailureClass::Http4xx) => Some(Self::Refused),
             Outcome::Failure(_) | Outcome::Degraded(_) => Some(Self::Server),
         }
     }
@@ -57,6 +61,7 @@ impl Words {
         let cause = match Cause::of(outcome) {
             Some(Cause::Network) => self.say("cause-network"),
             Some(Cause::Server) => self.say("cause-server"),
+            Some(Cause::Refused) => self.say("cause-refused"),
             None => return told,
         };
         self.sentences(&[told, cause])
@@ -65,8 +70,8 @@ impl Words {
     /// Sentences after one another, with the space that English wants.
     pub fn sentences(&self, sentences: &[String]) -> String {
         let space = match self.lang() {
-            crate::domain::component::Lang::Zh => "",
-            crate::domain::component::Lang::En => " ",
+            Lang::Zh => "",
+            Lang::En => " ",
         };
         sentences.join(space)
     }

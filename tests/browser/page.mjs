@@ -116,19 +116,28 @@ async function look(path, name, { viewport = phone, colorScheme = "light", scrip
   await context.close();
 }
 
-/** The same state in both languages, both themes, both sizes, with and without script. */
+/** The same state in both languages, both themes, both sizes, with and without script.
+ * `words` are the verdict's own, or a table of them when the verdict moves on meanwhile. */
 async function lookAround(state, words) {
+  const reads = async (lang, before, h1, where) => {
+    // The page was rendered between these two answers.
+    const said = words.zh ? [words] : [words[before], words[(await summary()).verdict]];
+    const read = h1.replace(/\s/g, "");
+    check(said.some((it) => it && read.includes(it[lang].replace(/\s/g, ""))), `${where}: the verdict reads ${h1}`);
+  };
   for (const [lang, path] of [["zh", "/"], ["en", "/en/"]]) {
     for (const [size, viewport] of [["phone", phone], ["desktop", desktop]]) {
       for (const colorScheme of ["light", "dark"]) {
+        const before = (await summary()).verdict;
         await look(path, `${state}.${lang}-${size}-${colorScheme}`, {
           viewport,
           colorScheme,
-          judge: async (tab, h1) => check(h1.replace(/\s/g, "").includes(words[lang].replace(/\s/g, "")), `${state}.${lang}: the verdict reads ${h1}`),
+          judge: (tab, h1) => reads(lang, before, h1, `${state}.${lang}`),
         });
       }
     }
-    await look(path, `${state}.${lang}-phone-noscript`, { script: false, judge: async (tab, h1) => check(h1.replace(/\s/g, "").includes(words[lang].replace(/\s/g, "")), `${state}.${lang} without script: ${h1}`) });
+    const before = (await summary()).verdict;
+    await look(path, `${state}.${lang}-phone-noscript`, { script: false, judge: (tab, h1) => reads(lang, before, h1, `${state}.${lang} without script`) });
   }
 }
 
@@ -155,14 +164,17 @@ try {
 
   await set("all", "refuse");
   await verdict("no");
-  await lookAround("no", { zh: "暂时无法登录", en: "cannot log in" });
+  await lookAround("no", { zh: "暂时无法登录", en: "can’t log in right now" });
   await look("/c/app", "component-down.zh-phone-dark", { colorScheme: "dark" });
 
   const mended = Date.now();
   await set("all", "works");
   await until("it recovers", async () => ["recovering", "yes"].includes((await summary()).verdict));
   console.log(`mended, and said so after ${((Date.now() - mended) / 1000).toFixed(1)} s`);
-  await lookAround("recovering", { zh: "", en: "" });
+  await lookAround("recovering", {
+    recovering: { zh: "正在恢复，可稍后重试", en: "Login is coming back" },
+    yes: { zh: "现在可以登录", en: "You can log in now" },
+  });
 
   // Chromium's text for print and for forced colours must not lose the state word.
   const forced = await browser.newContext({ viewport: phone, forcedColors: "active" });

@@ -10,16 +10,24 @@ use serde_json::Value;
 use crate::support::{Daemon, wait_until};
 use crate::wallet::Wallet;
 
-const KILLS: u64 = 20;
-
 #[test]
 fn twenty_kills_lose_nothing_acknowledged() {
+    kill_often(20);
+}
+
+#[test]
+#[ignore = "takes long: tests/run soak"]
+fn soak_five_hundred_kills_lose_nothing_acknowledged() {
+    kill_often(500);
+}
+
+fn kill_often(kills: u64) {
     let dir = tempfile::tempdir().unwrap();
     let wallet = Wallet::new();
     let config = wallet.config("1s");
     let mut daemon = Daemon::start(dir.path(), &config);
     wait_until("both are known", || (daemon.summary()["verdict"] == "yes").then_some(()));
-    for round in 0..KILLS {
+    for round in 0..kills {
         if round == 5 || round == 12 {
             wallet.set("app", "error503");
             wait_until("it is down", || (daemon.summary()["verdict"] == "partial").then_some(()));
@@ -33,7 +41,7 @@ fn twenty_kills_lose_nothing_acknowledged() {
         daemon.kill();
         check_history(dir.path(), &seen);
         daemon = Daemon::start(dir.path(), &config);
-        if (12..KILLS).contains(&round) {
+        if (12..kills).contains(&round) {
             wallet.set("app", "error503");
         }
         let after = daemon.summary();
@@ -55,8 +63,8 @@ fn check_history(dir: &Path, seen: &Value) {
             let stored: i64 = connection
                 .query_row(
                     "SELECT count(*) FROM result JOIN endpoint ON endpoint.id = result.endpoint \
-                     WHERE name = ?1 AND abs(at_ms - ?2) <= 1",
-                    (endpoint["id"].as_str().unwrap(), at.as_millisecond()),
+                     WHERE name = ?1 AND at_ms / 1000 = ?2",
+                    (endpoint["id"].as_str().unwrap(), at.as_second()),
                     |row| row.get(0),
                 )
                 .unwrap();
@@ -64,7 +72,8 @@ fn check_history(dir: &Path, seen: &Value) {
         }
     }
     let mut spans: HashMap<i64, Vec<(i64, Option<i64>)>> = HashMap::new();
-    let mut query = connection.prepare("SELECT endpoint, from_ms, to_ms FROM span ORDER BY endpoint, from_ms").unwrap();
+    let mut query =
+        connection.prepare("SELECT endpoint, from_ms, to_ms FROM span ORDER BY endpoint, from_ms").unwrap();
     let mut rows = query.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
         spans.entry(row.get(0).unwrap()).or_default().push((row.get(1).unwrap(), row.get(2).unwrap()));

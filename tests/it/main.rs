@@ -6,8 +6,17 @@
     reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
 )]
 
+mod crowd;
+mod kill;
 mod knock;
+mod names;
+mod own;
 mod pki;
+mod schedule;
 mod support;
 mod target;
+mod terminal;
 mod tidy;
+mod travel;
+mod truth;
+mod wallet;

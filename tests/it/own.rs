@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::support::{Daemon, free_port, wait_until};
 use crate::target::{Target, page, read_head};
-use crate::wallet::Wallet;
 
 /// Every outcome code an endpoint's results ever had.
 fn outcomes(daemon: &Daemon) -> Vec<(u8, i64)> {
@@ -47,7 +46,9 @@ fn a_stop_of_six_seconds_is_never_an_outage() {
     std::thread::sleep(Duration::from_secs(6));
     daemon.signal("CONT");
     let stall = porchlight::domain::outcome::UnknownReason::OwnStall.code();
-    wait_until("the stall is recorded", || outcomes(&daemon).iter().any(|(code, _)| *code == stall).then_some(()));
+    wait_until("the stall is recorded", || {
+        outcomes(&daemon).iter().any(|(code, _)| *code == stall).then_some(())
+    });
     wait_until("it is up again", || (daemon.summary()["verdict"] == "yes").then_some(()));
     assert_eq!(failures(&daemon), []);
     assert_eq!(down_spans(&daemon), 0);
@@ -61,38 +62,53 @@ fn spent_descriptors_are_never_an_outage() {
     wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
     // No new descriptor at all from here on: not for a probe, not for a visitor.
     let limit = |files: &str| {
-        let done = std::process::Command::new("prlimit").args(["--pid", &daemon.pid(), &format!("--nofile={files}")]).status();
+        let done = std::process::Command::new("prlimit")
+            .args(["--pid", &daemon.pid(), &format!("--nofile={files}")])
+            .status();
         assert!(done.unwrap().success());
     };
     limit("8:4096");
     let spent = porchlight::domain::outcome::UnknownReason::OwnResources.code();
-    wait_until("it is recorded as ours", || outcomes(&daemon).iter().any(|(code, _)| *code == spent).then_some(()));
+    wait_until("it is recorded as ours", || {
+        outcomes(&daemon).iter().any(|(code, _)| *code == spent).then_some(())
+    });
     limit("4096:4096");
     wait_until("it is up again", || (daemon.summary()["verdict"] == "yes").then_some(()));
     assert_eq!(failures(&daemon), []);
     assert_eq!(down_spans(&daemon), 0);
 }
 
-/// Needs root: a network namespace whose loopback can be taken down.
+/// Needs root: the daemon lives in a network namespace of its own, its target at
+/// the other end of a wire that is pulled and put back.
 #[test]
 #[ignore = "needs root: tests/run root"]
 fn root_no_route_is_never_an_outage() {
-    let dir = tempfile::tempdir().unwrap();
-    let namespace = format!("porchlight-{}", free_port());
-    let ip = |arguments: &[&str]| {
-        let done = std::process::Command::new("ip").args(arguments).status().unwrap();
-        assert!(done.success(), "ip {arguments:?}");
+    let tag = free_port();
+    let (space, near, far) = (format!("pl-{tag}"), format!("pn{tag}"), format!("pf{tag}"));
+    let ip = |arguments: &str| {
+        let done = std::process::Command::new("ip").args(arguments.split(' ')).status().unwrap();
+        assert!(done.success(), "ip {arguments}");
     };
-    ip(&["netns", "add", &namespace]);
-    ip(&["-n", &namespace, "link", "set", "lo", "up"]);
-    let wallet = Wallet::new();
-    let config = wallet.config("1s");
+    ip(&format!("netns add {space}"));
+    ip(&format!("link add {near} type veth peer name {far} netns {space}"));
+    ip(&format!("addr add 10.213.7.1/30 dev {near}"));
+    ip(&format!("link set {near} up"));
+    ip(&format!("-n {space} addr add 10.213.7.2/30 dev {far}"));
+    ip(&format!("-n {space} link set {far} up"));
+    let target = Target::at("10.213.7.1:0", |mut stream| {
+        read_head(&mut stream);
+        let _ = std::io::Write::write_all(&mut stream, page("200 OK", "fine").as_bytes());
+    });
+    let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("config.toml");
     let data = dir.path().join("data").display().to_string();
-    std::fs::write(&file, format!("{config}\n[server]\nlisten = \"127.0.0.1:8080\"\n[store]\ndata = {data:?}\n")).unwrap();
+    let config =
+        format!("{}[server]\nlisten = \"0.0.0.0:8080\"\n[store]\ndata = {data:?}\n", watching(&target));
+    std::fs::write(&file, config).unwrap();
     let mut child = std::process::Command::new("ip")
-        .args(["netns", "exec", &namespace, env!("CARGO_BIN_EXE_porchlight"), "--config"])
+        .args(["netns", "exec", &space, env!("CARGO_BIN_EXE_porchlight"), "--config"])
         .arg(&file)
+        .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
     let count = |sql: &str| -> i64 {
@@ -101,31 +117,35 @@ fn root_no_route_is_never_an_outage() {
         let Ok(connection) = rusqlite::Connection::open_with_flags(database, flags) else { return 0 };
         connection.query_row(sql, [], |row| row.get(0)).unwrap_or(0)
     };
-    wait_until("both are up", || (count("SELECT count(*) FROM span WHERE health = 0") == 2).then_some(()));
-    ip(&["-n", &namespace, "link", "set", "lo", "down"]);
-    let code = porchlight::domain::outcome::UnknownReason::OwnNetwork.code();
-    let ours = format!("SELECT count(*) FROM result WHERE outcome = {code}");
-    wait_until("it is recorded as ours", || (count(&ours) >= 4).then_some(()));
-    ip(&["-n", &namespace, "link", "set", "lo", "up"]);
-    std::thread::sleep(Duration::from_secs(4));
-    let failed = count("SELECT count(*) FROM result WHERE outcome BETWEEN 1 AND 63");
-    let down = count("SELECT count(*) FROM span WHERE health = 2");
+    let seen = std::panic::catch_unwind(|| {
+        wait_until("both are up", || {
+            (count("SELECT count(*) FROM span WHERE health = 0") == 2).then_some(())
+        });
+        ip(&format!("-n {space} link set {far} down"));
+        let code = porchlight::domain::outcome::UnknownReason::OwnNetwork.code();
+        let ours = format!("SELECT count(*) FROM result WHERE outcome = {code}");
+        wait_until("it is recorded as ours", || (count(&ours) >= 4).then_some(()));
+        ip(&format!("-n {space} link set {far} up"));
+        std::thread::sleep(Duration::from_secs(5));
+        let failed = count("SELECT count(*) FROM result WHERE outcome BETWEEN 1 AND 63");
+        (failed, count("SELECT count(*) FROM span WHERE health = 2"))
+    });
     let _ = child.kill();
     let _ = child.wait();
-    ip(&["netns", "del", &namespace]);
-    assert_eq!((failed, down), (0, 0));
+    ip(&format!("netns del {space}"));
+    assert_eq!(seen.unwrap(), (0, 0));
 }
 
 /// Needs faketime: the wall clock of the daemon alone is moved by 400 days.
 #[test]
 fn a_clock_400_days_off_is_never_an_outage() {
-    let library = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"]
-        .into_iter()
-        .find(|it| std::path::Path::new(it).exists());
-    let Some(library) = library else {
-        assert!(std::env::var_os("CI").is_none(), "faketime is missing");
-        return;
-    };
+    let library = [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+    ]
+    .into_iter()
+    .find(|it| std::path::Path::new(it).exists());
+    let library = library.expect("this test needs faketime; tests/run installs it or skips by name");
     let dir = tempfile::tempdir().unwrap();
     let target = Target::answering(page("200 OK", "fine"));
     let offset = dir.path().join("offset");
@@ -138,6 +158,15 @@ fn a_clock_400_days_off_is_never_an_outage() {
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     });
     wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let began = jiff::Timestamp::now();
+    // What is there before the step must be there after it.
+    let kept = || -> (i64, i64) {
+        let connection = rusqlite::Connection::open(daemon.dir.join("data/porchlight.db")).unwrap();
+        let sql = "SELECT (SELECT count(*) FROM result WHERE id <= 2),
+                          (SELECT count(*) FROM span WHERE from_ms < ?1)";
+        connection.query_row(sql, [began.as_millisecond()], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    assert_eq!(kept(), (2, 2));
     for step in ["+400d", "+0"] {
         std::fs::write(&offset, step).unwrap();
         wait_until("the step is noticed", || daemon.log().contains("The wall clock was set").then_some(()));
@@ -146,4 +175,5 @@ fn a_clock_400_days_off_is_never_an_outage() {
     }
     assert_eq!(failures(&daemon), []);
     assert_eq!(down_spans(&daemon), 0);
+    assert_eq!(kept(), (2, 2));
 }

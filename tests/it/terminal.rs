@@ -79,7 +79,7 @@ fn probe_shows_phases_and_assertions_and_exits_by_outcome() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["reason"], "http_5xx");
     let nobody = porchlight(&["--config", &small(dir.path(), &bad.url()), "probe", "other"]);
-    assert_eq!(nobody.status.code(), Some(1));
+    assert_eq!(nobody.status.code(), Some(2));
     assert!(said(&nobody).contains("there are: login"), "{}", said(&nobody));
 }
 
@@ -97,7 +97,11 @@ fn a_taken_port_is_69_and_names_it() {
     );
     let output = porchlight(&["--config", &file]);
     assert_eq!(output.status.code(), Some(69), "{}", said(&output));
-    assert!(said(&output).contains(&port.to_string()) && said(&output).contains("server.listen"), "{}", said(&output));
+    assert!(
+        said(&output).contains(&port.to_string()) && said(&output).contains("server.listen"),
+        "{}",
+        said(&output)
+    );
 }
 
 #[test]
@@ -139,7 +143,11 @@ fn newer() -> Vec<u8> {
     daemon.child.wait().unwrap();
     let file = dir.path().join("data/porchlight.db");
     let connection = rusqlite::Connection::open(&file).unwrap();
-    connection.execute_batch("PRAGMA user_version = 999; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;").unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA user_version = 999; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;",
+        )
+        .unwrap();
     drop(connection);
     std::fs::read(file).unwrap()
 }
@@ -177,4 +185,119 @@ fn a_stop_signal_drains_and_ends_within_five_seconds() {
         assert!(began.elapsed() < Duration::from_secs(5), "{name}: {:?}", began.elapsed());
         daemon = Daemon::start(dir.path(), &wallet.config("1s"));
     }
+}
+
+#[test]
+fn a_head_that_is_half_sent_does_not_hold_a_stop_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(dir.path(), "[[component]]\nid = \"web\"\nname = \"Web\"\n");
+    let mut visitor = std::net::TcpStream::connect(daemon.addr).unwrap();
+    std::io::Write::write_all(&mut visitor, b"GET / HTTP/1.1\r\nHost: page").unwrap();
+    // It was accepted before this one, which is answered.
+    daemon.summary();
+    let began = Instant::now();
+    daemon.signal("TERM");
+    let status = daemon.child.wait().unwrap();
+    assert_eq!(status.code(), Some(0), "{}", daemon.log());
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_locked_database_does_not_hold_a_stop_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let wallet = Wallet::new();
+    let mut daemon = Daemon::start(dir.path(), &wallet.config("1s"));
+    wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let other = rusqlite::Connection::open(dir.path().join("data/porchlight.db")).unwrap();
+    other.busy_timeout(Duration::from_secs(10)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Long enough for results to wait for it.
+    std::thread::sleep(Duration::from_secs(2));
+    let began = Instant::now();
+    daemon.signal("TERM");
+    let status = daemon.child.wait().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    assert_eq!(status.code(), Some(1), "results were lost: {}", daemon.log());
+    assert!(daemon.log().contains("could not be stored"), "{}", daemon.log());
+}
+
+#[test]
+fn a_hangup_checks_the_config_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(dir.path(), "[[component]]\nid = \"web\"\nname = \"Web\"\n");
+    wait_until("it says that it runs", || daemon.log().contains("Ctrl-C").then_some(()));
+    daemon.signal("HUP");
+    wait_until("it is checked", || {
+        daemon.log().contains("checked and right; restart to apply").then_some(())
+    });
+    write(dir.path(), "[[component]]\nidd = \"web\"\n");
+    daemon.signal("HUP");
+    wait_until("it is refused", || daemon.log().contains("The old config keeps running").then_some(()));
+    assert!(daemon.log().contains("idd"), "{}", daemon.log());
+    assert_eq!(daemon.summary()["components"][0]["id"], "web");
+    daemon.signal("TERM");
+    assert!(daemon.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_taken_port_of_the_sample_is_named_as_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let held = std::net::TcpListener::bind(taken).unwrap();
+    let free = |_| format!("127.0.0.1:{}", crate::support::free_port());
+    for (key, other) in [("control", "listen"), ("listen", "control")] {
+        let file = write(
+            dir.path(),
+            &format!(
+                "[server]\nlisten = {:?}\n[store]\ndata = {:?}\n[sample]\n{key} = \"{taken}\"\n{other} = {:?}\n\
+                 [[component]]\nid = \"web\"\nname = \"Web\"\n",
+                free(()),
+                dir.path().join("data").display().to_string(),
+                free(()),
+            ),
+        );
+        let output = porchlight(&["--config", &file]);
+        assert_eq!(output.status.code(), Some(69), "{}", said(&output));
+        let said = said(&output);
+        assert!(said.contains(&format!("on {taken} ")), "{said}");
+        assert!(
+            said.contains(&format!("sample.{key}`")) && !said.contains(&format!("sample.{other}")),
+            "{said}"
+        );
+        assert_eq!(said.matches("os error").count(), 1, "{said}");
+    }
+    drop(held);
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_made_is_73() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    let file = write(
+        dir.path(),
+        &format!(
+            "[server]\nlisten = \"127.0.0.1:{}\"\n[store]\ndata = \"file/x\"\n[[component]]\nid = \"web\"\nname = \"Web\"\n",
+            crate::support::free_port()
+        ),
+    );
+    let output = porchlight(&["--config", &file]);
+    assert_eq!(output.status.code(), Some(73), "{}", said(&output));
+    assert!(said(&output).contains("file/x"), "{}", said(&output));
+}
+
+#[test]
+fn an_announcement_without_a_start_does_not_move_at_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let config =
+        "[[component]]\nid = \"web\"\nname = \"Web\"\n[[announcement]]\nid = \"news\"\ntitle = \"News\"\n";
+    let starts = || -> (i64, i64) {
+        let connection = rusqlite::Connection::open(dir.path().join("data/porchlight.db")).unwrap();
+        let sql = "SELECT max(starts_ms), (SELECT count(*) FROM change WHERE subject = 'news') FROM notice";
+        connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    let mut daemon = Daemon::start(dir.path(), config);
+    let first = starts();
+    daemon.kill();
+    let daemon = Daemon::start(dir.path(), config);
+    assert_eq!(starts(), first, "{}", daemon.log());
 }

@@ -61,7 +61,8 @@ contains = "\"ok\":true"
     pub fn set(&self, door: &str, mode: &str) {
         let control = SocketAddr::from(([127, 0, 0, 1], self.control));
         let body = format!("{{\"door\":\"{door}\",\"mode\":\"{mode}\"}}");
-        let answer = request(control, "POST", "/api/break", "Content-Type: application/json\r\n", &body).unwrap();
+        let answer =
+            request(control, "POST", "/api/break", "Content-Type: application/json\r\n", &body).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 }

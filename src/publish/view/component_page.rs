@@ -91,7 +91,7 @@ impl ComponentPage {
         let now = teller.summary.now;
         let histories: Vec<PartHistory<'_>> = facts
             .endpoints_of(&it.component)
-            .map(|part| PartHistory { endpoint: &part.endpoint.id, spans: part.told_history(now) })
+            .map(|part| PartHistory { endpoint: &part.endpoint, spans: part.told_history(now) })
             .collect();
         let timeline = day::timeline(&it.component, &histories, &facts.notices.maintenances, now.wall);
         let since = minus(now.wall, Duration::from_secs(u64::from(DAYS) * SECONDS_A_DAY));
@@ -138,6 +138,7 @@ fn knocks(teller: &Teller<'_>, it: &ComponentSummary) -> Vec<Knock> {
             took: part
                 .total
                 .map(|total| teller.say_with("milliseconds", &[("n", total.as_millis().to_string().into())]))
+                .map(|length| teller.say_with("knock-took", &[("length", length.into())]))
                 .unwrap_or_default(),
         })
         .collect()
@@ -173,7 +174,12 @@ fn outage_rows(teller: &Teller<'_>, timeline: &[Stretch]) -> Table {
             machine: teller.calendar.rfc3339(it.from),
             state: teller.state(if major { Status::Major } else { Status::Partial }),
             length: teller.length(between(it.from, to)),
-            down: teller.length(it.down),
+            // Said only where part of the outage went unseen.
+            down: if it.down < between(it.from, to) {
+                teller.say_with("column-down", &[("length", teller.length(it.down).into())])
+            } else {
+                String::new()
+            },
         }
     });
     table(teller, rows.collect())

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+
 use super::{Said, Stamp, State, Teller, class};
-use crate::domain::component::{Component, Lang};
+use crate::domain::component::{Component, Lang, Role};
 use crate::domain::facts::Site;
-use crate::domain::moment::between;
 use crate::domain::notice::Phase;
+use crate::domain::span::Health;
 use crate::domain::status::Status;
 use crate::domain::summary::ComponentSummary;
 use crate::domain::verdict::{Sure, Verdict};
@@ -88,9 +90,21 @@ fn parts(heading: &str) -> Vec<String> {
     heading.split('|').map(str::to_owned).collect()
 }
 
-/// The time the verdict speaks of, as its heading and advice write it.
+/// The time the verdict speaks of. An announced one is told as announced; an
+/// estimate is told up to the next whole minute, so that it is not told too early.
+fn until(teller: &Teller<'_>) -> Option<Timestamp> {
+    let until = teller.summary.until;
+    let up = TimestampRound::new().smallest(Unit::Minute).mode(RoundMode::Ceil);
+    let told = |at: Timestamp| match until.sure {
+        Sure::Estimate => at.round(up).unwrap_or(at),
+        Sure::Scheduled | Sure::Unknown => at,
+    };
+    until.at.map(told)
+}
+
+/// The same, as the heading and the advice write it.
 fn at(teller: &Teller<'_>) -> Option<String> {
-    teller.summary.until.at.map(|at| teller.calendar.minute(at))
+    until(teller).map(|at| teller.calendar.minute(at))
 }
 
 fn heading(teller: &Teller<'_>) -> String {
@@ -105,23 +119,24 @@ fn heading(teller: &Teller<'_>) -> String {
     }
 }
 
-/// Names the one that fails when it is only one.
+/// Names the one that fails, or is under maintenance, when it is only one.
 fn state(teller: &Teller<'_>) -> String {
     let verdict = teller.summary.verdict;
-    let failing: Vec<&ComponentSummary> =
-        teller.summary.components.iter().filter(|it| is_closed(it.status)).collect();
-    match (verdict, failing.as_slice()) {
-        (Verdict::Partial, [one]) => {
+    let key = format!("state-{}", verdict.wire());
+    if verdict != Verdict::Partial {
+        return teller.say(&key);
+    }
+    let failing: Vec<_> =
+        login(teller).filter(|it| matches!(it.status, Status::Partial | Status::Major)).collect();
+    let covered: Vec<_> = login(teller).filter(|it| it.status == Status::Maintenance).collect();
+    match (failing.as_slice(), covered.as_slice()) {
+        ([one], _) | ([], [one]) => {
             let status = teller.words.status(one.status);
-            teller.say_with(
-                "state-partial-one",
-                &[("name", teller.name(&one.component.id).into()), ("status", status.into())],
-            )
+            let name = teller.name(&one.component.id);
+            teller.say_with("state-partial-one", &[("name", name.into()), ("status", status.into())])
         }
-        (Verdict::Partial, all) if all.iter().all(|it| it.status == Status::Maintenance) => {
-            teller.say("state-partial-maintenance")
-        }
-        _ => teller.say(&format!("state-{}", verdict.wire())),
+        ([], _) => teller.say("state-partial-maintenance"),
+        _ => teller.say(&key),
     }
 }
 
@@ -143,11 +158,9 @@ pub fn advice(teller: &Teller<'_>) -> String {
                 return teller.say("advice-partial-none");
             }
             let names: Vec<&str> = ways.iter().map(|it| it.name.read(teller.lang).1).collect();
-            teller.say_with(&key, &[("ways", teller.words.list(names).into())])
+            teller.say_with(&key, &[("ways", teller.words.either(&names).into())])
         }
-        Verdict::No if teller.summary.maintenances.iter().any(|(_, phase)| *phase == Phase::Overran) => {
-            teller.say("advice-overran")
-        }
+        Verdict::No if overran(teller) => teller.say("advice-overran"),
         Verdict::MaintenanceSoon | Verdict::Recovering => {
             teller.say_with(&key, &[("at", at(teller).unwrap_or_default().into())])
         }
@@ -155,21 +168,42 @@ pub fn advice(teller: &Teller<'_>) -> String {
     }
 }
 
+fn login<'a>(teller: &Teller<'a>) -> impl Iterator<Item = &'a ComponentSummary> {
+    teller.summary.components.iter().filter(|it| it.component.role == Role::Login)
+}
+
+/// Whether a maintenance that runs over covers a way that is down, wholly or
+/// by an endpoint of it that is.
+fn overran(teller: &Teller<'_>) -> bool {
+    let over = teller.summary.maintenances.iter().filter(|(_, phase)| *phase == Phase::Overran);
+    over.map(|(it, _)| &it.covers).any(|covers| {
+        login(teller).filter(|way| way.status == Status::Major).any(|way| {
+            let down = way.parts.iter().filter(|part| part.health == Health::Down);
+            covers.components.contains(&way.component.id)
+                || down.map(|part| &part.endpoint).any(|part| covers.endpoints.contains(part))
+        })
+    })
+}
+
+/// Since when a way that is closed now has not worked, the oldest of them.
+fn since(teller: &Teller<'_>) -> Option<Timestamp> {
+    let closed = |id| login(teller).any(|it| &it.component.id == id && is_closed(it.status));
+    let open = teller.summary.outages.iter().filter(|it| it.outage.to.is_none());
+    open.filter(|it| closed(&it.component)).map(|it| it.outage.from).min()
+}
+
 /// The ways that work in place of those that do not: the declared
 /// alternatives, or every other way that we saw working.
 fn ways_instead<'a>(teller: &Teller<'a>) -> Vec<&'a Component> {
-    use crate::domain::component::Role;
-    let components = &teller.summary.components;
-    let login = || components.iter().filter(|it| it.component.role == Role::Login);
-    let open = || login().filter(|it| is_open(it.status) && !it.is_manual()).map(|it| &it.component);
-    let closed: Vec<_> = login().filter(|it| is_closed(it.status)).map(|it| &it.component.id).collect();
+    let open = || login(teller).filter(|it| is_open(it.status) && !it.is_manual()).map(|it| &it.component);
+    let closed: Vec<_> = login(teller).filter(|it| is_closed(it.status)).map(|it| &it.component.id).collect();
     let declared: Vec<_> =
         open().filter(|it| it.alternative_to.iter().any(|id| closed.contains(&id))).collect();
     if declared.is_empty() { open().collect() } else { declared }
 }
 
 fn facts(teller: &Teller<'_>) -> Vec<Fact> {
-    let (verdict, until) = (teller.summary.verdict, teller.summary.until);
+    let (verdict, sure) = (teller.summary.verdict, teller.summary.until.sure);
     let label = match verdict {
         Verdict::Yes => "until-next",
         Verdict::MaintenanceSoon => "until-starts",
@@ -179,24 +213,23 @@ fn facts(teller: &Teller<'_>) -> Vec<Fact> {
         Verdict::No | Verdict::Partial | Verdict::Slow => "until-back",
     };
     let none = if verdict == Verdict::Yes { "until-none" } else { "until-unknown" };
-    let expected = until.at.map(|at| teller.minute(at));
+    let expected = until(teller).map(|at| teller.minute(at));
     let mut facts = vec![Fact {
         label: teller.say(label),
         value: expected.as_ref().map_or_else(|| teller.say(none), |it| it.text.clone()),
-        machine: expected.map(|it| it.machine),
-        note: match until.sure {
-            Sure::Scheduled if until.at.is_some() => teller.say("sure-scheduled"),
+        note: match sure {
+            Sure::Scheduled if expected.is_some() => teller.say("sure-scheduled"),
             Sure::Estimate => teller.say("sure-estimate"),
             Sure::Scheduled | Sure::Unknown => String::new(),
         },
+        machine: expected.map(|it| it.machine),
     }];
-    let since =
-        teller.summary.outages.iter().filter(|it| it.outage.to.is_none()).map(|it| it.outage.from).min();
-    if let (Some(since), Verdict::No | Verdict::Partial) = (since, verdict) {
+    if let (Some(since), Verdict::No | Verdict::Partial) = (since(teller), verdict) {
+        let Stamp { text, machine } = teller.minute(since);
         facts.push(Fact {
-            label: teller.say("lasting"),
-            value: teller.length(between(since, teller.summary.now.wall)),
-            machine: None,
+            label: teller.say("since"),
+            value: text,
+            machine: Some(machine),
             note: String::new(),
         });
     }
@@ -212,20 +245,22 @@ fn unknown_until(words: &Words) -> Fact {
     }
 }
 
+/// A manual way that nobody says is closed was not seen to work either.
 fn doors(teller: &Teller<'_>) -> Vec<Doors> {
-    let kinds: [(&str, fn(Status) -> bool); 4] = [
-        ("doors-work", is_open),
-        ("doors-partly", |it| it == Status::Partial),
-        ("doors-not", |it| matches!(it, Status::Major | Status::Maintenance)),
-        ("doors-unknown", |it| it == Status::Unknown),
-    ];
+    const KINDS: [&str; 4] = ["doors-work", "doors-partly", "doors-not", "doors-unknown"];
+    let kind = |status| match status {
+        Status::Operational | Status::Degraded => "doors-work",
+        Status::Partial => "doors-partly",
+        Status::Major | Status::Maintenance => "doors-not",
+        Status::Unknown => "doors-unknown",
+    };
     let mut doors = Vec::new();
-    for (label, is_kind) in kinds {
+    for label in KINDS {
         let ways: Vec<(State, Said)> = teller
             .summary
             .components
             .iter()
-            .filter(|it| is_kind(it.status))
+            .filter(|it| kind(it.status) == label && !(it.is_manual() && is_open(it.status)))
             .map(|it| (teller.state(it.status), teller.said(&it.component.name)))
             .collect();
         if !ways.is_empty() {

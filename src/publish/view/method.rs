@@ -4,6 +4,7 @@ use super::lead::advice;
 use super::strip::{Strip, strip};
 use super::{Said, State, Teller};
 use crate::domain::component::Lang;
+use crate::domain::span::Health;
 use crate::domain::status::Status;
 use crate::domain::summary::ComponentSummary;
 use crate::domain::uptime::Uptime;
@@ -72,11 +73,13 @@ pub fn hints(teller: &Teller<'_>, it: &ComponentSummary) -> Vec<String> {
             .components
             .iter()
             .filter(|other| other.component.alternative_to.contains(&it.component.id))
-            .filter(|other| matches!(other.status, Status::Operational | Status::Degraded))
+            .filter(|other| {
+                !other.is_manual() && matches!(other.status, Status::Operational | Status::Degraded)
+            })
             .map(|other| other.component.name.read(teller.lang).1)
             .collect();
         if !ways.is_empty() {
-            now.push(teller.say_with("use-instead", &[("ways", teller.words.list(ways).into())]));
+            now.push(teller.say_with("use-instead", &[("ways", teller.words.either(&ways).into())]));
         }
     }
     if it.flapping {
@@ -84,6 +87,11 @@ pub fn hints(teller: &Teller<'_>, it: &ComponentSummary) -> Vec<String> {
     }
     if !now.is_empty() {
         hints.push(teller.words.sentences(&now));
+    }
+    let unknown = it.parts.iter().filter(|part| part.health == Health::Unknown).count();
+    if unknown > 0 && !matches!(it.status, Status::Unknown | Status::Maintenance) {
+        let with = [("n", unknown.into()), ("total", it.parts.len().into())];
+        hints.push(teller.say_with("set-aside", &with));
     }
     if it.status == Status::Unknown
         && let Some(outcome) = it.parts.iter().find_map(|part| part.outcome)

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::domain::component::{Lang, Text};
 use crate::domain::endpoint::ComponentId;
 use crate::domain::facts::Site;
-use crate::domain::notice::{Covers, Maintenance};
+use crate::domain::notice::Maintenance;
 use crate::domain::status::Status;
 use crate::domain::summary::Summary;
 use crate::words::time::{self, Calendar};
@@ -98,17 +98,14 @@ impl<'a> Teller<'a> {
     }
 
     /// The public components a notice is about, by whole or by part.
-    pub fn covered(&self, covers: &Covers) -> String {
+    pub fn covered_by(&self, maintenance: &Maintenance) -> String {
+        let covers = &maintenance.covers;
         let concerned = self.summary.components.iter().filter(|it| {
             covers.components.contains(&it.component.id)
                 || it.parts.iter().any(|part| covers.endpoints.contains(&part.endpoint))
         });
         let names: Vec<&str> = concerned.map(|it| it.component.name.read(self.lang).1).collect();
         self.words.list(names)
-    }
-
-    pub fn covered_by(&self, maintenance: &Maintenance) -> String {
-        self.covered(&maintenance.covers)
     }
 }
 

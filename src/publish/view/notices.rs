@@ -94,7 +94,7 @@ fn maintenance(teller: &Teller<'_>, (it, phase): &(Maintenance, Phase)) -> Card 
 }
 
 fn announcement(teller: &Teller<'_>, it: &Announcement) -> Card {
-    let Stamp { text, machine } = teller.minute(it.starts_at);
+    let Stamp { text, machine } = teller.minute(it.posted_at());
     Card {
         title: teller.said(&it.title),
         state: State { class: "said", word: teller.say("announcement") },

@@ -37,27 +37,21 @@ pub fn strip(teller: &Teller<'_>, days: &[Day], name: &str) -> Option<Strip> {
     }
     // A short list is drawn at its right end: today is always last.
     let first = usize::from(DAYS).saturating_sub(days.len());
-    let worst: Vec<Option<Status>> = days.iter().map(Day::worst).collect();
     let mut bars = Vec::new();
     let mut said = Vec::new();
-    let ordinary = worst.iter().filter(|it| **it == Some(Status::Operational)).count();
-    let without = worst.iter().filter(|it| it.is_none()).count();
+    // A day that works but for a gap in the data is drawn alike and named apart.
+    let plain: Vec<Drawn> = days.iter().map(Drawn::of).collect();
+    let ordinary = plain.iter().filter(|it| **it == Drawn::Ordinary).count();
+    let without = plain.iter().filter(|it| **it == Drawn::Nothing).count();
     if ordinary > 0 {
         said.push(teller.say_with("days-ok", &[("n", ordinary.into())]));
     }
     if without > 0 {
         said.push(teller.say_with("days-none", &[("n", without.into())]));
     }
-    for (index, (day, status)) in days.iter().zip(&worst).enumerate() {
-        let Some(status) = status.filter(|&it| it != Status::Operational) else { continue };
-        let title = teller.say_with(
-            "day-bad",
-            &[
-                ("date", teller.calendar.date(day.date).into()),
-                ("status", teller.words.status(status).into()),
-                ("length", teller.length(day.lasted(status)).into()),
-            ],
-        );
+    for (index, (day, drawn)) in days.iter().zip(&plain).enumerate() {
+        let Drawn::Apart(status) = *drawn else { continue };
+        let title = title(teller, day, status);
         said.push(title.clone());
         bars.push(bar(first + index, status, title));
     }
@@ -71,15 +65,51 @@ pub fn strip(teller: &Teller<'_>, days: &[Day], name: &str) -> Option<Strip> {
     let list = said.join(&teller.say("list-semicolon"));
     let sentence = teller.say_with("days-heard", &[("days", DAYS.into()), ("list", list.into())]);
     let from = [90_u16, 30].map(|days| teller.say_with("strip-from", &[("days", days.into())]));
-    let run = |of: Option<Status>| runs(&worst, first, of);
-    Some(Strip { ok: run(Some(Status::Operational)), none: run(None), bars, sentence, from })
+    let run = |of: Drawn| runs(&plain, first, of);
+    Some(Strip { ok: run(Drawn::Ordinary), none: run(Drawn::Nothing), bars, sentence, from })
+}
+
+/// How a day is drawn: in a run with its like, or by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Drawn {
+    Ordinary,
+    Nothing,
+    Apart(Status),
+}
+
+impl Drawn {
+    fn of(day: &Day) -> Self {
+        match day.worst() {
+            None => Self::Nothing,
+            Some(Status::Operational) if day.gap().is_none() => Self::Ordinary,
+            Some(status) => Self::Apart(status),
+        }
+    }
+}
+
+/// The day's status with its length, and how long there was no data beside it.
+fn title(teller: &Teller<'_>, day: &Day, status: Status) -> String {
+    let mut with = vec![
+        ("date", teller.calendar.date(day.date).into()),
+        ("status", teller.words.status(status).into()),
+        ("length", teller.length(day.lasted(status)).into()),
+    ];
+    let gap = day.gap().map(|gap| teller.length(gap));
+    with.extend(gap.clone().map(|gap| ("gap", gap.into())));
+    let key = match (status, gap) {
+        (_, None) => "day-bad",
+        (Status::Operational, Some(_)) => "day-gap",
+        (_, Some(_)) => "day-bad-gap",
+    };
+    teller.say_with(key, &with)
 }
 
 fn bar(index: usize, status: Status, title: String) -> Bar {
     let x = 10 * index;
     // Worse is taller, so that the strip reads without colour too.
     let (y, height) = match status {
-        Status::Operational | Status::Unknown => (19, 12),
+        Status::Operational => (18, 14),
+        Status::Unknown => (19, 12),
         Status::Maintenance => (13, 18),
         Status::Degraded => (12, 20),
         Status::Partial => (6, 26),
@@ -92,11 +122,11 @@ fn bar(index: usize, status: Status, title: String) -> Bar {
 }
 
 /// One stroke for each run of equal days: `M0 25h87` is days 0 to 8.
-fn runs(worst: &[Option<Status>], first: usize, of: Option<Status>) -> String {
+fn runs(days: &[Drawn], first: usize, of: Drawn) -> String {
     let mut path = String::new();
     let mut index = 0;
-    while index < worst.len() {
-        let length = worst[index..].iter().take_while(|it| **it == of).count();
+    while index < days.len() {
+        let length = days[index..].iter().take_while(|it| **it == of).count();
         if length > 0 {
             // Writing to a string cannot fail.
             let _ = write!(path, "M{} 25h{}", 10 * (first + index), 10 * length - 3);
