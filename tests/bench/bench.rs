@@ -30,7 +30,7 @@ use anyhow::{Context, bail};
 use report::Row;
 
 const HELP: &str = "\
-cargo bench                     measure everything; takes about five minutes
+cargo bench                     measure everything; takes about four minutes
 cargo bench -- page memory      only these (any part of a name)
 cargo bench -- --json           print JSON instead of a table
 cargo bench -- --list           say what there is";
@@ -120,7 +120,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(if arguments.list { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     if !arguments.bench {
-        // `cargo test --all-targets` calls every bench once; five minutes are no test.
+        // `cargo test --all-targets` calls every bench once; four minutes are no test.
         progress("nothing is measured except by `cargo bench`");
         return Ok(ExitCode::SUCCESS);
     }
