@@ -19,8 +19,11 @@ use crate::domain::component::Lang;
 const BROTLI_QUALITY: u32 = 5;
 /// The usual middle between size and time.
 const GZIP_LEVEL: u32 = 6;
-/// The largest window brotli readers must support, as a power of two.
+/// The largest window brotli readers must support, as a power of two. A body
+/// never needs one beyond its own size, and the encoder's memory follows it.
 const BROTLI_WINDOW: u32 = 22;
+/// Smaller windows save nothing.
+const SMALLEST_BODY: usize = 1024;
 const BROTLI_BUFFER: usize = 16 * 1024;
 
 pub const HTML: &str = "text/html; charset=utf-8";
@@ -140,8 +143,8 @@ fn gzip(bytes: &[u8]) -> std::io::Result<Bytes> {
 
 fn brotli(bytes: &[u8]) -> std::io::Result<Bytes> {
     let mut packed = Vec::new();
-    let mut encoder =
-        brotli::CompressorWriter::new(&mut packed, BROTLI_BUFFER, BROTLI_QUALITY, BROTLI_WINDOW);
+    let window = BROTLI_WINDOW.min(bytes.len().max(SMALLEST_BODY).ilog2() + 1);
+    let mut encoder = brotli::CompressorWriter::new(&mut packed, BROTLI_BUFFER, BROTLI_QUALITY, window);
     encoder.write_all(bytes)?;
     encoder.flush()?;
     drop(encoder);

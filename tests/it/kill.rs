@@ -98,13 +98,8 @@ fn without_ages(mut summary: Value) -> Value {
         summary[key] = Value::Null;
     }
     for component in summary["components"].as_array_mut().unwrap() {
-        for key in ["uptime_90d", "uptime_30d"] {
+        for key in ["uptime_90d", "uptime_30d", "days"] {
             component[key] = Value::Null;
-        }
-        for day in component["days"].as_array_mut().unwrap() {
-            for key in ["down_s", "worst_s", "unknown_s"] {
-                day[key] = Value::Null;
-            }
         }
         for endpoint in component["endpoints"].as_array_mut().unwrap() {
             for key in ["last_at", "total_ms"] {
