@@ -169,9 +169,7 @@ mod tests {
     /// A directory with a database of some pages, closed.
     async fn closed() -> tempfile::TempDir {
         let running = Running::new();
-        for second in 1..=600 {
-            running.store.record(success("web", second)).await;
-        }
+        running.succeed("web", 1..=600).await;
         running.store.record(goes_up("web", 601)).await;
         running.stop()
     }
@@ -282,9 +280,7 @@ mod tests {
     #[tokio::test]
     async fn a_database_left_without_a_good_end_opens_unless_it_is_cut_short() {
         let running = Running::new();
-        for second in 1..=600 {
-            running.store.record(success("web", second)).await;
-        }
+        running.succeed("web", 1..=600).await;
         running.store.checkpoint().await.unwrap();
         running.store.record(success("web", 601)).await;
         // As a power cut leaves them: the files as they are now.
