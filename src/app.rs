@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,6 +36,10 @@ const LAST_WORK: Duration = Duration::from_secs(3);
 const LAST_COMMIT: Duration = Duration::from_millis(1500);
 /// A worker that panicked rests this long before it is started again.
 const AFTER_A_PANIC: Duration = Duration::from_secs(1);
+
+/// Connections the system holds until they are accepted; a smaller number makes
+/// a crowd's visitors wait a second for their next try.
+const BACKLOG: u32 = 1024;
 
 /// A running daemon.
 pub struct App {
@@ -102,7 +106,7 @@ impl App {
         ringing: Ringing,
     ) -> anyhow::Result<Self> {
         let cap = serve::connection_cap(config.endpoints.len());
-        let listener = listen(config.server.listen, "the page", "server.listen").await?;
+        let listener = listen(config.server.listen, "the page", "server.listen")?;
         let addr = listener.local_addr().context("reading our own address")?;
         let stop = CancellationToken::new();
         let failed = CancellationToken::new();
@@ -227,8 +231,15 @@ impl App {
     }
 }
 
-async fn listen(addr: SocketAddr, what: &'static str, key: &'static str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(addr).await.map_err(|why| StartError::Listen { what, key, addr, why })
+fn listen(addr: SocketAddr, what: &'static str, key: &'static str) -> Result<TcpListener, StartError> {
+    let bound = || {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // So that a restart need not wait for the last run's connections.
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|why| StartError::Listen { what, key, addr, why })
 }
 
 /// Runs a worker; one that panics is told loudly and only it starts again.
