@@ -35,7 +35,7 @@ pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
 async fn run(config: Config, file: &Path) -> anyhow::Result<Exit> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
-    let greeting = Greeting::of(&config, file);
+    let greeting = Greeting::of(&config);
     let app = App::start(config, Outbound::new(), Arc::new(SystemClock::new()), Ringing::OnSchedule).await?;
     greeting.tell(&app);
     let exit = loop {
@@ -83,11 +83,10 @@ async fn look_again(file: &Path) {
 struct Greeting {
     watching: String,
     history: String,
-    file: String,
 }
 
 impl Greeting {
-    fn of(config: &Config, file: &Path) -> Self {
+    fn of(config: &Config) -> Self {
         Self {
             watching: format!(
                 "{} endpoints of {} components",
@@ -95,7 +94,6 @@ impl Greeting {
                 config.components.len()
             ),
             history: config.store.data.display().to_string(),
-            file: file.display().to_string(),
         }
     }
 
@@ -112,10 +110,11 @@ impl Greeting {
                 sample.control
             ));
         }
-        tell(format_args!(
-            "  next      your own login: eight lines in {} (the file is the manual)",
-            self.file
-        ));
+        if app.sample.is_some() {
+            tell(
+                "  next      your own login: a file of eight lines, see README.md; config.toml is the manual",
+            );
+        }
         tell("  stop      Ctrl-C");
     }
 }

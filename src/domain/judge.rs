@@ -70,7 +70,8 @@ pub struct Judgement {
     pub state: JudgeState,
     /// In order; most results cause none, a return from silence up to two.
     pub transitions: Vec<Transition>,
-    /// Knock once more soon: a first failure wants to be confirmed.
+    /// Knock once more soon: a first failure wants to be confirmed, and so does
+    /// the first word of all, or a page would stay grey for an interval.
     pub confirm: bool,
 }
 
@@ -120,8 +121,8 @@ pub fn judge(state: JudgeState, thresholds: Thresholds, result: &ProbeResult) ->
     }
     next.last = Some(Last { at: result.at.wall, mono: Some(result.at.mono), fresh_for: result.fresh_for });
     next.weigh(seen, thresholds, result.at.wall, &mut transitions);
-    let first_failure = next.streak.is_some_and(|streak| streak.length == 1);
-    let confirm = seen == Health::Down && next.health != Health::Down && first_failure;
+    let first = next.streak.is_some_and(|streak| streak.length == 1);
+    let confirm = first && (seen == Health::Down || next.health == Health::Unknown);
     Judgement { state: next, transitions, confirm }
 }
 
@@ -405,10 +406,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_first_failure_asks_for_a_confirmation() {
+    fn a_first_failure_and_a_first_word_ask_for_a_confirmation() {
         let mut film = Film::new();
         film.run("++-+--~-");
-        assert_eq!(film.confirms, [2, 4]);
+        assert_eq!(film.confirms, [0, 2, 4]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub enum StoreError {
     #[error(
         "another porchlight (pid {pid}) already uses the data directory {dir}; \
-         stop it first, or give this one a data directory of its own"
+         stop it first, or set `data` in [store] of this config to a directory of its own"
     )]
     Busy { dir: PathBuf, pid: String },
 

@@ -22,9 +22,7 @@ impl Cause {
     pub fn of(outcome: Outcome) -> Option<Self> {
         match outcome {
             Outcome::Success | Outcome::Unknown(_) => None,
-            Outcome::Failure(
-                FailureClass::ConnectUnreachable | FailureClass::ConnectTimeout | FailureClass::Reset,
-            )
+            Outcome::Failure(FailureClass::ConnectUnreachable | FailureClass::ConnectTimeout)
             | Outcome::Degraded(DegradedReason::PartialAddresses | DegradedReason::Ipv6Down) => {
                 Some(Self::Network)
             }
