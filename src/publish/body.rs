@@ -15,8 +15,9 @@ use super::accept::{self, Encoding};
 use super::policy;
 use crate::domain::component::Lang;
 
-/// Beyond it brotli costs more time than a page is worth.
-const BROTLI_QUALITY: u32 = 5;
+/// From 5 on the encoder touches megabytes of tables for each body: it made a
+/// start take 54 ms instead of 13, for 5 % fewer bytes.
+const BROTLI_QUALITY: u32 = 4;
 /// The usual middle between size and time.
 const GZIP_LEVEL: u32 = 6;
 /// The largest window brotli readers must support, as a power of two. A body
