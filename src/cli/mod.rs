@@ -1,5 +1,6 @@
-//! The command line: serve (default), check, probe.
+//! The command line: serve (default), backup, check, probe, restore.
 
+mod backup;
 mod check;
 mod exit;
 mod probe;
@@ -20,6 +21,7 @@ Examples:
   porchlight                          serve with ./config.toml (it watches a bundled sample wallet)
   porchlight --config bank.toml check say what is wrong with a file, without starting
   porchlight probe login-page         knock once now and show each phase
+  porchlight backup monday.db         copy the database, also while porchlight runs
 
 Exit codes:
   0   all is well
@@ -27,9 +29,10 @@ Exit codes:
   2   the command line was not understood, or names an endpoint that is not there
   3   probe: the door did not open (failure)
   4   probe: nothing could be learnt (unknown)
-  65  the database is damaged, newer than this program, or not ours
+  65  the database or backup is damaged, newer than this program, or not ours
+  66  there is no such database or backup
   69  an address to listen on is taken, or not ours to use
-  73  the data directory cannot be written
+  73  the data directory or the backup cannot be written, has no room, or is there already
   75  another porchlight uses the same data
   78  the config has faults";
 
@@ -48,6 +51,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a checked copy of the database to a new file, beside a running porchlight or without one
+    Backup {
+        /// The file to make; an existing one is never overwritten
+        file: PathBuf,
+        /// Print a JSON object instead of a sentence
+        #[arg(long)]
+        json: bool,
+    },
     /// Knock on schedule and serve the page (the default)
     Serve {
         /// How much to log: error, warn, info, debug, or a filter like `porchlight::probe=debug`
@@ -68,6 +79,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Put a backup into a data directory without a database, while no porchlight uses it
+    Restore {
+        /// The backup, or a copy that was made before an upgrade
+        file: PathBuf,
+        /// Print a JSON object instead of a sentence
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub fn main() -> ExitCode {
@@ -77,8 +96,10 @@ pub fn main() -> ExitCode {
     let file = &arguments.config;
     let done = match arguments.command.unwrap_or(Command::Serve { log: "info".into() }) {
         Command::Serve { log } => serve::serve(file, &log),
+        Command::Backup { file: to, json } => backup::backup(file, &to, json),
         Command::Check { json } => check::check(file, json),
         Command::Probe { id, json } => probe::probe(file, &id, json),
+        Command::Restore { file: from, json } => backup::restore(file, &from, json),
     };
     match done {
         Ok(exit) => exit.into(),
