@@ -244,9 +244,8 @@ mod tests {
 
     #[test]
     fn only_what_was_told_before_it_began_is_announced() {
-        let minutes = |it: &Maintenance| {
-            it.announced().map(|it| (it.from.as_second() / 60, it.to.as_second() / 60))
-        };
+        let minutes =
+            |it: &Maintenance| it.announced().map(|it| (it.from.as_second() / 60, it.to.as_second() / 60));
         let moved = |ends| Maintenance { ends_at: at(ends), announced_end: at(ends), ..window() };
         assert_eq!(minutes(&window()), Some((10, 20)));
         assert_eq!(minutes(&window().edited(moved(40), at(5))), Some((10, 40)));

@@ -54,7 +54,9 @@ pub enum StoreError {
     #[error("there is no database at {path}; look at the name, and at `data` in [store] of the config")]
     Missing { path: PathBuf },
 
-    #[error("this porchlight was built with SQLite {version}, which may lose commits; build it with 3.51.3 or later")]
+    #[error(
+        "this porchlight was built with SQLite {version}, which may lose commits; build it with 3.51.3 or later"
+    )]
     OldSqlite { version: &'static str },
 
     #[error("could not {doing} {path}")]
@@ -82,6 +84,9 @@ pub enum StoreError {
 
     #[error("too many changes already wait for the database; try again later")]
     Overloaded,
+
+    #[error("the database did not answer in time, nothing was changed")]
+    NoAnswer,
 
     #[error("the store is stopped")]
     Stopped,

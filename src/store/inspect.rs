@@ -105,7 +105,11 @@ pub(super) fn look(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // Without a log SQLite need not lay files beside ours.
     let logged = std::fs::metadata(beside(path, "-wal")).is_ok_and(|meta| 0 < meta.len());
-    if logged { raw(path, flags) } else { raw(Path::new(&immutable(path)), flags | OpenFlags::SQLITE_OPEN_URI) }
+    if logged {
+        raw(path, flags)
+    } else {
+        raw(Path::new(&immutable(path)), flags | OpenFlags::SQLITE_OPEN_URI)
+    }
 }
 
 fn read(path: &Path, sizes: Sizes, depth: Depth) -> Result<Found, Trouble> {

@@ -118,7 +118,8 @@ fn settle(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "mmap_size", 0).doing(doing)?;
     // A setting that did not take would be noticed at the power cut. That of the
     // map is not answered at all where there can be none.
-    for (pragma, wanted) in [("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0), ("mmap_size", 0)] {
+    for (pragma, wanted) in [("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0), ("mmap_size", 0)]
+    {
         let set = connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).optional();
         let set = set.doing(doing)?.unwrap_or(wanted);
         if set != wanted {
