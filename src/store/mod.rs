@@ -55,7 +55,6 @@ pub use backup::{Copied, backup, restore};
 pub use ballast::BALLAST_FILE;
 pub use components::sync_components;
 pub use copy::Progress;
-pub use endpoints::sync_endpoints;
 pub use endpoints::{log_redefined, sync_endpoints};
 pub use error::StoreError;
 pub use load::Loaded;
