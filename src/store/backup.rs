@@ -104,6 +104,8 @@ pub(super) fn before_migration(path: &Path, found: Found) -> Result<(), StoreErr
         return Err(StoreError::Damaged { path: path.to_owned(), what });
     }
     let kept = beside(path, &format!("{BEFORE}{}-{}", latest(), stamp(&part.path)));
+    // A start in the same second that was killed made this very copy.
+    let _ = fs::remove_file(&kept);
     part.keep(&kept)?;
     tracing::info!(
         "The database goes from schema {} to {}; a checked copy of it as it was: {}",

@@ -119,6 +119,7 @@ impl Writer {
         match self.commit(&mut batch, alone) {
             Ok(done) => {
                 self.unremembered += done.results;
+                self.ballast.retake();
                 // First the news that storing works, then the answers.
                 self.shared.committed(done.refused);
                 for job in batch {
