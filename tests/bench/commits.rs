@@ -101,7 +101,7 @@ async fn record(store: &Store, rate: u32, length: Duration) -> anyhow::Result<Ve
     let mut number = 0_u32;
     while began.elapsed() < length {
         due.tick().await;
-        let (store, recording) = (store.clone(), recording(number, began.elapsed()));
+        let (store, recording) = (store.clone(), recording(number, began.elapsed())?);
         number += 1;
         waiting.spawn(async move {
             let asked = Instant::now();
@@ -116,7 +116,7 @@ async fn record(store: &Store, rate: u32, length: Duration) -> anyhow::Result<Ve
     Ok(waits.into_iter().map(|(_, waited)| waited.as_secs_f64() * 1000.0).collect())
 }
 
-fn recording(number: u32, mono: Duration) -> Recording {
+fn recording(number: u32, mono: Duration) -> anyhow::Result<Recording> {
     let result = ProbeResult {
         at: Moment { wall: Timestamp::now(), mono },
         total: Duration::from_millis(180),
@@ -124,6 +124,6 @@ fn recording(number: u32, mono: Duration) -> Recording {
         http_status: Some(200),
         fresh_for: Duration::from_secs(30),
     };
-    let endpoint = Id::parse(&format!("e{}", number % 100)).expect("a letter and digits");
-    Recording { endpoint, result, transitions: vec![] }
+    let endpoint = Id::parse(&format!("e{}", number % 100)).context("naming an endpoint")?;
+    Ok(Recording { endpoint, result, transitions: vec![] })
 }
