@@ -8,6 +8,7 @@
 
 mod backup;
 mod crowd;
+mod damage;
 mod first_release;
 mod kill;
 mod knock;
