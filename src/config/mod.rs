@@ -62,7 +62,7 @@ pub struct Store {
     pub keep_results: Duration,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// Where the sample wallet's own doors are.
     pub listen: SocketAddr,
