@@ -7,6 +7,7 @@
 )]
 
 mod crowd;
+mod first_release;
 mod kill;
 mod knock;
 mod names;
