@@ -3,6 +3,7 @@
 //! Bell → probe → judge → record → facts. Telling follows by itself: whoever
 //! renders watches the facts.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
 use crate::domain::span::{self, Transition};
-use crate::probe::Prober;
+use crate::probe::{Probed, Prober};
 use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Loaded, Recorded, Recording, Store};
@@ -26,9 +27,29 @@ use crate::store::{Loaded, Recorded, Recording, Store};
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
 
+/// Whatever knocks: the prober, or a world that a simulation made up. The box
+/// is one allocation beside the hundreds of a real knock.
+pub trait Knock: Send + Sync {
+    fn probe<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        fresh_for: Duration,
+    ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>>;
+}
+
+impl Knock for Prober {
+    fn probe<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        fresh_for: Duration,
+    ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>> {
+        Box::pin(Self::probe(self, endpoint, fresh_for))
+    }
+}
+
 /// What all workers share.
 pub struct Spine {
-    pub prober: Prober,
+    pub prober: Box<dyn Knock>,
     pub store: Store,
     pub facts: watch::Sender<Arc<Facts>>,
     pub clock: Arc<dyn Clock>,
