@@ -79,6 +79,11 @@ impl Publisher {
         self.pages.forget();
     }
 
+    /// When what is served now runs out; none before anything was rendered.
+    pub fn rendered_until(&self) -> Option<Moment> {
+        self.rendered.load().as_ref().map(|it| it.valid_until)
+    }
+
     /// For tests: from now on nothing that is rendered arrives.
     #[doc(hidden)]
     pub fn sabotage(&self) {
