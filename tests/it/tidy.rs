@@ -279,5 +279,6 @@ fn rust_files(room: &Path) -> Vec<PathBuf> {
 
 fn is_test(path: &Path) -> bool {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    name == "tests" || name == "testing" || name == "fixture" || name.ends_with("_tests")
+    let in_tests = path.parent().is_some_and(|dir| dir.ends_with("tests"));
+    in_tests || name == "tests" || name == "testing" || name == "fixture" || name.ends_with("_tests")
 }
