@@ -1,4 +1,20 @@
-//! May readers be sent here, and does the process work at all? The one place that decides it.
+//! Whether the daemon may be relied on now, and whether it works at all: one
+//! rule for `/readyz`, `/livez` and `porchlight status`.
+//!
+//! | what | doubt |
+//! | --- | --- |
+//! | endpoints, and none of them has a fresh result | no recent result |
+//! | results do not reach the disk | not stored |
+//! | the rendered bodies have run out, or there are none yet | not rendered |
+//!
+//! One endpoint that is silent beside others that are not is told on the page
+//! and by the metrics; it is no reason to take the daemon out of service.
+//!
+//! | what only a restart mends | fault |
+//! | --- | --- |
+//! | our own ticker was not heard for [`TICKER_SILENT`] | ticker |
+//! | the thread that stores has ended | writer |
+//! | the renderer did not come by for [`RENDERER_SILENT`] | renderer |
 
 use std::time::Duration;
 
@@ -7,84 +23,107 @@ use super::moment::Moment;
 
 /// The ticker comes ten times a second; silent for so long, the runtime stands still.
 pub const TICKER_SILENT: Duration = Duration::from_secs(5);
-/// The renderer comes by every 15 s at least; so long covers the slowest rendering.
+/// The renderer comes by every 15 s at least; this covers the slowest rendering.
 pub const RENDERER_SILENT: Duration = Duration::from_secs(60);
 
-/// What the parts of the daemon last said of themselves; times are monotonic.
+/// One reason not to rely on the daemon now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    NoRecentResult,
+    NotStored,
+    NotRendered,
+}
+
+impl Doubt {
+    pub const ALL: [Self; 3] = [Self::NoRecentResult, Self::NotStored, Self::NotRendered];
+
+    pub fn wire(self) -> &'static str {
+        match self {
+            Self::NoRecentResult => "no_recent_result",
+            Self::NotStored => "not_stored",
+            Self::NotRendered => "not_rendered",
+        }
+    }
+
+    /// What is asked.
+    pub fn check(self) -> &'static str {
+        match self {
+            Self::NoRecentResult => "results",
+            Self::NotStored => "store",
+            Self::NotRendered => "rendering",
+        }
+    }
+
+    /// The sentence for an operator.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NoRecentResult => "no endpoint has a recent result",
+            Self::NotStored => "results are not being stored",
+            Self::NotRendered => "the page is not being rendered",
+        }
+    }
+}
+
+/// Every doubt there is; none means ready. `rendered_until` is when the bodies
+/// that are served now run out.
+pub fn doubts(facts: &Facts, rendered_until: Option<Moment>, now: Moment) -> Vec<Doubt> {
+    let silent = !facts.endpoints.is_empty() && !facts.endpoints.iter().any(|it| it.is_fresh(now));
+    let rendered = rendered_until.is_some_and(|until| now.mono < until.mono);
+    let all = [
+        (silent, Doubt::NoRecentResult),
+        (facts.storing != Storing::Works, Doubt::NotStored),
+        (!rendered, Doubt::NotRendered),
+    ];
+    all.into_iter().filter_map(|(doubtful, doubt)| doubtful.then_some(doubt)).collect()
+}
+
+/// When the parts without which nothing works were last heard of, on the
+/// monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pulse {
     pub ticked_at: Duration,
-    pub rendering_at: Duration,
+    pub renderer_at: Duration,
     /// Whether the thread that stores is there.
     pub writer: bool,
-    /// Until when the page may be believed; none before the first.
-    pub rendered_until: Option<Duration>,
 }
 
-/// One question and its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub name: &'static str,
-    pub well: bool,
-    /// A sentence for the operator, whatever the answer.
-    pub why: String,
+/// One part that is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Ticker,
+    Writer,
+    Renderer,
 }
 
-/// Whether the process works: when not, only a restart helps.
-///
-/// | check | fails when |
-/// | --- | --- |
-/// | `ticker` | our own ticker was not heard for [`TICKER_SILENT`] |
-/// | `writer` | the thread that stores has ended |
-/// | `renderer` | the renderer did not come by for [`RENDERER_SILENT`] |
-pub fn live(pulse: &Pulse, now: Moment) -> Vec<Check> {
-    let ticker = now.mono.saturating_sub(pulse.ticked_at);
-    let renderer = now.mono.saturating_sub(pulse.rendering_at);
-    let writer = if pulse.writer { "the thread that stores runs" } else { "the thread that stores has ended" };
-    vec![
-        check("ticker", ticker < TICKER_SILENT, format!("ticked {} s ago", ticker.as_secs())),
-        check("writer", pulse.writer, writer.to_owned()),
-        check("renderer", renderer < RENDERER_SILENT, format!("came by {} s ago", renderer.as_secs())),
-    ]
-}
+impl Fault {
+    pub const ALL: [Self; 3] = [Self::Ticker, Self::Writer, Self::Renderer];
 
-/// Whether what is served is worth asking for.
-///
-/// | check | fails when |
-/// | --- | --- |
-/// | `results` | there are endpoints, and not one has a recent result |
-/// | `store` | results do not reach the disk |
-/// | `rendering` | the rendered page has run out, or there is none yet |
-///
-/// One silent endpoint is told on the page and to the alerts; it is no reason
-/// to take the page away from its readers.
-pub fn ready(facts: &Facts, pulse: &Pulse, now: Moment) -> Vec<Check> {
-    let (all, fresh) = (facts.endpoints.len(), facts.endpoints.iter().filter(|it| it.is_fresh(now)).count());
-    let (stored, storing) = match facts.storing {
-        Storing::Works => (true, "results are stored".to_owned()),
-        Storing::Fails { since, waiting, lost } => {
-            (false, format!("nothing is stored since {since:.0}; {waiting} results wait, {lost} are lost"))
+    pub fn check(self) -> &'static str {
+        match self {
+            Self::Ticker => "ticker",
+            Self::Writer => "writer",
+            Self::Renderer => "renderer",
         }
-    };
-    let left = pulse.rendered_until.map(|until| until.saturating_sub(now.mono));
-    let (rendered, rendering) = match left {
-        None => (false, "no page is rendered yet".to_owned()),
-        Some(Duration::ZERO) => (false, "the rendered page has run out".to_owned()),
-        Some(left) => (true, format!("the page holds for {} s more", left.as_secs())),
-    };
-    vec![
-        check("results", all == 0 || fresh > 0, format!("{fresh} of {all} endpoints have a recent result")),
-        check("store", stored, storing),
-        check("rendering", rendered, rendering),
-    ]
+    }
+
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Ticker => "our own ticker is silent: the process stands still",
+            Self::Writer => "the thread that stores has ended",
+            Self::Renderer => "the renderer did not come by for a minute",
+        }
+    }
 }
 
-pub fn all_well(checks: &[Check]) -> bool {
-    checks.iter().all(|it| it.well)
-}
-
-fn check(name: &'static str, well: bool, why: String) -> Check {
-    Check { name, well, why }
+/// Every part that is dead; none means that the process works.
+pub fn faults(pulse: &Pulse, now: Moment) -> Vec<Fault> {
+    let silent = |at: Duration, limit| limit <= now.mono.saturating_sub(at);
+    let all = [
+        (silent(pulse.ticked_at, TICKER_SILENT), Fault::Ticker),
+        (!pulse.writer, Fault::Writer),
+        (silent(pulse.renderer_at, RENDERER_SILENT), Fault::Renderer),
+    ];
+    all.into_iter().filter_map(|(dead, fault)| dead.then_some(fault)).collect()
 }
 
 #[cfg(test)]
@@ -94,46 +133,32 @@ mod tests {
     use super::*;
     use crate::publish::fixture;
 
-    fn pulse(now: Moment) -> Pulse {
-        Pulse {
-            ticked_at: now.mono,
-            rendering_at: now.mono,
-            writer: true,
-            rendered_until: Some(now.mono + Duration::from_secs(30)),
-        }
-    }
-
-    /// The names of the checks that failed.
-    fn failed(checks: &[Check]) -> Vec<&'static str> {
-        checks.iter().filter(|it| !it.well).map(|it| it.name).collect()
-    }
-
     #[test]
-    fn a_process_lives_while_ticker_writer_and_renderer_do() {
+    fn a_process_works_while_ticker_writer_and_renderer_do() {
         let now = fixture::now();
-        let good = pulse(now);
-        let table: [(Pulse, &[&str]); 7] = [
+        let good = Pulse { ticked_at: now.mono, renderer_at: now.mono, writer: true };
+        let almost = now.mono - TICKER_SILENT + Duration::from_millis(1);
+        let table: [(Pulse, &[Fault]); 6] = [
             (good, &[]),
-            (Pulse { ticked_at: now.mono - TICKER_SILENT, ..good }, &["ticker"]),
-            (Pulse { ticked_at: now.mono - TICKER_SILENT + Duration::from_millis(1), ..good }, &[]),
-            (Pulse { writer: false, ..good }, &["writer"]),
-            (Pulse { rendering_at: now.mono - RENDERER_SILENT, ..good }, &["renderer"]),
-            (Pulse { rendered_until: None, ..good }, &[]),
-            (Pulse { ticked_at: Duration::ZERO, writer: false, ..good }, &["ticker", "writer"]),
+            (Pulse { ticked_at: almost, ..good }, &[]),
+            (Pulse { ticked_at: now.mono - TICKER_SILENT, ..good }, &[Fault::Ticker]),
+            (Pulse { writer: false, ..good }, &[Fault::Writer]),
+            (Pulse { renderer_at: now.mono - RENDERER_SILENT, ..good }, &[Fault::Renderer]),
+            (Pulse { ticked_at: Duration::ZERO, writer: false, ..good }, &[Fault::Ticker, Fault::Writer]),
         ];
         for (pulse, expected) in table {
-            let checks = live(&pulse, now);
-            assert_eq!(failed(&checks), expected, "{pulse:?}");
-            assert_eq!(all_well(&checks), expected.is_empty());
+            assert_eq!(faults(&pulse, now), expected, "{pulse:?}");
         }
     }
 
     #[test]
-    fn a_page_is_ready_while_results_come_are_stored_and_are_rendered() {
-        let (now, good) = (fixture::now(), pulse(fixture::now()));
-        let fine = fixture::fine();
-        let with = |storing| Facts { storing, ..fine.clone() };
-        let failing = Storing::Fails { since: Timestamp::UNIX_EPOCH, waiting: 3, lost: 1 };
+    fn it_is_ready_while_results_come_are_stored_and_are_rendered() {
+        let now = fixture::now();
+        let (fine, later) = (fixture::fine(), Some(now.after(Duration::from_secs(30))));
+        let failing = Facts {
+            storing: Storing::Fails { since: Timestamp::UNIX_EPOCH, waiting: 3, lost: 1 },
+            ..fine.clone()
+        };
         let silent = |from: usize| {
             let mut facts = fine.clone();
             for endpoint in &mut facts.endpoints[from..] {
@@ -141,26 +166,18 @@ mod tests {
             }
             facts
         };
-        let none = Facts { endpoints: Vec::new(), ..fine.clone() };
-        let until = |mono| Pulse { rendered_until: mono, ..good };
-        let table: [(Facts, Pulse, &[&str]); 8] = [
-            (fine.clone(), good, &[]),
-            (silent(1), good, &[]),
-            (silent(0), good, &["results"]),
-            (none, good, &[]),
-            (with(failing), good, &["store"]),
-            (fine.clone(), until(None), &["rendering"]),
-            (fine.clone(), until(Some(now.mono)), &["rendering"]),
-            (with(failing), until(None), &["store", "rendering"]),
+        let table: [(Facts, Option<Moment>, &[Doubt]); 8] = [
+            (fine.clone(), later, &[]),
+            (silent(1), later, &[]),
+            (silent(0), later, &[Doubt::NoRecentResult]),
+            (Facts { endpoints: Vec::new(), ..fine.clone() }, later, &[]),
+            (failing.clone(), later, &[Doubt::NotStored]),
+            (fine.clone(), None, &[Doubt::NotRendered]),
+            (fine.clone(), Some(now), &[Doubt::NotRendered]),
+            (failing, None, &[Doubt::NotStored, Doubt::NotRendered]),
         ];
-        for (number, (facts, pulse, expected)) in table.into_iter().enumerate() {
-            let checks = ready(&facts, &pulse, now);
-            assert_eq!(failed(&checks), expected, "row {number}: {checks:?}");
+        for (number, (facts, until, expected)) in table.into_iter().enumerate() {
+            assert_eq!(doubts(&facts, until, now), expected, "row {number}");
         }
-        let told = ready(&with(failing), &good, now);
-        assert_eq!(
-            told[1].why,
-            "nothing is stored since 1970-01-01T00:00:00Z; 3 results wait, 1 are lost"
-        );
     }
 }

@@ -11,7 +11,7 @@ pub mod render;
 mod view;
 
 #[cfg(test)]
-pub mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
@@ -77,6 +77,11 @@ impl Publisher {
         }
         self.rendered.store(Some(Arc::new(rendered)));
         self.pages.forget();
+    }
+
+    /// When what is served now runs out; none before anything was rendered.
+    pub fn rendered_until(&self) -> Option<Moment> {
+        self.rendered.load().as_ref().map(|it| it.valid_until)
     }
 
     /// For tests: from now on nothing that is rendered arrives.

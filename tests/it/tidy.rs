@@ -171,7 +171,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustls::", &["src/probe", "src/cli"]),
     ("hyper::", &["src/serve.rs", "src/probe", "src/sample"]),
     ("croner", &["src/schedule", "src/config"]),
-    ("thread::Builder", &["src/app.rs"]),
+    ("thread::Builder", &["src/app"]),
     ("Timestamp::now", &["src/clock.rs"]),
     ("SystemTime::now", &["src/clock.rs"]),
 ];

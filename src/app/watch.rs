@@ -1,0 +1,54 @@
+//! Watches over what must go on: a worker is started again, everything else ends all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::pipeline::Worker;
+use crate::probe::own::{OwnHealth, TICK};
+
+/// A worker that panicked rests this long before it is started again.
+const AFTER_A_PANIC: Duration = Duration::from_secs(1);
+
+/// Runs a worker; one that panics is told loudly and only it starts again.
+pub(super) async fn watch_over(worker: Arc<Worker>, stop: CancellationToken, tasks: TaskTracker) {
+    loop {
+        let (running, stopping) = (worker.clone(), stop.clone());
+        let ended = tasks.spawn(async move { running.run(&stopping).await }).await;
+        let Err(panic) = ended else { return };
+        tracing::error!("The worker of `{}` died and is started again: {panic}", worker.endpoint.id);
+        worker.bell.done();
+        tokio::time::sleep(AFTER_A_PANIC).await;
+    }
+}
+
+/// A daemon that has quietly stopped looking is worse than none: when `work`
+/// ends before it was asked to, or panics, everything ends.
+pub(super) async fn must_live(
+    name: &'static str,
+    work: impl Future<Output = ()>,
+    stop: CancellationToken,
+    failed: CancellationToken,
+) {
+    let guard = failed.drop_guard();
+    work.await;
+    if stop.is_cancelled() {
+        guard.disarm();
+    } else {
+        tracing::error!("{name} ended by itself");
+    }
+}
+
+pub(super) async fn tick(own: Arc<OwnHealth>, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = interval.tick() => own.tick(),
+        }
+    }
+}
