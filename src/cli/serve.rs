@@ -14,6 +14,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::probe::Outbound;
 use crate::schedule::LOG_FILTER;
+use crate::service;
 
 pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
     let filter: Targets =
@@ -38,14 +39,20 @@ async fn run(config: Config, file: &Path) -> anyhow::Result<Exit> {
     let greeting = Greeting::of(&config);
     let app = App::start(config, Outbound::new(), Arc::new(SystemClock::new()), Ringing::OnSchedule).await?;
     greeting.tell(&app);
+    service::ready(&greeting.status());
     let exit = loop {
         tokio::select! {
             _ = interrupt.recv() => break Exit::Well,
             _ = terminate.recv() => break Exit::Well,
             () = app.failed() => break Exit::Unforeseen,
-            _ = hangup.recv() => look_again(file).await,
+            _ = hangup.recv() => {
+                service::reloading();
+                look_again(file).await;
+                service::ready(&greeting.status());
+            }
         }
     };
+    service::stopping();
     if exit == Exit::Well {
         tracing::info!("Stopping; a second signal stops at once");
     } else {
@@ -97,6 +104,11 @@ impl Greeting {
         }
     }
 
+    /// One line for `systemctl status`.
+    fn status(&self) -> String {
+        format!("watching {}", self.watching)
+    }
+
     fn tell(&self, app: &App) {
         let page = format!("http://{}", app.addr);
         tell(format_args!("门灯 Porchlight {}", env!("CARGO_PKG_VERSION")));
@@ -112,7 +124,7 @@ impl Greeting {
         }
         if app.sample.is_some() {
             tell(
-                "  next      your own login: a file of eight lines, see README.md; config.toml is the manual",
+                "  next      your own login: porchlight init --out mine.toml; porchlight manual explains every key",
             );
         }
         tell("  stop      Ctrl-C");

@@ -84,6 +84,11 @@ impl Publisher {
         self.rendered.load().as_ref().map(|it| it.valid_until)
     }
 
+    /// Whether what is served is still true, as it is while something renders.
+    pub fn is_current(&self, now: Moment) -> bool {
+        self.rendered.load().as_ref().is_some_and(|it| now.mono < it.valid_until.mono)
+    }
+
     /// For tests: from now on nothing that is rendered arrives.
     #[doc(hidden)]
     pub fn sabotage(&self) {
