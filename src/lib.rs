@@ -16,6 +16,7 @@ pub mod words;
 pub mod pipeline;
 pub mod publish;
 pub mod serve;
+pub mod service;
 
 pub mod app;
 pub mod cli;

@@ -41,7 +41,7 @@ impl Exit {
         if error.is::<Faults>() || error.is::<ReadError>() {
             return Self::BadConfig;
         }
-        if let Some(StartError::Listen { .. }) = error.downcast_ref() {
+        if let Some(StartError::Listen { .. } | StartError::HandedOver { .. }) = error.downcast_ref() {
             return Self::AddressTaken;
         }
         match error.downcast_ref::<StoreError>() {

@@ -15,6 +15,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::probe::Outbound;
 use crate::schedule::LOG_FILTER;
+use crate::service;
 
 pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
     let filter: Targets =
@@ -85,6 +86,7 @@ async fn run(file: &Path) -> anyhow::Result<Exit> {
     let reading = file.to_owned();
     let again: Load = Arc::new(move || load(&reading));
     greeting.tell(&app);
+    service::ready(&greeting.status());
     if signals.again {
         app.live.ask_to_look_again(&again);
     }
@@ -97,6 +99,7 @@ async fn run(file: &Path) -> anyhow::Result<Exit> {
             () = app.failed() => break Exit::Unforeseen,
         }
     };
+    service::stopping();
     if exit == Exit::Well {
         tracing::info!("Stopping; a second signal stops at once");
     } else {
@@ -147,6 +150,11 @@ impl Greeting {
         }
     }
 
+    /// One line for `systemctl status`.
+    fn status(&self) -> String {
+        format!("watching {}", self.watching)
+    }
+
     fn tell(&self, app: &App) {
         let page = format!("http://{}", app.addr);
         tell(format_args!("门灯 Porchlight {}", env!("CARGO_PKG_VERSION")));
@@ -162,7 +170,7 @@ impl Greeting {
         }
         if app.sample.is_some() {
             tell(
-                "  next      your own login: a file of eight lines, see README.md; config.toml is the manual",
+                "  next      your own login: porchlight init --out mine.toml; porchlight manual explains every key",
             );
         }
         tell("  status    porchlight status, in another terminal");

@@ -651,7 +651,7 @@ async fn those_who_ask_together_share_one_rendering() {
     for _ in 0..20 {
         let publisher = Arc::clone(&door.publisher);
         asks.spawn(async move {
-            let facts = Arc::clone(&publisher.facts.borrow());
+            let facts = Arc::clone(&publisher.edition.load().facts);
             publisher
                 .pages
                 .get((0, facts), fixture::now(), Lang::Zh, fixture::id("sms"))

@@ -13,6 +13,7 @@ mod names;
 mod own;
 mod pki;
 mod schedule;
+mod soak;
 mod support;
 mod target;
 mod terminal;
