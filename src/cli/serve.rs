@@ -78,13 +78,14 @@ async fn run(file: &Path) -> anyhow::Result<Exit> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let greeting = Greeting::of(&config);
+    let (greeting, data) = (Greeting::of(&config), config.store.data.clone());
     let Some(app) = start(config, &mut signals).await? else {
         tracing::info!("Stopped before the start was complete");
         return Ok(Exit::Well);
     };
     let reading = file.to_owned();
     let again: Load = Arc::new(move || load(&reading));
+    app.open_door(&data, file, again.clone());
     greeting.tell(&app);
     service::ready(&greeting.status());
     if signals.again {

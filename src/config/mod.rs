@@ -25,7 +25,7 @@ mod value;
 mod tests;
 
 pub use fault::{Fault, Faults};
-pub use file::{ReadError, read, read_secret};
+pub use file::{ReadError, data_dir, read, read_secret};
 pub use secret::{SecretFile, Surroundings};
 
 use std::net::SocketAddr;
