@@ -1,5 +1,6 @@
 //! Builds the daemon and takes it apart; the only room that knows everyone.
 
+mod answers;
 mod chores;
 mod crew;
 mod listen;
@@ -21,6 +22,7 @@ use crate::publish::Publisher;
 use crate::schedule::chores::Scheduler;
 use crate::store::Store;
 
+pub use answers::{in_both, knock, listed};
 pub use crew::Crew;
 pub use listen::StartError;
 pub use live::{Live, Load};

@@ -9,10 +9,10 @@ use tokio_util::task::TaskTracker;
 
 use super::chores::{Housekeeper, start_chores};
 use super::crew::Crew;
-use super::listen::listen;
+use super::listen::page_listener;
 use super::live::{ASKED, Live};
 use super::sample::start_sample;
-use super::watch::{must_live, tick};
+use super::watch::{must_live, reassure, tick};
 use super::{App, Ringing};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -36,7 +36,7 @@ impl App {
         ringing: Ringing,
     ) -> anyhow::Result<Self> {
         let cap = serve::connection_cap(config.endpoints.len());
-        let listener = listen(config.server.listen, "the page", "server.listen")?;
+        let listener = page_listener(config.server.listen)?;
         let addr = listener.local_addr().context("reading our own address")?;
         let stop = CancellationToken::new();
         let failed = CancellationToken::new();
@@ -118,6 +118,7 @@ impl App {
             tasks.spawn(must_live("the schedule", ring, stop.clone(), failed.clone()));
         }
         tasks.spawn(must_live("the watchdog", tick(own.clone(), stop.clone()), stop.clone(), failed.clone()));
+        tasks.spawn(reassure(publisher.clone(), own.clone(), clock.clone(), stop.clone()));
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));

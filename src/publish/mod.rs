@@ -61,6 +61,7 @@ struct Edition {
     /// None before the first rendering.
     rendered: Option<Rendered>,
     cannot_tell: Arc<CannotTell>,
+    published_at: Option<Moment>,
 }
 
 impl Publisher {
@@ -70,6 +71,7 @@ impl Publisher {
             facts: Arc::clone(&facts.borrow()),
             rendered: None,
             cannot_tell: Arc::new(render::cannot_tell(site)?),
+            published_at: None,
         };
         Ok(Self {
             edition: ArcSwap::from_pointee(edition),
@@ -94,7 +96,12 @@ impl Publisher {
         } else {
             Arc::new(render::cannot_tell(&facts.site)?)
         };
-        self.edition.store(Arc::new(Edition { facts, rendered: Some(rendered), cannot_tell }));
+        self.edition.store(Arc::new(Edition {
+            facts,
+            rendered: Some(rendered),
+            cannot_tell,
+            published_at: Some((self.now)()),
+        }));
         self.pages.forget();
         self.published.notify_waiters();
         Ok(())
@@ -111,9 +118,19 @@ impl Publisher {
         }
     }
 
+    /// When what is served now was put there; none before anything was rendered.
+    pub fn published_at(&self) -> Option<Moment> {
+        self.edition.load().published_at
+    }
+
     /// When what is served now runs out; none before anything was rendered.
     pub fn rendered_until(&self) -> Option<Moment> {
         self.edition.load().rendered.as_ref().map(|it| it.valid_until)
+    }
+
+    /// Whether what is served is still true, as it is while something renders.
+    pub fn is_current(&self, now: Moment) -> bool {
+        self.rendered_until().is_some_and(|until| now.mono < until.mono)
     }
 
     /// For tests: from now on nothing that is rendered arrives.

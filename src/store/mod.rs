@@ -50,7 +50,7 @@ mod writer;
 pub use components::sync_components;
 pub use endpoints::{log_redefined, sync_endpoints};
 pub use error::StoreError;
-pub use load::Loaded;
+pub use load::{Loaded, last_known};
 pub use lock::LOCK_FILE;
 pub use newest::Seen;
 pub use notices::sync_notices;

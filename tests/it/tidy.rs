@@ -170,6 +170,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["src/probe"]),
     ("rustls::", &["src/probe", "src/cli"]),
     ("hyper::", &["src/serve.rs", "src/probe", "src/sample"]),
+    ("sd_notify", &["src/service.rs"]),
+    ("listenfd", &["src/service.rs"]),
     ("croner", &["src/schedule", "src/config"]),
     ("thread::Builder", &["src/app"]),
     ("Timestamp::now", &["src/clock.rs"]),

@@ -477,3 +477,44 @@ fn ten_thousand_endpoints_are_read() {
     assert_eq!(good(&text).endpoints.len(), 10_000);
     assert_eq!(parse(&format!("{text}{}", many(10_000, 10_001))).unwrap_err().count(), 1);
 }
+
+/// Each fault with the topic of the manual it points at.
+fn pointed(text: &str) -> String {
+    let faults = parse(text).unwrap_err();
+    let line = |it: &Fault| format!("{}: {}\n", it.line, it.manual.unwrap_or("-"));
+    faults.shown().iter().map(line).collect()
+}
+
+#[test]
+fn a_fault_points_at_what_the_manual_says_of_its_key() {
+    let text = "strict = 1\n[site]\nsupport = [{ lable = 1 }]\nname = { fr = 1 }\n[serv]\n\
+        [[component]]\nid = \"web\"\n[[endpoint]]\nid = \"a b\"\ncomponent = \"no\"\n\
+        headers = { x = { env = \"NONE\" } }\ninterval = 3\nzz = 1\n";
+    insta::assert_snapshot!(pointed(text), @"
+1: strict
+3: site.support
+3: site.support
+4: site.name
+5: server
+6: component.name
+8: endpoint.url
+9: endpoint.id
+10: endpoint.component
+11: endpoint.headers
+12: endpoint.every
+13: endpoint
+");
+    let whole = parse("[site]\nzone = 1").unwrap_err().to_string();
+    let line = manual::find("site.zone").unwrap().line;
+    assert!(
+        whole.contains(&format!("= note: see `porchlight manual site.zone` (its line {line})")),
+        "{whole}"
+    );
+}
+
+#[test]
+fn a_misspelt_key_is_one_fault() {
+    let text = with("").replace("url = ", "urll = ");
+    assert_eq!(parse(&text).unwrap_err().count(), 1);
+    assert_eq!(parse(&with("").replace("url = ", "zz = ")).unwrap_err().count(), 2);
+}
