@@ -7,9 +7,12 @@
 )]
 
 mod crowd;
+mod first;
+mod install;
 mod kill;
 mod knock;
 mod names;
+mod notify;
 mod own;
 mod pki;
 mod schedule;
