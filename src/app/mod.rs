@@ -1,7 +1,10 @@
 //! Builds the daemon and takes it apart; the only room that knows everyone.
 
 mod chores;
+mod crew;
 mod listen;
+mod live;
+mod reload;
 mod sample;
 mod start;
 mod stop;
@@ -15,11 +18,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::pipeline::Spine;
 use crate::publish::Publisher;
-use crate::schedule::bell::Bell;
 use crate::schedule::chores::Scheduler;
 use crate::store::Store;
 
+pub use crew::Crew;
 pub use listen::StartError;
+pub use live::{Live, Load};
+pub use reload::{ReloadError, Reloaded};
 pub use sample::SampleAddrs;
 
 /// A running daemon.
@@ -33,9 +38,9 @@ pub struct App {
     writer: std::thread::JoinHandle<()>,
     pub addr: SocketAddr,
     pub sample: Option<SampleAddrs>,
-    pub bells: Vec<Arc<Bell>>,
     pub spine: Arc<Spine>,
     pub publisher: Arc<Publisher>,
+    pub live: Arc<Live>,
 }
 
 /// How the ringing is done: by the schedule, or by a test's own hand.

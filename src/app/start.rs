@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::chores::{Housekeeper, start_chores};
+use super::crew::Crew;
 use super::listen::page_listener;
+use super::live::{ASKED, Live};
 use super::sample::start_sample;
-use super::watch::{must_live, reassure, tick, watch_over};
+use super::watch::{must_live, reassure, tick};
 use super::{App, Ringing};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -18,12 +20,11 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::facts::{Facts, Storing};
 use crate::domain::moment::minus;
 use crate::domain::notice::Notices;
-use crate::pipeline::{self, Spine, Worker, follow_storing};
+use crate::pipeline::{self, Spine, follow_storing};
 use crate::probe::own::OwnHealth;
 use crate::probe::{Outbound, Prober};
 use crate::publish::{Publisher, keep, render};
-use crate::schedule::bell::Bell;
-use crate::schedule::{self, Entry};
+use crate::schedule;
 use crate::serve;
 use crate::store::{self, Store};
 
@@ -53,11 +54,15 @@ impl App {
         .context("starting the store's thread")?;
 
         let now = clock.now();
-        let notices = Notices { maintenances: config.maintenances, announcements: config.announcements };
-        let endpoints = config.endpoints.clone();
+        let notices = Notices {
+            maintenances: config.maintenances.clone(),
+            announcements: config.announcements.clone(),
+        };
+        let (endpoints, components) = (config.endpoints.clone(), config.components.clone());
         let (notices, refused) = store
             .transact(move |tx| {
                 store::sync_endpoints(tx, &endpoints, now.wall)?;
+                store::sync_components(tx, &components, now.wall)?;
                 store::sync_notices(tx, &notices, now.wall)
             })
             .await?;
@@ -73,8 +78,8 @@ impl App {
             judged.push(state);
         }
         let facts = Facts {
-            site: Arc::new(config.site),
-            components: config.components.into(),
+            site: Arc::new(config.site.clone()),
+            components: config.components.clone().into(),
             endpoints: known,
             notices: Arc::new(notices),
             storing: Storing::default(),
@@ -95,24 +100,20 @@ impl App {
         };
 
         // The first visitor after a restart reads what was known before it.
-        let known = render::render(&seen.borrow(), now);
-        publisher.publish(known.context("rendering the first page")?);
+        let known = seen.borrow().clone();
+        let first = render::render(&known, now).and_then(|rendered| publisher.publish(known, rendered));
+        first.context("rendering the first page")?;
 
         let sample = match &config.sample {
             Some(wanted) => Some(start_sample(wanted, &clock, &stop, &tasks).await?),
             None => None,
         };
-        let mut bells = Vec::with_capacity(workers.len());
-        let mut entries = Vec::with_capacity(workers.len());
-        for (index, (endpoint, state)) in workers.into_iter().zip(judged).enumerate() {
-            let bell = Arc::new(Bell::new());
-            bells.push(bell.clone());
-            entries.push(Entry { endpoint: endpoint.clone(), bell: bell.clone() });
-            let worker = Worker::new(spine.clone(), (index, endpoint), bell, state);
-            tasks.spawn(watch_over(Arc::new(worker), stop.clone(), tasks.clone()));
-        }
+        let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
+        let entries =
+            workers.into_iter().zip(judged).map(|(endpoint, state)| crew.post(endpoint, state)).collect();
+        let (changes, changed) = mpsc::channel(schedule::CHANGES);
         if ringing == Ringing::OnSchedule {
-            let ring = schedule::ring(entries, clock.clone(), own.stepped(), stop.clone());
+            let ring = schedule::ring(entries, changed, clock.clone(), own.stepped(), stop.clone());
             tasks.spawn(must_live("the schedule", ring, stop.clone(), failed.clone()));
         }
         tasks.spawn(must_live("the watchdog", tick(own.clone(), stop.clone()), stop.clone(), failed.clone()));
@@ -122,9 +123,22 @@ impl App {
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
         let serving = serve::serve(listener, publisher.clone().router(), cap, stop.clone(), tasks.clone());
         tasks.spawn(must_live("the server", serving, stop.clone(), failed.clone()));
-        let keeper =
-            Housekeeper { store: store.clone(), keep_results: config.store.keep_results, clock, own };
+        let (keep_results, keeps) = watch::channel(config.store.keep_results);
+        let keeper = Housekeeper { store: store.clone(), keep_results: keeps, clock, own: own.clone() };
         let scheduler = start_chores(keeper, &stop, &tasks).await?;
-        Ok(Self { stop, failed, tasks, scheduler, store, writer, addr, sample, bells, spine, publisher })
+        let live = Arc::new(Live {
+            spine: spine.clone(),
+            publisher: publisher.clone(),
+            own,
+            crew,
+            started: now,
+            config: Mutex::new(config),
+            changes,
+            keep_results,
+            asked: Arc::new(Semaphore::new(ASKED)),
+            stop: stop.clone(),
+            tasks: tasks.clone(),
+        });
+        Ok(Self { stop, failed, tasks, scheduler, store, writer, addr, sample, spine, publisher, live })
     }
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::pipeline::Worker;
+use crate::pipeline::{Until, Worker};
 use crate::probe::own::{OwnHealth, TICK};
 use crate::publish::Publisher;
 use crate::service;
@@ -16,14 +16,17 @@ use crate::service;
 const AFTER_A_PANIC: Duration = Duration::from_secs(1);
 
 /// Runs a worker; one that panics is told loudly and only it starts again.
-pub(super) async fn watch_over(worker: Arc<Worker>, stop: CancellationToken, tasks: TaskTracker) {
+pub(super) async fn watch_over(worker: Arc<Worker>, until: Until, tasks: TaskTracker) {
     loop {
-        let (running, stopping) = (worker.clone(), stop.clone());
-        let ended = tasks.spawn(async move { running.run(&stopping).await }).await;
+        let (running, within) = (worker.clone(), until.clone());
+        let ended = tasks.spawn(async move { running.run(&within).await }).await;
         let Err(panic) = ended else { return };
-        tracing::error!("The worker of `{}` died and is started again: {panic}", worker.endpoint.id);
+        tracing::error!("The worker of `{}` died and is started again: {panic}", worker.endpoint().id);
         worker.bell.done();
-        tokio::time::sleep(AFTER_A_PANIC).await;
+        tokio::select! {
+            () = until.over() => return,
+            () = tokio::time::sleep(AFTER_A_PANIC) => (),
+        }
     }
 }
 

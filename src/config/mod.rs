@@ -65,7 +65,7 @@ pub struct Store {
     pub keep_results: Duration,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// Where the sample wallet's own doors are.
     pub listen: SocketAddr,
