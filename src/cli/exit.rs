@@ -14,6 +14,7 @@ pub enum Exit {
     DoorClosed,
     NothingLearnt,
     BadData,
+    NoData,
     AddressTaken,
     CannotWrite,
     DataInUse,
@@ -29,6 +30,7 @@ impl Exit {
             Self::DoorClosed => 3,
             Self::NothingLearnt => 4,
             Self::BadData => 65,
+            Self::NoData => 66,
             Self::AddressTaken => 69,
             Self::CannotWrite => 73,
             Self::DataInUse => 75,
@@ -49,7 +51,13 @@ impl Exit {
             Some(StoreError::Newer { .. } | StoreError::Foreign { .. } | StoreError::Damaged { .. }) => {
                 Self::BadData
             }
-            Some(StoreError::Unwritable { .. }) => Self::CannotWrite,
+            Some(StoreError::Missing { .. }) => Self::NoData,
+            Some(
+                StoreError::Unwritable { .. }
+                | StoreError::NoRoom { .. }
+                | StoreError::Exists { .. }
+                | StoreError::HasDatabase { .. },
+            ) => Self::CannotWrite,
             _ => Self::Unforeseen,
         }
     }

@@ -1,6 +1,7 @@
 //! The command line: what each command is asked with, and what it exits with.
 
 mod above;
+mod backup;
 mod check;
 mod exit;
 mod init;
@@ -11,7 +12,7 @@ mod schema;
 mod serve;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -28,6 +29,7 @@ Examples:
   porchlight init                     write a first config of your own
   porchlight --config bank.toml check say what is wrong with a file, without starting
   porchlight probe login-page         knock once now and show each phase
+  porchlight backup monday.db         copy the database, also while porchlight runs
 
 Exit codes:
   0   all is well
@@ -35,9 +37,10 @@ Exit codes:
   2   the command line was not understood, or names an endpoint that is not there
   3   probe: the door did not open (failure)
   4   probe: nothing could be learnt (unknown)
-  65  the database is damaged, newer than this program, or not ours
+  65  the database or backup is damaged, newer than this program, or not ours
+  66  there is no such database or backup
   69  an address to listen on is taken, or not ours to use
-  73  the data directory, or the file to write, cannot be written
+  73  the data directory or the file to write cannot be written, has no room, or is there already
   75  another porchlight uses the same data
   78  the config has faults";
 
@@ -55,6 +58,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a checked copy of the database to a new file, beside a running porchlight or without one
+    Backup {
+        /// The file to make; an existing one is never overwritten
+        file: PathBuf,
+        /// Print a JSON object instead of a sentence
+        #[arg(long)]
+        json: bool,
+    },
     /// Knock on schedule and serve the page (the default)
     Serve {
         /// How much to log: error, warn, info, debug, or a filter like `porchlight::probe=debug`
@@ -90,6 +101,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Put a backup into a data directory without a database, while no porchlight uses it
+    Restore {
+        /// The backup, or a copy that was made before an upgrade
+        file: PathBuf,
+        /// Print a JSON object instead of a sentence
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the config's JSON Schema, for editors
     Schema,
 }
@@ -112,12 +131,14 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match arguments.command.unwrap_or(Command::Serve { log: "info".into() }) {
         Command::Serve { log } => serve::serve(file, &log),
+        Command::Backup { file: to, json } => backup::backup(file, &to, json),
         Command::Check { json } => check::check(file, json),
         Command::Completions { shell } => man::completions(shell, Arguments::command()),
         Command::Init(flags) => init::init(flags, file, above::above()),
         Command::Man => man::man(Arguments::command()),
         Command::Manual { topic } => Ok(manual::manual(topic.as_deref())),
         Command::Probe { id, json } => probe::probe(file, &id, json),
+        Command::Restore { file: from, json } => backup::restore(file, &from, json),
         Command::Schema => schema::schema(),
     };
     match done {
