@@ -10,12 +10,12 @@
 //! | another program's application id, or tables without one | foreign |
 //! | a schema beyond ours | newer |
 
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::{ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::copy::beside;
 use super::error::StoreError;
 use super::migrations::{APPLICATION_ID, latest};
 use super::open::{head, raw};
@@ -35,7 +35,16 @@ pub(super) struct Found {
     pub(super) version: i64,
 }
 
-pub(super) fn inspect(path: &Path, was_born: bool) -> Result<Found, StoreError> {
+/// How much of a database is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What can be read before a start: small databases without their indexes.
+    Start,
+    /// Every page and every index.
+    Whole,
+}
+
+pub(super) fn inspect(path: &Path, was_born: bool, depth: Depth) -> Result<Found, StoreError> {
     let damaged = |what: String| StoreError::Damaged { path: path.to_owned(), what };
     let wal_path = beside(path, "-wal");
     let (wal_start, wal_size) = head::<4>(&wal_path)?.unwrap_or_default();
@@ -62,7 +71,7 @@ pub(super) fn inspect(path: &Path, was_born: bool) -> Result<Found, StoreError> 
         return Err(damaged(format!("{} is not its write-ahead log", wal_path.display())));
     }
     let sizes = Sizes { file: size, wal: wal_size };
-    read(path, sizes).map_err(|error| match error {
+    read(path, sizes, depth).map_err(|error| match error {
         Trouble::Sqlite(error) => match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(error.to_string()),
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
@@ -91,15 +100,21 @@ impl From<rusqlite::Error> for Trouble {
     }
 }
 
-fn read(path: &Path, sizes: Sizes) -> Result<Found, Trouble> {
-    let refused = |error| Err(Trouble::Refused(error));
+/// A connection to a database that nobody writes to.
+pub(super) fn look(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // Without a log nobody is writing, and SQLite need not lay files beside ours.
-    let connection = if sizes.wal == 0 {
-        raw(Path::new(&immutable(path)), flags | OpenFlags::SQLITE_OPEN_URI)?
+    // Without a log SQLite need not lay files beside ours.
+    let logged = std::fs::metadata(beside(path, "-wal")).is_ok_and(|meta| 0 < meta.len());
+    if logged {
+        raw(path, flags)
     } else {
-        raw(path, flags)?
-    };
+        raw(Path::new(&immutable(path)), flags | OpenFlags::SQLITE_OPEN_URI)
+    }
+}
+
+fn read(path: &Path, sizes: Sizes, depth: Depth) -> Result<Found, Trouble> {
+    let refused = |error| Err(Trouble::Refused(error));
+    let connection = look(path)?;
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let found = number("application_id")?;
     let version = number("user_version")?;
@@ -120,19 +135,16 @@ fn read(path: &Path, sizes: Sizes) -> Result<Found, Trouble> {
         let what = format!("it should have {pages} pages, but is cut short");
         return refused(StoreError::Damaged { path: path.to_owned(), what });
     }
-    if sizes.file + sizes.wal < QUICK_CHECK_LIMIT {
-        let answer: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if answer != "ok" {
-            return refused(StoreError::Damaged { path: path.to_owned(), what: answer });
-        }
+    let check = match depth {
+        Depth::Whole => "PRAGMA integrity_check(1)",
+        Depth::Start if sizes.file + sizes.wal < QUICK_CHECK_LIMIT => "PRAGMA quick_check(1)",
+        Depth::Start => return Ok(Found { version }),
+    };
+    let answer: String = connection.query_row(check, [], |row| row.get(0))?;
+    if answer != "ok" {
+        return refused(StoreError::Damaged { path: path.to_owned(), what: answer });
     }
     Ok(Found { version })
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }
 
 /// The file as a URI that tells SQLite nobody writes to it.
@@ -161,10 +173,11 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
 
     use super::*;
     use crate::store::testing::{Running, goes_up, open, success};
-    use crate::store::{DATABASE_FILE, LOCK_FILE};
+    use crate::store::{BALLAST_FILE, DATABASE_FILE, LOCK_FILE};
 
     /// A directory with a database of some pages, closed.
     async fn closed() -> tempfile::TempDir {
@@ -174,11 +187,11 @@ mod tests {
         running.stop()
     }
 
-    /// Everything in the directory but the lock.
+    /// Everything in the directory but the lock and the ballast.
     fn bytes(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
         files
-            .filter(|path| !path.ends_with(LOCK_FILE))
+            .filter(|path| !path.ends_with(LOCK_FILE) && !path.ends_with(BALLAST_FILE))
             .map(|path| (path.clone(), fs::read(path).unwrap()))
             .collect()
     }
@@ -218,7 +231,7 @@ mod tests {
         let dir = closed().await;
         change(dir.path(), "PRAGMA user_version = 99");
         let error = refusal(dir.path());
-        assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
     }
 
     #[test]
