@@ -90,7 +90,8 @@ impl App {
 
         let own = Arc::new(OwnHealth::new(clock.clone()));
         let prober = Prober::new(outbound, own.clone(), clock.clone());
-        let spine = Arc::new(Spine { prober, store: store.clone(), facts, clock: clock.clone() });
+        let spine =
+            Arc::new(Spine { prober: Box::new(prober), store: store.clone(), facts, clock: clock.clone() });
         let publisher = {
             let clock = clock.clone();
             Arc::new(

@@ -8,6 +8,7 @@
 
 mod control;
 mod crowd;
+mod first_release;
 mod kill;
 mod knock;
 mod names;
