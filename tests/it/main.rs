@@ -7,6 +7,7 @@
 )]
 
 mod backup;
+mod control;
 mod crowd;
 mod first;
 mod first_release;
@@ -20,6 +21,7 @@ mod own;
 mod pki;
 mod power;
 mod pressure;
+mod reload;
 mod schedule;
 mod scribe;
 mod soak;
