@@ -124,6 +124,7 @@ impl Writer {
             Ok(done) => {
                 self.unremembered += done.results;
                 self.ballast.retake();
+                self.shared.found(|known| known.vanished = false);
                 // First the news that storing works, then the answers.
                 self.shared.committed(done.refused);
                 for job in batch {
