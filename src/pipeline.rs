@@ -3,6 +3,8 @@
 //! Bell → probe → judge → record → facts. Telling follows by itself: whoever
 //! renders watches the facts.
 
+pub mod knocks;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use crate::probe::Prober;
 use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Loaded, Recorded, Recording, Store};
+use knocks::Knocks;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
@@ -32,6 +35,7 @@ pub struct Spine {
     pub store: Store,
     pub facts: watch::Sender<Arc<Facts>>,
     pub clock: Arc<dyn Clock>,
+    pub meters: knocks::Meters,
 }
 
 /// Knocks at one endpoint whenever its bell rings.
@@ -44,6 +48,7 @@ pub struct Worker {
     judged: Mutex<JudgeState>,
     /// Transitions the store has not answered for; told with the next one it does.
     untold: Mutex<Vec<Transition>>,
+    knocks: Arc<Knocks>,
 }
 
 impl Worker {
@@ -53,7 +58,8 @@ impl Worker {
         bell: Arc<Bell>,
         state: JudgeState,
     ) -> Self {
-        Self { spine, endpoint, index, bell, judged: Mutex::new(state), untold: Mutex::default() }
+        let knocks = spine.meters.begin(&endpoint.id, &bell);
+        Self { spine, endpoint, index, bell, judged: Mutex::new(state), untold: Mutex::default(), knocks }
     }
 
     /// The `select!` chooses what to do next; a round runs outside it, so that
@@ -65,6 +71,7 @@ impl Worker {
                 () = stop.cancelled() => return,
                 () = self.bell.answer() => (),
             }
+            self.spine.meters.lateness.time(self.bell.lateness());
             // Boxed, so that a worker that waits does not hold the room a request needs.
             let confirm = Box::pin(self.round(stop)).await;
             if confirm && self.wait_to_confirm(stop).await {
@@ -140,7 +147,13 @@ impl Worker {
                 http_status: None,
                 fresh_for,
             },
-            probed = self.spine.prober.probe(&self.endpoint, fresh_for) => probed.result,
+            probed = self.spine.prober.probe(&self.endpoint, fresh_for) => {
+                self.knocks.count(&probed);
+                if let Some(error) = &probed.error {
+                    tracing::debug!("`{}` gave no whole answer: {error}", self.endpoint.id);
+                }
+                probed.result
+            }
         }
     }
 

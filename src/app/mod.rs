@@ -2,6 +2,7 @@
 
 mod chores;
 mod listen;
+mod numbers;
 mod sample;
 mod start;
 mod stop;
@@ -33,6 +34,8 @@ pub struct App {
     writer: std::thread::JoinHandle<()>,
     pub addr: SocketAddr,
     pub sample: Option<SampleAddrs>,
+    /// Where the numbers are, if anywhere.
+    pub metrics: Option<SocketAddr>,
     pub bells: Vec<Arc<Bell>>,
     pub spine: Arc<Spine>,
     pub publisher: Arc<Publisher>,

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::chores::{Housekeeper, start_chores};
 use super::listen::listen;
+use super::numbers::{Numbers, Shown};
 use super::sample::start_sample;
 use super::watch::{must_live, tick, watch_over};
 use super::{App, Ringing};
@@ -18,6 +19,7 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::facts::{Facts, Storing};
 use crate::domain::moment::minus;
 use crate::domain::notice::Notices;
+use crate::pipeline::knocks::Meters;
 use crate::pipeline::{self, Spine, Worker, follow_storing};
 use crate::probe::own::OwnHealth;
 use crate::probe::{Outbound, Prober};
@@ -35,6 +37,7 @@ impl App {
         ringing: Ringing,
     ) -> anyhow::Result<Self> {
         let cap = serve::connection_cap(config.endpoints.len());
+        let numbers = config.metrics.as_ref().map(|it| Numbers::bind(it.listen)).transpose()?;
         let listener = listen(config.server.listen, "the page", "server.listen")?;
         let addr = listener.local_addr().context("reading our own address")?;
         let stop = CancellationToken::new();
@@ -85,7 +88,7 @@ impl App {
 
         let own = Arc::new(OwnHealth::new(clock.clone()));
         let prober = Prober::new(outbound, own.clone(), clock.clone());
-        let spine = Arc::new(Spine { prober, store: store.clone(), facts, clock: clock.clone() });
+        let spine = Arc::new(Spine { prober, store: store.clone(), facts, clock: clock.clone(), meters: Meters::default() });
         let publisher = {
             let clock = clock.clone();
             Arc::new(
@@ -93,6 +96,11 @@ impl App {
                     .context("rendering the first bodies")?,
             )
         };
+
+        publisher.ask({
+            let (own, store) = (own.clone(), store.clone());
+            Box::new(move || (own.ticked_at(), store.is_alive()))
+        });
 
         // The first visitor after a restart reads what was known before it.
         let known = render::render(&seen.borrow(), now);
@@ -121,9 +129,18 @@ impl App {
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
         let serving = serve::serve(listener, publisher.clone().router(), cap, stop.clone(), tasks.clone());
         tasks.spawn(must_live("the server", serving, stop.clone(), failed.clone()));
+        let metrics = match numbers {
+            Some(numbers) => {
+                let addr = numbers.addr()?;
+                let shown = Shown { spine: spine.clone(), publisher: publisher.clone(), own: own.clone() };
+                tasks.spawn(numbers.serve(shown, stop.clone(), tasks.clone()));
+                Some(addr)
+            }
+            None => None,
+        };
         let keeper =
             Housekeeper { store: store.clone(), keep_results: config.store.keep_results, clock, own };
         let scheduler = start_chores(keeper, &stop, &tasks).await?;
-        Ok(Self { stop, failed, tasks, scheduler, store, writer, addr, sample, bells, spine, publisher })
+        Ok(Self { stop, failed, tasks, scheduler, store, writer, addr, sample, metrics, bells, spine, publisher })
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod exit;
+mod log;
 mod probe;
 mod serve;
 
@@ -42,6 +43,9 @@ struct Arguments {
     #[arg(long, short, global = true, default_value = "config.toml", value_name = "FILE")]
     config: PathBuf,
 
+    #[command(flatten)]
+    log: log::Flags,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -49,11 +53,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Knock on schedule and serve the page (the default)
-    Serve {
-        /// How much to log: error, warn, info, debug, or a filter like `porchlight::probe=debug`
-        #[arg(long, default_value = "info", value_name = "FILTER")]
-        log: String,
-    },
+    Serve,
     /// Say everything that is wrong with the config, and what would be right
     Check {
         /// Print a JSON object instead of sentences
@@ -75,8 +75,8 @@ pub fn main() -> ExitCode {
     // One provider for the whole process, before anything can ask for another.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let file = &arguments.config;
-    let done = match arguments.command.unwrap_or(Command::Serve { log: "info".into() }) {
-        Command::Serve { log } => serve::serve(file, &log),
+    let done = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(file, &arguments.log),
         Command::Check { json } => check::check(file, json),
         Command::Probe { id, json } => probe::probe(file, &id, json),
     };

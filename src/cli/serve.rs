@@ -5,39 +5,37 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::prelude::*;
 
-use super::{Exit, load, tell};
+use super::{Exit, load, log, tell};
 use crate::app::{App, Ringing};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::probe::Outbound;
-use crate::schedule::LOG_FILTER;
 
-pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
-    let filter: Targets =
-        format!("{log},{LOG_FILTER}").parse().with_context(|| format!("reading --log {log}"))?;
-    let lines = tracing_subscriber::fmt::layer().with_target(false);
-    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+pub(super) fn serve(file: &Path, log: &log::Flags) -> anyhow::Result<Exit> {
+    log.begin();
     let (config, warnings) = load(file)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    let done = runtime.block_on(run(config, file));
+    let done = runtime.block_on(run(config, file, log.is_json()));
     // What still blocks a thread, on a disk that hangs say, must not hold the process.
     runtime.shutdown_background();
     done
 }
 
-async fn run(config: Config, file: &Path) -> anyhow::Result<Exit> {
+async fn run(config: Config, file: &Path, json: bool) -> anyhow::Result<Exit> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
     let greeting = Greeting::of(&config);
     let app = App::start(config, Outbound::new(), Arc::new(SystemClock::new()), Ringing::OnSchedule).await?;
-    greeting.tell(&app);
+    if json {
+        tracing::info!(page = %app.addr, watching = greeting.watching, "Serving");
+    } else {
+        greeting.tell(&app);
+    }
     let exit = loop {
         tokio::select! {
             _ = interrupt.recv() => break Exit::Well,
@@ -104,6 +102,9 @@ impl Greeting {
         tell(format_args!("  JSON      {page}/api/v1/summary.json"));
         tell(format_args!("  watching  {}, all of them within 5 s", self.watching));
         tell(format_args!("  history   {}/", self.history));
+        if let Some(metrics) = app.metrics {
+            tell(format_args!("  metrics   http://{metrics}/metrics"));
+        }
         if let Some(sample) = app.sample {
             tell(format_args!(
                 "  sample    http://{}/      break the sample wallet here and watch the page say so",

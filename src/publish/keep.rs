@@ -30,15 +30,19 @@ pub async fn keep(
     loop {
         let known = facts.borrow_and_update().clone();
         let now = clock.now();
+        publisher.meters.came_by(now);
         let rendered = tokio::task::spawn_blocking(move || render(&known, now)).await;
         let took = clock.now().mono.saturating_sub(now.mono);
+        publisher.meters.render.time(took);
         let rest = match rendered {
             Ok(Ok(rendered)) => {
+                publisher.meters.rendered_at.set(now.wall.as_second());
                 let rest = until_next(&rendered, now).saturating_sub(took);
                 publisher.publish(rendered);
                 rest
             }
             Ok(Err(error)) => {
+                publisher.meters.render_failed.inc();
                 tracing::error!(
                     "The page could not be rendered; what was rendered runs out by itself: {error}"
                 );

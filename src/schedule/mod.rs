@@ -17,8 +17,6 @@ use crate::domain::endpoint::{Cadence, Endpoint};
 use bell::Bell;
 use cadence::{FIRST_KNOCK, next_due, next_slot, phase};
 
-/// For the log: the chores' scheduler tells every job it adds; its warnings are enough.
-pub const LOG_FILTER: &str = "tokio_cron_scheduler=warn";
 /// A cron endpoint is looked at again at least this often, so that a clock
 /// that was set cannot make it miss its slot by more.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -72,7 +70,7 @@ pub async fn ring(
         match expired.into_inner() {
             Turn::Ring(index) => {
                 let Some(entry) = entries.get(index) else { continue };
-                entry.bell.ring();
+                entry.bell.ring_due(due);
                 if let Cadence::Every(every) = entry.endpoint.cadence {
                     let on_phase = start + phase(&entry.endpoint.id, every);
                     queue.insert_at(Turn::Ring(index), next_due(on_phase, due, every, Instant::now()));

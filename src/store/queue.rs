@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use super::error::StoreError;
+use super::meters::Meters;
 use super::tx::Tx;
 use super::{Recorded, Recording};
 use crate::domain::endpoint::EndpointId;
@@ -62,6 +63,7 @@ pub(super) struct Shared {
     queue: Mutex<Queue>,
     bell: Condvar,
     pub(super) storing: watch::Sender<Storing>,
+    pub(super) meters: Meters,
     backlog: usize,
     pub(super) sabotage: AtomicU8,
     pub(super) commits: AtomicU64,
@@ -115,6 +117,7 @@ impl Shared {
             queue: Mutex::default(),
             bell: Condvar::new(),
             storing: watch::Sender::new(Storing::Works),
+            meters: Meters::default(),
             backlog,
             sabotage: AtomicU8::new(0),
             commits: AtomicU64::new(0),
@@ -182,6 +185,16 @@ impl Shared {
             queue.failing = Some(Failing { since, lost: 0, through: queue.arrived, silent: true });
             self.tell(&queue);
         }
+    }
+
+    /// Recordings that wait, those in the writer's hand included.
+    pub(super) fn waiting(&self) -> usize {
+        let queue = self.lock();
+        queue.waiting + queue.in_hand
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.lock().gone
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -3,7 +3,7 @@
 //! There is no timer: while one commit is flushed to the disk, the next batch
 //! gathers in the queue. Nobody is told "stored" before the flush is done.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,10 @@ use super::queue::{Chore, Entry, Job, Shared};
 use super::sabotage::Sabotage;
 use super::tx::{Rows, Tx};
 use super::{Recorded, results, spans};
+use crate::meter::Stopwatch;
+
+/// The files are weighed at a commit, and not more often than this.
+const WEIGH_AFTER: Duration = Duration::from_secs(1);
 
 /// How often a hang that was asked for looks whether it may end.
 const HANG: Duration = Duration::from_millis(5);
@@ -34,6 +38,8 @@ pub struct Writer {
     identity: Identity,
     /// Results stored since the newest were last remembered.
     unremembered: usize,
+    weighed: Stopwatch,
+    dir: PathBuf,
     shared: Arc<Shared>,
     _lock: Lock,
 }
@@ -47,7 +53,9 @@ impl Writer {
     pub(super) fn open(dir: &Path, shared: Arc<Shared>) -> Result<Self, StoreError> {
         let (connection, lock, identity) = open::for_writing(dir)?;
         let rows = Rows::default();
-        Ok(Self { connection, rows, identity, unremembered: 0, shared, _lock: lock })
+        shared.meters.weigh(dir);
+        let (dir, weighed) = (dir.to_owned(), Stopwatch::start());
+        Ok(Self { connection, rows, identity, unremembered: 0, weighed, dir, shared, _lock: lock })
     }
 
     /// Blocks until the store is closed and everything that waits is stored,
@@ -96,7 +104,16 @@ impl Writer {
 
     fn settle(&mut self, mut batch: Vec<Job>) -> bool {
         let alone = batch.len() == 1;
-        match self.commit(&mut batch, alone) {
+        let watch = Stopwatch::start();
+        let committed = self.commit(&mut batch, alone);
+        let meters = &self.shared.meters;
+        meters.commit.time(watch.read());
+        meters.batch.observe(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+        if WEIGH_AFTER <= self.weighed.read() {
+            self.weighed = Stopwatch::start();
+            meters.weigh(&self.dir);
+        }
+        match committed {
             Ok(done) => {
                 self.unremembered += done.results;
                 // First the news that storing works, then the answers.
@@ -113,6 +130,7 @@ impl Writer {
                 true
             }
             Err(error) => {
+                meters.failed.inc();
                 self.give_back(batch, error);
                 false
             }
