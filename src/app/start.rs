@@ -88,7 +88,13 @@ impl App {
 
         let own = Arc::new(OwnHealth::new(clock.clone()));
         let prober = Prober::new(outbound, own.clone(), clock.clone());
-        let spine = Arc::new(Spine { prober, store: store.clone(), facts, clock: clock.clone(), meters: Meters::default() });
+        let spine = Arc::new(Spine {
+            prober,
+            store: store.clone(),
+            facts,
+            clock: clock.clone(),
+            meters: Meters::default(),
+        });
         let publisher = {
             let clock = clock.clone();
             Arc::new(
@@ -141,6 +147,19 @@ impl App {
         let keeper =
             Housekeeper { store: store.clone(), keep_results: config.store.keep_results, clock, own };
         let scheduler = start_chores(keeper, &stop, &tasks).await?;
-        Ok(Self { stop, failed, tasks, scheduler, store, writer, addr, sample, metrics, bells, spine, publisher })
+        Ok(Self {
+            stop,
+            failed,
+            tasks,
+            scheduler,
+            store,
+            writer,
+            addr,
+            sample,
+            metrics,
+            bells,
+            spine,
+            publisher,
+        })
     }
 }

@@ -205,11 +205,7 @@ fn unstored(facts: &Facts) -> u64 {
 /// A moment by the wall clock of now, which may have been set since.
 fn wall(now: Moment, at: Moment) -> Timestamp {
     let left = at.mono.saturating_sub(now.mono);
-    if left.is_zero() {
-        minus(now.wall, now.mono.saturating_sub(at.mono))
-    } else {
-        plus(now.wall, left)
-    }
+    if left.is_zero() { minus(now.wall, now.mono.saturating_sub(at.mono)) } else { plus(now.wall, left) }
 }
 
 fn started(now: Moment) -> Timestamp {

@@ -8,7 +8,8 @@ use crate::meter::Histogram;
 use crate::publish::fixture;
 
 fn counted() -> Counted {
-    let histogram = Histogram::new(&[5_000, 25_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000]);
+    let histogram =
+        Histogram::new(&[5_000, 25_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000]);
     histogram.time(Duration::from_millis(30));
     let reading = histogram.read();
     Counted {
@@ -82,14 +83,18 @@ fn states_are_one_of_all_and_silence_is_unknown() {
     Arc::make_mut(&mut facts.endpoints[0]).last = None;
     let id = facts.endpoints[0].endpoint.id.clone();
     let text = write(&seen(facts), Format::Prometheus);
-    let health: Vec<&str> =
-        text.lines().filter(|it| it.starts_with(&format!("porchlight_endpoint_health{{endpoint=\"{id}\""))).collect();
+    let health: Vec<&str> = text
+        .lines()
+        .filter(|it| it.starts_with(&format!("porchlight_endpoint_health{{endpoint=\"{id}\"")))
+        .collect();
     assert_eq!(health.len(), 4);
     let set: Vec<&&str> = health.iter().filter(|it| it.ends_with(" 1")).collect();
     assert!(set.len() == 1 && set[0].contains("health=\"unknown\""), "{health:?}");
     assert!(text.contains("porchlight_verdict{verdict=\"partial\"} 1\n"));
     assert!(text.contains("porchlight_verdict{verdict=\"yes\"} 0\n"));
-    assert!(text.contains("reason=\"reset\"} 1\n") && text.contains("outcome=\"success\",reason=\"none\"} 7\n"));
+    assert!(
+        text.contains("reason=\"reset\"} 1\n") && text.contains("outcome=\"success\",reason=\"none\"} 7\n")
+    );
 }
 
 #[test]

@@ -107,7 +107,9 @@ mod tests {
                 let _ = not_after(&broken);
             }
         }
-        for text in ["", "Z", "210203000000", "21020300000Z", "2102030000xxZ", "219903000000Z", "+10203000000Z"] {
+        for text in
+            ["", "Z", "210203000000", "21020300000Z", "2102030000xxZ", "219903000000Z", "+10203000000Z"]
+        {
             assert_eq!(time(UTC_TIME, text.as_bytes()), None, "{text}");
         }
         assert_eq!(not_after(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), None);

@@ -11,9 +11,9 @@ use axum::middleware;
 use axum::response::{Redirect, Response};
 use axum::routing::get;
 
-use super::{Publisher, Shared, health, meters};
 use super::body::Body;
 use super::render::{CannotTell, Rendered};
+use super::{Publisher, Shared, health, meters};
 use crate::domain::component::Lang;
 use crate::domain::endpoint::Id;
 use crate::domain::moment::Moment;

@@ -7,8 +7,7 @@ use super::open::DATABASE_FILE;
 use crate::meter::{Counter, Gauge, Histogram};
 
 /// Microseconds. A flush takes 0.1 ms on a good disk and 10 ms on a spinning one.
-const COMMIT_BOUNDS: &[u64] =
-    &[1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
+const COMMIT_BOUNDS: &[u64] = &[1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
 /// Jobs that shared one commit.
 const BATCH_BOUNDS: &[u64] = &[1, 5, 25, 100, 500, 2_500];
 

@@ -6,10 +6,12 @@
     reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
 )]
 
+mod alerts;
 mod crowd;
 mod kill;
 mod knock;
 mod names;
+mod observing;
 mod own;
 mod pki;
 mod schedule;

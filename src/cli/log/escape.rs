@@ -99,7 +99,11 @@ pub(super) mod tests {
 
     #[test]
     fn every_control_character_and_mark_of_direction_is_escaped() {
-        let all = (0..=0x1f).chain(0x7f..=0x9f).chain([0x200e, 0x200f]).chain(0x2028..=0x202e).chain(0x2066..=0x2069);
+        let all = (0..=0x1f)
+            .chain(0x7f..=0x9f)
+            .chain([0x200e, 0x200f])
+            .chain(0x2028..=0x202e)
+            .chain(0x2066..=0x2069);
         for c in all.map(|it| char::from_u32(it).unwrap()) {
             let mut out = String::new();
             plainly(&c.to_string(), &mut out);

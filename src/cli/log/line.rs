@@ -30,7 +30,9 @@ impl Lines {
         let Told { message, fields, .. } = told;
         if self.json {
             let message = if message.is_empty() { "\"\"" } else { &message };
-            format!("{{\"at\":\"{at:.3}\",\"level\":\"{level}\",\"room\":\"{room}\",\"message\":{message}{fields}}}\n")
+            format!(
+                "{{\"at\":\"{at:.3}\",\"level\":\"{level}\",\"room\":\"{room}\",\"message\":{message}{fields}}}\n"
+            )
         } else {
             format!("{at:.3} {level:>5} {room}: {message}{fields}\n")
         }
@@ -74,7 +76,8 @@ impl Told {
             }
             (false, false) => {
                 let _ = write!(out, " {}=", field.name());
-                let bare = !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-.:/".contains(c));
+                let bare =
+                    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-.:/".contains(c));
                 if bare { out.push_str(text) } else { as_json(text, out) }
             }
         }
@@ -161,7 +164,10 @@ mod tests {
             assert_eq!(lines.len(), 2 * EVIL.len());
             for line in lines {
                 let one = line.strip_suffix('\n').unwrap();
-                assert!(!one.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)), "{one:?}");
+                assert!(
+                    !one.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)),
+                    "{one:?}"
+                );
             }
         }
     }
@@ -170,8 +176,14 @@ mod tests {
     fn every_json_line_is_an_object_that_holds_what_was_said() {
         for (line, evil) in told(true, say_evil).iter().step_by(2).zip(EVIL) {
             let it: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-            assert_eq!((&it["message"], &it["field"], &it["error"]), (&(*evil).into(), &(*evil).into(), &(*evil).into()));
-            assert_eq!((&it["n"], &it["ok"], &it["level"], &it["room"]), (&3.into(), &true.into(), &"INFO".into(), &"cli".into()));
+            assert_eq!(
+                (&it["message"], &it["field"], &it["error"]),
+                (&(*evil).into(), &(*evil).into(), &(*evil).into())
+            );
+            assert_eq!(
+                (&it["n"], &it["ok"], &it["level"], &it["room"]),
+                (&3.into(), &true.into(), &"INFO".into(), &"cli".into())
+            );
         }
     }
 

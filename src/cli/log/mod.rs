@@ -26,7 +26,13 @@ pub(super) struct Flags {
     log: Targets,
 
     /// One line an event: for people, or a JSON object
-    #[arg(long, global = true, default_value = "human", value_name = "FORMAT", env = "PORCHLIGHT_LOG_FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "human",
+        value_name = "FORMAT",
+        env = "PORCHLIGHT_LOG_FORMAT"
+    )]
     log_format: Format,
 }
 
@@ -81,7 +87,10 @@ fn level(text: &str) -> Result<LevelFilter, String> {
     let known = LEVELS.iter().any(|it| it.eq_ignore_ascii_case(text));
     let read = text.parse().ok().filter(|_| known);
     read.ok_or_else(|| {
-        format!("`{text}` is no level; the levels are: {}; a room's is written as probe=debug", LEVELS.join(", "))
+        format!(
+            "`{text}` is no level; the levels are: {}; a room's is written as probe=debug",
+            LEVELS.join(", ")
+        )
     })
 }
 
