@@ -6,6 +6,7 @@ pub mod domain;
 
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod meter;
 pub mod probe;
 pub mod sample;
@@ -17,6 +18,7 @@ pub mod observe;
 pub mod pipeline;
 pub mod publish;
 pub mod serve;
+pub mod service;
 
 pub mod app;
 pub mod cli;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,7 +17,7 @@ use crate::store::{self, Store};
 /// What the chores need.
 pub(super) struct Housekeeper {
     pub(super) store: Store,
-    pub(super) keep_results: Duration,
+    pub(super) keep_results: watch::Receiver<Duration>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) own: Arc<OwnHealth>,
 }
@@ -58,7 +59,8 @@ impl Housekeeper {
             tracing::info!("Nothing is pruned while the clock is in doubt");
             return Ok(());
         }
-        let pruned = self.store.prune(self.clock.now().wall, self.keep_results).await?;
+        let keep = *self.keep_results.borrow();
+        let pruned = self.store.prune(self.clock.now().wall, keep).await?;
         if pruned > 0 {
             tracing::info!("Pruned {pruned} old rows");
         }

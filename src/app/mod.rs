@@ -1,8 +1,12 @@
 //! Builds the daemon and takes it apart; the only room that knows everyone.
 
+mod answers;
 mod chores;
+mod crew;
 mod listen;
+mod live;
 mod numbers;
+mod reload;
 mod sample;
 mod start;
 mod stop;
@@ -16,11 +20,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::pipeline::Spine;
 use crate::publish::Publisher;
-use crate::schedule::bell::Bell;
 use crate::schedule::chores::Scheduler;
 use crate::store::Store;
 
+pub use answers::{in_both, knock, listed};
+pub use crew::Crew;
 pub use listen::StartError;
+pub use live::{Live, Load};
+pub use reload::{ReloadError, Reloaded};
 pub use sample::SampleAddrs;
 
 /// A running daemon.
@@ -36,9 +43,9 @@ pub struct App {
     pub sample: Option<SampleAddrs>,
     /// Where the numbers are, if anywhere.
     pub metrics: Option<SocketAddr>,
-    pub bells: Vec<Arc<Bell>>,
     pub spine: Arc<Spine>,
     pub publisher: Arc<Publisher>,
+    pub live: Arc<Live>,
 }
 
 /// How the ringing is done: by the schedule, or by a test's own hand.

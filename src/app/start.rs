@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::chores::{Housekeeper, start_chores};
-use super::listen::listen;
+use super::crew::Crew;
+use super::listen::page_listener;
+use super::live::{ASKED, Live};
 use super::numbers::{Numbers, Shown};
 use super::sample::start_sample;
-use super::watch::{must_live, tick, watch_over};
+use super::watch::{must_live, reassure, tick};
 use super::{App, Ringing};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -20,12 +22,11 @@ use crate::domain::facts::{Facts, Storing};
 use crate::domain::moment::minus;
 use crate::domain::notice::Notices;
 use crate::pipeline::knocks::Meters;
-use crate::pipeline::{self, Spine, Worker, follow_storing};
+use crate::pipeline::{self, Spine, follow_storing};
 use crate::probe::own::OwnHealth;
 use crate::probe::{Outbound, Prober};
 use crate::publish::{Publisher, keep, render};
-use crate::schedule::bell::Bell;
-use crate::schedule::{self, Entry};
+use crate::schedule;
 use crate::serve;
 use crate::store::{self, Store};
 
@@ -38,7 +39,7 @@ impl App {
     ) -> anyhow::Result<Self> {
         let cap = serve::connection_cap(config.endpoints.len());
         let numbers = config.metrics.as_ref().map(|it| Numbers::bind(it.listen)).transpose()?;
-        let listener = listen(config.server.listen, "the page", "server.listen")?;
+        let listener = page_listener(config.server.listen)?;
         let addr = listener.local_addr().context("reading our own address")?;
         let stop = CancellationToken::new();
         let failed = CancellationToken::new();
@@ -56,11 +57,15 @@ impl App {
         .context("starting the store's thread")?;
 
         let now = clock.now();
-        let notices = Notices { maintenances: config.maintenances, announcements: config.announcements };
-        let endpoints = config.endpoints.clone();
+        let notices = Notices {
+            maintenances: config.maintenances.clone(),
+            announcements: config.announcements.clone(),
+        };
+        let (endpoints, components) = (config.endpoints.clone(), config.components.clone());
         let (notices, refused) = store
             .transact(move |tx| {
                 store::sync_endpoints(tx, &endpoints, now.wall)?;
+                store::sync_components(tx, &components, now.wall)?;
                 store::sync_notices(tx, &notices, now.wall)
             })
             .await?;
@@ -76,8 +81,8 @@ impl App {
             judged.push(state);
         }
         let facts = Facts {
-            site: Arc::new(config.site),
-            components: config.components.into(),
+            site: Arc::new(config.site.clone()),
+            components: config.components.clone().into(),
             endpoints: known,
             notices: Arc::new(notices),
             storing: Storing::default(),
@@ -109,27 +114,24 @@ impl App {
         });
 
         // The first visitor after a restart reads what was known before it.
-        let known = render::render(&seen.borrow(), now);
-        publisher.publish(known.context("rendering the first page")?);
+        let known = seen.borrow().clone();
+        let first = render::render(&known, now).and_then(|rendered| publisher.publish(known, rendered));
+        first.context("rendering the first page")?;
 
         let sample = match &config.sample {
             Some(wanted) => Some(start_sample(wanted, &clock, &stop, &tasks).await?),
             None => None,
         };
-        let mut bells = Vec::with_capacity(workers.len());
-        let mut entries = Vec::with_capacity(workers.len());
-        for (index, (endpoint, state)) in workers.into_iter().zip(judged).enumerate() {
-            let bell = Arc::new(Bell::new());
-            bells.push(bell.clone());
-            entries.push(Entry { endpoint: endpoint.clone(), bell: bell.clone() });
-            let worker = Worker::new(spine.clone(), (index, endpoint), bell, state);
-            tasks.spawn(watch_over(Arc::new(worker), stop.clone(), tasks.clone()));
-        }
+        let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
+        let entries =
+            workers.into_iter().zip(judged).map(|(endpoint, state)| crew.post(endpoint, state)).collect();
+        let (changes, changed) = mpsc::channel(schedule::CHANGES);
         if ringing == Ringing::OnSchedule {
-            let ring = schedule::ring(entries, clock.clone(), own.stepped(), stop.clone());
+            let ring = schedule::ring(entries, changed, clock.clone(), own.stepped(), stop.clone());
             tasks.spawn(must_live("the schedule", ring, stop.clone(), failed.clone()));
         }
         tasks.spawn(must_live("the watchdog", tick(own.clone(), stop.clone()), stop.clone(), failed.clone()));
+        tasks.spawn(reassure(publisher.clone(), own.clone(), clock.clone(), stop.clone()));
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
@@ -144,9 +146,22 @@ impl App {
             }
             None => None,
         };
-        let keeper =
-            Housekeeper { store: store.clone(), keep_results: config.store.keep_results, clock, own };
+        let (keep_results, keeps) = watch::channel(config.store.keep_results);
+        let keeper = Housekeeper { store: store.clone(), keep_results: keeps, clock, own: own.clone() };
         let scheduler = start_chores(keeper, &stop, &tasks).await?;
+        let live = Arc::new(Live {
+            spine: spine.clone(),
+            publisher: publisher.clone(),
+            own,
+            crew,
+            started: now,
+            config: Mutex::new(config),
+            changes,
+            keep_results,
+            asked: Arc::new(Semaphore::new(ASKED)),
+            stop: stop.clone(),
+            tasks: tasks.clone(),
+        });
         Ok(Self {
             stop,
             failed,
@@ -157,9 +172,9 @@ impl App {
             addr,
             sample,
             metrics,
-            bells,
             spine,
             publisher,
+            live,
         })
     }
 }

@@ -64,7 +64,7 @@ fn every_family_of_the_catalogue_has_a_sample_of_its_own_in_both_formats() {
             let mut samples = 0;
             while let Some(line) = lines.next_if(|it| !it.starts_with('#')) {
                 assert!(line.starts_with(family.name), "{line} in {}", family.name);
-                let labels = line.split_once('{').map_or("", |(_, it)| it.split('}').next().unwrap());
+                let labels = line.rsplit_once('}').map_or("", |(it, _)| it.split_once('{').unwrap().1);
                 let names = labels.split("\",").filter_map(|it| Some(it.split_once('=')?.0));
                 let names: Vec<&str> = names.filter(|it| *it != "le").collect();
                 assert_eq!(names.join(","), family.labels, "{line}");

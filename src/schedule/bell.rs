@@ -1,6 +1,7 @@
 //! A bell: it carries nothing, does nothing, and wakes one worker.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -16,9 +17,11 @@ pub struct Bell {
     state: AtomicU8,
     wake: Notify,
     dropped: AtomicU64,
+    /// When it is to ring next, for those who want to know.
+    due: Mutex<Option<Instant>>,
     made: Instant,
     /// When the ring that is to be answered was due, in microseconds since it was made.
-    due: AtomicU64,
+    was_due: AtomicU64,
 }
 
 impl Bell {
@@ -27,8 +30,9 @@ impl Bell {
             state: AtomicU8::new(IDLE),
             wake: Notify::new(),
             dropped: AtomicU64::new(0),
+            due: Mutex::default(),
             made: Instant::now(),
-            due: AtomicU64::new(0),
+            was_due: AtomicU64::new(0),
         }
     }
 
@@ -41,7 +45,7 @@ impl Bell {
     pub fn ring_due(&self, due: Instant) -> bool {
         let rung = self.state.compare_exchange(IDLE, RUNG, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if rung {
-            self.due.store(micros(due.saturating_duration_since(self.made)), Ordering::Release);
+            self.was_due.store(micros(due.saturating_duration_since(self.made)), Ordering::Release);
             self.wake.notify_one();
         } else {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -60,13 +64,28 @@ impl Bell {
         self.state.store(IDLE, Ordering::Release);
     }
 
+    /// Whether a ring would be answered now.
+    pub fn is_idle(&self) -> bool {
+        self.state.load(Ordering::Acquire) == IDLE
+    }
+
+    /// How long until it is to ring; none when nothing rings it.
+    pub fn due_in(&self) -> Option<Duration> {
+        let due = *self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(due?.saturating_duration_since(Instant::now()))
+    }
+
+    pub(super) fn set_due(&self, due: Option<Instant>) {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = due;
+    }
+
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
     /// How long after its time the last ring is asked about.
     pub fn lateness(&self) -> Duration {
-        let due = Duration::from_micros(self.due.load(Ordering::Acquire));
+        let due = Duration::from_micros(self.was_due.load(Ordering::Acquire));
         self.made.elapsed().saturating_sub(due)
     }
 }

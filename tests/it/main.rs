@@ -15,6 +15,7 @@ mod observing;
 mod own;
 mod pki;
 mod schedule;
+mod soak;
 mod support;
 mod target;
 mod terminal;

@@ -152,7 +152,7 @@ mod tests {
     fn say_evil() {
         for evil in EVIL {
             let error = std::io::Error::other(*evil);
-            tracing::info!(field = evil, debug = ?evil, shown = %evil, error = &error as &(dyn Error), n = 3, ok = true, "{evil}");
+            tracing::info!(field = evil, debug = ?evil, shown = %evil, error = &error as &dyn Error, n = 3, ok = true, "{evil}");
             tracing::warn!("fixed words");
         }
     }

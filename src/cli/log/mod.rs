@@ -10,8 +10,8 @@ use line::Lines;
 
 /// The names that `--log` knows, which are the rooms of `lib.rs`.
 const ROOMS: &[&str] = &[
-    "app", "cli", "clock", "config", "domain", "meter", "observe", "pipeline", "probe", "publish", "sample",
-    "schedule", "serve", "store", "words",
+    "app", "cli", "clock", "config", "control", "domain", "meter", "observe", "pipeline", "probe", "publish",
+    "sample", "schedule", "serve", "service", "store", "words",
 ];
 /// Everything that is not ours; it tells its warnings unless it is named.
 const LIBRARIES: &str = "libraries";
