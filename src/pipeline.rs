@@ -5,6 +5,7 @@
 
 pub mod knocks;
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,9 +31,29 @@ use knocks::Knocks;
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
 
+/// Whatever knocks: the prober, or a world that a simulation made up. The box
+/// is one allocation beside the hundreds of a real knock.
+pub trait Knock: Send + Sync {
+    fn probe<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        fresh_for: Duration,
+    ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>>;
+}
+
+impl Knock for Prober {
+    fn probe<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        fresh_for: Duration,
+    ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>> {
+        Box::pin(Self::probe(self, endpoint, fresh_for))
+    }
+}
+
 /// What all workers share.
 pub struct Spine {
-    pub prober: Prober,
+    pub prober: Box<dyn Knock>,
     pub store: Store,
     pub facts: watch::Sender<Arc<Facts>>,
     pub clock: Arc<dyn Clock>,

@@ -94,7 +94,7 @@ impl App {
         let own = Arc::new(OwnHealth::new(clock.clone()));
         let prober = Prober::new(outbound, own.clone(), clock.clone());
         let spine = Arc::new(Spine {
-            prober,
+            prober: Box::new(prober),
             store: store.clone(),
             facts,
             clock: clock.clone(),

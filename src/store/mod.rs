@@ -38,6 +38,8 @@ mod queue;
 mod reader;
 mod results;
 mod sabotage;
+#[cfg(feature = "simulation")]
+mod simulated;
 mod spans;
 #[cfg(test)]
 mod testing;
@@ -58,6 +60,8 @@ pub use open::DATABASE_FILE;
 pub use reader::Reader;
 #[doc(hidden)]
 pub use sabotage::Sabotage;
+#[cfg(feature = "simulation")]
+pub use simulated::SimulatedWriter;
 pub use tx::Tx;
 pub use writer::Writer;
 

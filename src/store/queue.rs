@@ -62,6 +62,9 @@ pub(super) enum Chore {
 pub(super) struct Shared {
     queue: Mutex<Queue>,
     bell: Condvar,
+    /// The same bell for a writer that is a task and not a thread.
+    #[cfg(feature = "simulation")]
+    pub(super) arrived: tokio::sync::Notify,
     pub(super) storing: watch::Sender<Storing>,
     pub(super) meters: Meters,
     backlog: usize,
@@ -116,6 +119,8 @@ impl Shared {
         Self {
             queue: Mutex::default(),
             bell: Condvar::new(),
+            #[cfg(feature = "simulation")]
+            arrived: tokio::sync::Notify::new(),
             storing: watch::Sender::new(Storing::Works),
             meters: Meters::default(),
             backlog,
@@ -159,7 +164,7 @@ impl Shared {
             self.tell(&queue);
         }
         drop(queue);
-        self.bell.notify_one();
+        self.ring();
         taken
     }
 
@@ -173,7 +178,7 @@ impl Shared {
         }
         queue.jobs.push_back(job);
         drop(queue);
-        self.bell.notify_one();
+        self.ring();
         Ok(())
     }
 
@@ -204,7 +209,14 @@ impl Shared {
 
     pub(super) fn close(&self) {
         self.lock().closing = true;
-        self.bell.notify_all();
+        self.ring();
+    }
+
+    /// Wakes the one writer.
+    fn ring(&self) {
+        self.bell.notify_one();
+        #[cfg(feature = "simulation")]
+        self.arrived.notify_one();
     }
 
     /// The writer's next batch. Waits for one; after a failure, first for the
@@ -220,16 +232,13 @@ impl Shared {
         }
         let idle = |queue: &mut Queue| queue.jobs.is_empty() && !queue.closing;
         queue = self.bell.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
-        if queue.jobs.is_empty() {
-            return None;
-        }
-        let count = queue.jobs.len().min(BATCH);
-        let batch: Vec<Job> = queue.jobs.drain(..count).collect();
-        let records = || batch.iter().filter_map(Job::entry);
-        queue.in_hand = records().count();
-        queue.waiting -= queue.in_hand;
-        queue.results -= records().filter(|entry| entry.result.is_some()).count();
-        Some(batch)
+        queue.batch()
+    }
+
+    /// The next batch if there is one already.
+    #[cfg(feature = "simulation")]
+    pub(super) fn next_now(&self) -> Option<Vec<Job>> {
+        self.lock().batch()
     }
 
     /// The batch in hand was committed; `refused` results of it never can be.
@@ -331,6 +340,22 @@ impl Shared {
             *told = now;
             changed
         });
+    }
+}
+
+impl Queue {
+    /// Hands out what waits, as much as one commit takes.
+    fn batch(&mut self) -> Option<Vec<Job>> {
+        if self.jobs.is_empty() {
+            return None;
+        }
+        let count = self.jobs.len().min(BATCH);
+        let batch: Vec<Job> = self.jobs.drain(..count).collect();
+        let records = || batch.iter().filter_map(Job::entry);
+        self.in_hand = records().count();
+        self.waiting -= self.in_hand;
+        self.results -= records().filter(|entry| entry.result.is_some()).count();
+        Some(batch)
     }
 }
 

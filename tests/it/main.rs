@@ -7,13 +7,16 @@
 )]
 
 mod alerts;
+mod control;
 mod crowd;
+mod first_release;
 mod kill;
 mod knock;
 mod names;
 mod observing;
 mod own;
 mod pki;
+mod reload;
 mod schedule;
 mod soak;
 mod support;
