@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod exit;
 mod init;
+mod log;
 mod man;
 mod manual;
 mod notice;
@@ -60,6 +61,9 @@ struct Arguments {
     #[command(flatten)]
     above: above::Flags,
 
+    #[command(flatten)]
+    log: log::Flags,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -75,11 +79,7 @@ enum Command {
         json: bool,
     },
     /// Knock on schedule and serve the page (the default)
-    Serve {
-        /// How much to log: error, warn, info, debug, or a filter like `porchlight::probe=debug`
-        #[arg(long, default_value = "info", value_name = "FILTER")]
-        log: String,
-    },
+    Serve,
     /// Say everything that is wrong with the config, and what would be right
     Check {
         /// Print a JSON object instead of sentences
@@ -164,8 +164,8 @@ pub fn main() -> ExitCode {
     let file = file.as_path();
     // One provider for the whole process, before anything can ask for another.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let done = match arguments.command.unwrap_or(Command::Serve { log: "info".into() }) {
-        Command::Serve { log } => serve::serve(file, &log),
+    let done = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(file, &arguments.log),
         Command::Backup { file: to, json } => backup::backup(file, &to, json),
         Command::Check { json } => check::check(file, json),
         Command::Completions { shell } => man::completions(shell, Arguments::command()),

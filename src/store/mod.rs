@@ -32,6 +32,7 @@ mod identity;
 mod inspect;
 mod load;
 mod lock;
+mod meters;
 mod migrations;
 mod newest;
 mod notice_rows;
@@ -61,6 +62,7 @@ pub use endpoints::{log_redefined, sync_endpoints};
 pub use error::StoreError;
 pub use load::{Loaded, last_known};
 pub use lock::LOCK_FILE;
+pub use meters::Meters;
 pub use newest::Seen;
 pub use notices::sync_notices;
 pub use open::DATABASE_FILE;
@@ -222,6 +224,21 @@ impl Store {
     /// Results that could not be stored before the end; known once the writer has ended.
     pub fn left_behind(&self) -> u64 {
         self.shared.left_behind.load(Ordering::Acquire)
+    }
+
+    /// What the store counts of itself.
+    pub fn meters(&self) -> &Meters {
+        &self.shared.meters
+    }
+
+    /// Recordings that wait for a commit.
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting()
+    }
+
+    /// Whether the writer has not ended.
+    pub fn is_alive(&self) -> bool {
+        !self.shared.is_gone()
     }
 
     /// Commits since the start.

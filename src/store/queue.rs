@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use super::error::StoreError;
+use super::meters::Meters;
 use super::tx::Tx;
 use super::{Recorded, Recording, Soundness};
 use crate::domain::endpoint::EndpointId;
@@ -71,6 +72,7 @@ pub(super) struct Shared {
     pub(super) soundness: watch::Sender<Soundness>,
     /// How long results are kept, in milliseconds, as the last pruning knew it; zero before it.
     pub(super) keep_ms: AtomicU64,
+    pub(super) meters: Meters,
     backlog: usize,
     pub(super) sabotage: AtomicU8,
     pub(super) commits: AtomicU64,
@@ -128,6 +130,7 @@ impl Shared {
             storing: watch::Sender::new(Storing::Works),
             soundness: watch::Sender::new(Soundness::default()),
             keep_ms: AtomicU64::new(0),
+            meters: Meters::default(),
             backlog,
             sabotage: AtomicU8::new(0),
             commits: AtomicU64::new(0),
@@ -210,6 +213,16 @@ impl Shared {
             change(known);
             before != *known
         })
+    }
+
+    /// Recordings that wait, those in the writer's hand included.
+    pub(super) fn waiting(&self) -> usize {
+        let queue = self.lock();
+        queue.waiting + queue.in_hand
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.lock().gone
     }
 
     pub(super) fn is_stopped(&self) -> bool {

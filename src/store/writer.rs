@@ -3,7 +3,7 @@
 //! There is no timer: while one commit is flushed to the disk, the next batch
 //! gathers in the queue. Nobody is told "stored" before the flush is done.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ use super::queue::{Chore, Entry, Job, Shared};
 use super::sabotage::Sabotage;
 use super::tx::{Rows, Tx};
 use super::{Recorded, pressure, results, spans};
+use crate::meter::Stopwatch;
+
+/// The files are weighed at a commit, and not more often than this.
+const WEIGH_AFTER: Duration = Duration::from_secs(1);
 
 /// How often a hang that was asked for looks whether it may end.
 const HANG: Duration = Duration::from_millis(5);
@@ -39,6 +43,8 @@ pub struct Writer {
     ballast: Ballast,
     /// Whether the write-ahead log was already told to be too long.
     told_of_the_log: bool,
+    weighed: Stopwatch,
+    dir: PathBuf,
     shared: Arc<Shared>,
     _lock: Lock,
 }
@@ -51,6 +57,7 @@ const PACE: Duration = Duration::from_millis(20);
 impl Writer {
     pub(super) fn open(dir: &Path, shared: Arc<Shared>) -> Result<Self, StoreError> {
         let (connection, lock, identity) = open::for_writing(dir)?;
+        shared.meters.weigh(dir);
         Ok(Self {
             connection,
             rows: Rows::default(),
@@ -58,6 +65,8 @@ impl Writer {
             unremembered: 0,
             ballast: Ballast::take(dir),
             told_of_the_log: false,
+            weighed: Stopwatch::start(),
+            dir: dir.to_owned(),
             shared,
             _lock: lock,
         })
@@ -120,7 +129,16 @@ impl Writer {
 
     fn settle(&mut self, mut batch: Vec<Job>) -> bool {
         let alone = batch.len() == 1;
-        match self.commit(&mut batch, alone) {
+        let watch = Stopwatch::start();
+        let committed = self.commit(&mut batch, alone);
+        let meters = &self.shared.meters;
+        meters.commit.time(watch.read());
+        meters.batch.observe(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+        if WEIGH_AFTER <= self.weighed.read() {
+            self.weighed = Stopwatch::start();
+            meters.weigh(&self.dir);
+        }
+        match committed {
             Ok(done) => {
                 self.unremembered += done.results;
                 self.ballast.retake();
@@ -139,6 +157,7 @@ impl Writer {
                 true
             }
             Err(error) => {
+                meters.failed.inc();
                 self.give_back(batch, error);
                 false
             }

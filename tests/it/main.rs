@@ -6,6 +6,7 @@
     reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
 )]
 
+mod alerts;
 mod backup;
 mod control;
 mod crowd;
@@ -17,6 +18,7 @@ mod knock;
 mod migration;
 mod names;
 mod notify;
+mod observing;
 mod own;
 mod pki;
 mod power;

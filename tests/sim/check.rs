@@ -66,13 +66,7 @@ struct Row {
 
 impl Audit {
     pub fn new() -> Self {
-        Self {
-            through: 0,
-            waiting: HashMap::new(),
-            indexed: 0,
-            stored: HashMap::new(),
-            folds: Vec::new(),
-        }
+        Self { through: 0, waiting: HashMap::new(), indexed: 0, stored: HashMap::new(), folds: Vec::new() }
     }
 
     /// Folds what was stored since the last look.
@@ -90,9 +84,12 @@ impl Audit {
             if row.outcome == STOPPING {
                 continue;
             }
-            let met = self.waiting.get_mut(&(row.door, row.at_ms, row.total_us)).and_then(VecDeque::pop_front);
+            let met =
+                self.waiting.get_mut(&(row.door, row.at_ms, row.total_us)).and_then(VecDeque::pop_front);
             let Some(met) = met else {
-                world.check(false, "I2", || format!("row {} is nobody's answer, or the second of one", row.id));
+                world.check(false, "I2", || {
+                    format!("row {} is nobody's answer, or the second of one", row.id)
+                });
                 continue;
             };
             let it = world.lock().answers[met].clone();

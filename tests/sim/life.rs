@@ -326,7 +326,11 @@ fn bugged_threshold(world: &World, endpoint: &Arc<Endpoint>) -> Arc<Endpoint> {
     Arc::new(lax)
 }
 
-fn again(endpoints: &[Endpoint], bells: &[Arc<Bell>], tasks: &TaskTracker) -> Box<dyn Fn(&str) + Send + Sync> {
+fn again(
+    endpoints: &[Endpoint],
+    bells: &[Arc<Bell>],
+    tasks: &TaskTracker,
+) -> Box<dyn Fn(&str) + Send + Sync> {
     let bells: Vec<(String, Arc<Bell>)> =
         endpoints.iter().map(|it| it.id.to_string()).zip(bells.iter().cloned()).collect();
     let tasks = tasks.clone();
