@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
+use crate::service;
+
 /// Connections the system holds until they are accepted; a smaller number makes
 /// a crowd's visitors wait a second for their next try.
 const BACKLOG: u32 = 1024;
@@ -14,25 +16,43 @@ const BACKLOG: u32 = 1024;
 pub enum StartError {
     #[error("could not listen on {addr} for {what} ({why}): {}", remedy(*addr, key, why))]
     Listen { what: &'static str, key: &'static str, addr: SocketAddr, why: std::io::Error },
+    #[error(
+        "the socket that the service manager handed over cannot be used ({why}); it must be one TCP socket that listens"
+    )]
+    HandedOver { why: std::io::Error },
 }
 
 /// What helps depends on why the system refused.
 fn remedy(addr: SocketAddr, key: &str, why: &std::io::Error) -> String {
     let port = addr.port();
+    let setting = match key.contains('.') {
+        true => format!("`{key}` in the config"),
+        // A flag or variable overruled the config.
+        false => format!("`{key}`"),
+    };
     match why.kind() {
         ErrorKind::AddrInUse => format!(
-            "another program uses it already; change `{key}` in the config, or stop that program \
+            "another program uses it already; change {setting}, or stop that program \
              (to find it: ss -ltnp 'sport = :{port}')"
         ),
         ErrorKind::AddrNotAvailable => format!(
-            "this machine does not have that address; set `{key}` in the config to one it has \
+            "this machine does not have that address; set {setting} to one it has \
              (to list them: ip address)"
         ),
         ErrorKind::PermissionDenied => format!(
             "this user may not listen there, often because ports below 1024 are for root; \
-             set `{key}` in the config to a higher port"
+             set {setting} to a higher port"
         ),
-        _ => format!("set `{key}` in the config to an address that can be listened on"),
+        _ => format!("set {setting} to an address that can be listened on"),
+    }
+}
+
+/// The page's socket: the service manager's, or one of our own.
+pub(super) fn page_listener(addr: SocketAddr) -> Result<TcpListener, StartError> {
+    let handed = service::handed_over().and_then(|it| it.map(TcpListener::from_std).transpose());
+    match handed.map_err(|why| StartError::HandedOver { why })? {
+        Some(listener) => Ok(listener),
+        None => listen(addr, "the page", "server.listen"),
     }
 }
 

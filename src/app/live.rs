@@ -16,6 +16,7 @@ use crate::pipeline::Spine;
 use crate::probe::own::OwnHealth;
 use crate::publish::Publisher;
 use crate::schedule::Change;
+use crate::service;
 
 /// Reads and checks the config anew: the config and its warnings, or every fault.
 pub type Load = Arc<dyn Fn() -> anyhow::Result<(Config, Vec<Fault>)> + Send + Sync>;
@@ -51,11 +52,13 @@ impl Live {
     /// Tells in the log what changed, or why nothing did; gives back that and
     /// the file's warnings.
     pub async fn look_again(&self, load: &Load) -> Result<(Reloaded, Vec<String>), ReloadError> {
+        service::reloading();
         let looked = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(ReloadError::Stopping),
             looked = self.load_and_replace(load) => looked,
         };
+        service::ready(&self.watching());
         match &looked {
             Ok((reloaded, warnings)) => {
                 for warning in warnings {
@@ -64,7 +67,7 @@ impl Live {
                 tracing::info!("Reloaded: {}", reloaded.sentences().join(". "));
             }
             Err(error) => {
-                let causes = anyhow_chain(error);
+                let causes = chain(error);
                 tracing::error!("The old config keeps running: {causes}");
             }
         }
@@ -92,6 +95,12 @@ impl Live {
         });
     }
 
+    /// What the service manager shows.
+    fn watching(&self) -> String {
+        let facts = self.spine.facts.borrow();
+        format!("endpoints: {}, components: {}", facts.endpoints.len(), facts.components.len())
+    }
+
     /// Why this daemon should not be relied on now; nothing when it is ready.
     pub fn doubts(&self) -> Vec<Doubt> {
         let now = self.spine.clock.now();
@@ -100,7 +109,7 @@ impl Live {
 }
 
 /// An error and its causes in one line.
-pub(super) fn anyhow_chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(it) = cause {

@@ -6,8 +6,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::clock::Clock;
 use crate::pipeline::{Until, Worker};
 use crate::probe::own::{OwnHealth, TICK};
+use crate::publish::Publisher;
+use crate::service;
 
 /// A worker that panicked rests this long before it is started again.
 const AFTER_A_PANIC: Duration = Duration::from_secs(1);
@@ -52,6 +55,35 @@ pub(super) async fn tick(own: Arc<OwnHealth>, stop: CancellationToken) {
             biased;
             () = stop.cancelled() => return,
             _ = interval.tick() => own.tick(),
+        }
+    }
+}
+
+/// Tells the service manager that we live, for as long as that is true: a page
+/// that has run out, or a ticker that does not tick, earns us a restart.
+pub(super) async fn reassure(
+    publisher: Arc<Publisher>,
+    own: Arc<OwnHealth>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
+    let Some(patience) = service::watchdog() else { return };
+    // Three words in the time of one, so that a late one does no harm.
+    let mut interval = tokio::time::interval(patience / 3);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = interval.tick() => (),
+        }
+        let now = clock.now();
+        if publisher.is_current(now) && !own.stalled_since(now.mono) {
+            service::alive();
+        } else {
+            tracing::warn!(
+                "The page has run out or we stand still; the service manager is not told that we live"
+            );
         }
     }
 }

@@ -5,15 +5,18 @@ mod endpoint;
 mod fault;
 mod file;
 mod json;
+pub mod manual;
 mod names;
 mod nearest;
 mod notice;
 mod parse;
 mod report;
 mod request;
+pub mod schema;
 mod secret;
 mod section;
 mod site;
+pub mod starter;
 mod text;
 mod time;
 mod value;
@@ -22,7 +25,7 @@ mod value;
 mod tests;
 
 pub use fault::{Fault, Faults};
-pub use file::{ReadError, read, read_secret};
+pub use file::{ReadError, data_dir, read, read_secret};
 pub use secret::{SecretFile, Surroundings};
 
 use std::net::SocketAddr;
@@ -47,6 +50,8 @@ pub struct Config {
     /// So is `starts_at`, where the file gives none.
     pub announcements: Vec<Announcement>,
     pub sample: Option<Sample>,
+    /// None: nobody can read what is counted.
+    pub metrics: Option<Metrics>,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +65,11 @@ pub struct Store {
     pub data: PathBuf,
     /// Raw results older than this are pruned.
     pub keep_results: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metrics {
+    pub listen: SocketAddr,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

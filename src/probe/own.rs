@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::meter::Counter;
 
 /// How often [`OwnHealth::tick`] is called.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -37,6 +38,9 @@ pub struct OwnHealth {
     dns: Mutex<Group>,
     dates: Mutex<Group>,
     stepped: Arc<Notify>,
+    /// How often we stood still, and how often the wall clock was set.
+    pub stalls: Counter,
+    pub steps: Counter,
 }
 
 /// The last word of each host on one question: did it fail?
@@ -56,6 +60,8 @@ impl OwnHealth {
             dns: Mutex::default(),
             dates: Mutex::default(),
             stepped: Arc::default(),
+            stalls: Counter::default(),
+            steps: Counter::default(),
             clock,
         }
     }
@@ -67,6 +73,7 @@ impl OwnHealth {
         let before = self.last_tick.swap(mono, Ordering::AcqRel);
         if micros(STALL) < mono.saturating_sub(before) {
             self.last_stall_end.store(mono, Ordering::Release);
+            self.stalls.inc();
             tracing::warn!(
                 "We were not running for {} ms; probes in flight are not judged",
                 (mono - before) / 1000
@@ -80,9 +87,15 @@ impl OwnHealth {
             );
             self.clock_doubted_until.store(micros(now.mono + STEP_DOUBT), Ordering::Release);
             self.stepped.notify_one();
+            self.steps.inc();
         }
         // Small differences are drift and are followed.
         *known = offset(now);
+    }
+
+    /// When [`OwnHealth::tick`] was last called, on the monotonic clock.
+    pub fn ticked_at(&self) -> Duration {
+        Duration::from_micros(self.last_tick.load(Ordering::Acquire))
     }
 
     /// Notified when the wall clock was set.
@@ -96,6 +109,21 @@ impl OwnHealth {
         let now = micros(self.clock.now().mono);
         let silent = micros(STALL) < now.saturating_sub(self.last_tick.load(Ordering::Acquire));
         silent || micros(began) < self.last_stall_end.load(Ordering::Acquire)
+    }
+
+    /// How long ago we last stood still; none when we never did.
+    pub fn last_stall(&self) -> Option<Duration> {
+        let end = self.last_stall_end.load(Ordering::Acquire);
+        let ago = || micros(self.clock.now().mono).saturating_sub(end);
+        (0 < end).then(|| Duration::from_micros(ago()))
+    }
+
+    /// Whether every host asked of late could not be looked up.
+    pub fn doubts_the_network(&self) -> bool {
+        let now = self.clock.now().mono;
+        let group = self.dns.lock().unwrap_or_else(PoisonError::into_inner);
+        let (failing, all) = group.count(now);
+        GROUP_SIZE <= failing && failing == all
     }
 
     /// Whether our wall clock was set so recently that dates prove nothing.
@@ -138,9 +166,16 @@ fn note(
     if !failed {
         return false;
     }
-    let recent = || hosts.values().filter(|(at, _)| now.saturating_sub(*at) < GROUP_WINDOW);
-    let failing = recent().filter(|(_, failed)| *failed).count();
-    GROUP_SIZE <= failing && enough(failing, recent().count())
+    let (failing, all) = group.count(now);
+    GROUP_SIZE <= failing && enough(failing, all)
+}
+
+impl Group {
+    /// Hosts heard of late: how many fail, and how many there are.
+    fn count(&self, now: Duration) -> (usize, usize) {
+        let recent = || self.hosts.values().filter(|(at, _)| now.saturating_sub(*at) < GROUP_WINDOW);
+        (recent().filter(|(_, failed)| *failed).count(), recent().count())
+    }
 }
 
 fn micros(mono: Duration) -> u64 {

@@ -4,27 +4,33 @@ mod accept;
 mod api;
 mod body;
 mod handlers;
+mod health;
 pub mod keep;
+mod meters;
 mod pages;
 mod policy;
 pub mod render;
 mod view;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use axum::extract::State;
 use axum::http::HeaderValue;
 use tokio::sync::{Notify, watch};
 
 use crate::domain::facts::{Facts, Site};
 use crate::domain::moment::Moment;
+use crate::domain::verdict::Verdict;
+use meters::Meters;
 use pages::Pages;
 use render::CannotTell;
 
@@ -39,7 +45,12 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/c/{id}"),
     ("GET", "/en/c/{id}"),
     ("GET", "/api/v1/summary.json"),
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
 ];
+
+/// When our ticker was last heard (monotonic), and whether the store's thread is there.
+pub type Vitals = Box<dyn Fn() -> (Duration, bool) + Send + Sync>;
 
 pub type Now = Arc<dyn Fn() -> Moment + Send + Sync>;
 
@@ -52,7 +63,13 @@ pub struct Publisher {
     now: Now,
     caching: Vec<HeaderValue>,
     sabotaged: AtomicBool,
+    pub meters: Meters,
+    vitals: OnceLock<Vitals>,
+    /// The newest, which may be ahead of what is served.
+    facts: watch::Receiver<Arc<Facts>>,
 }
+
+type Shared = State<Arc<Publisher>>;
 
 /// Everything that is served at one time says the same: the ready bodies, the
 /// component pages made on demand, and what is said when they have run out.
@@ -61,15 +78,19 @@ struct Edition {
     /// None before the first rendering.
     rendered: Option<Rendered>,
     cannot_tell: Arc<CannotTell>,
+    published_at: Option<Moment>,
 }
 
 impl Publisher {
     /// Nothing is served as true before the first [`Publisher::publish`].
     pub fn new(site: &Site, facts: watch::Receiver<Arc<Facts>>, now: Now) -> Result<Self, RenderError> {
+        let meters = Meters::default();
+        meters.came_by(now());
         let edition = Edition {
             facts: Arc::clone(&facts.borrow()),
             rendered: None,
             cannot_tell: Arc::new(render::cannot_tell(site)?),
+            published_at: None,
         };
         Ok(Self {
             edition: ArcSwap::from_pointee(edition),
@@ -79,7 +100,28 @@ impl Publisher {
             now,
             caching: handlers::caching(),
             sabotaged: AtomicBool::new(false),
+            meters,
+            vitals: OnceLock::new(),
+            facts,
         })
+    }
+
+    /// Says whom `/livez` asks about the parts that are not of this room.
+    pub fn ask(&self, vitals: Vitals) {
+        let _ = self.vitals.set(vitals);
+    }
+
+    /// What the page says now.
+    pub fn verdict(&self) -> Verdict {
+        let now = (self.now)();
+        let edition = self.edition.load();
+        let fresh = edition.rendered.as_ref().filter(|it| now.mono < it.valid_until.mono);
+        fresh.map_or(Verdict::Unknown, |it| it.verdict)
+    }
+
+    /// `/livez` and `/readyz` alone, for a listener that shows no page.
+    pub fn health(self: Arc<Self>) -> Router {
+        health::router(self)
     }
 
     /// Puts what was rendered of `facts` before the readers; component pages
@@ -94,7 +136,12 @@ impl Publisher {
         } else {
             Arc::new(render::cannot_tell(&facts.site)?)
         };
-        self.edition.store(Arc::new(Edition { facts, rendered: Some(rendered), cannot_tell }));
+        self.edition.store(Arc::new(Edition {
+            facts,
+            rendered: Some(rendered),
+            cannot_tell,
+            published_at: Some((self.now)()),
+        }));
         self.pages.forget();
         self.published.notify_waiters();
         Ok(())
@@ -111,9 +158,19 @@ impl Publisher {
         }
     }
 
+    /// When what is served now was put there; none before anything was rendered.
+    pub fn published_at(&self) -> Option<Moment> {
+        self.edition.load().published_at
+    }
+
     /// When what is served now runs out; none before anything was rendered.
     pub fn rendered_until(&self) -> Option<Moment> {
         self.edition.load().rendered.as_ref().map(|it| it.valid_until)
+    }
+
+    /// Whether what is served is still true, as it is while something renders.
+    pub fn is_current(&self, now: Moment) -> bool {
+        self.rendered_until().is_some_and(|until| now.mono < until.mono)
     }
 
     /// For tests: from now on nothing that is rendered arrives.

@@ -170,6 +170,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["src/probe"]),
     ("rustls::", &["src/probe", "src/cli"]),
     ("hyper::", &["src/serve.rs", "src/probe", "src/sample"]),
+    ("sd_notify", &["src/service.rs"]),
+    ("listenfd", &["src/service.rs"]),
     ("croner", &["src/schedule", "src/config"]),
     ("thread::Builder", &["src/app"]),
     ("Timestamp::now", &["src/clock.rs"]),
@@ -279,5 +281,6 @@ fn rust_files(room: &Path) -> Vec<PathBuf> {
 
 fn is_test(path: &Path) -> bool {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    name == "tests" || name == "testing" || name == "fixture" || name.ends_with("_tests")
+    let in_tests = path.parent().is_some_and(|dir| dir.ends_with("tests"));
+    in_tests || name == "tests" || name == "testing" || name == "fixture" || name.ends_with("_tests")
 }
