@@ -67,7 +67,7 @@ impl Live {
                 tracing::info!("Reloaded: {}", reloaded.sentences().join(". "));
             }
             Err(error) => {
-                let causes = anyhow_chain(error);
+                let causes = chain(error);
                 tracing::error!("The old config keeps running: {causes}");
             }
         }
@@ -109,7 +109,7 @@ impl Live {
 }
 
 /// An error and its causes in one line.
-pub(super) fn anyhow_chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(it) = cause {

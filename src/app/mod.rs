@@ -1,9 +1,11 @@
 //! Builds the daemon and takes it apart; the only room that knows everyone.
 
+mod answers;
 mod chores;
 mod crew;
 mod listen;
 mod live;
+mod numbers;
 mod reload;
 mod sample;
 mod start;
@@ -21,6 +23,7 @@ use crate::publish::Publisher;
 use crate::schedule::chores::Scheduler;
 use crate::store::Store;
 
+pub use answers::{in_both, knock, listed};
 pub use crew::Crew;
 pub use listen::StartError;
 pub use live::{Live, Load};
@@ -38,6 +41,8 @@ pub struct App {
     writer: std::thread::JoinHandle<()>,
     pub addr: SocketAddr,
     pub sample: Option<SampleAddrs>,
+    /// Where the numbers are, if anywhere.
+    pub metrics: Option<SocketAddr>,
     pub spine: Arc<Spine>,
     pub publisher: Arc<Publisher>,
     pub live: Arc<Live>,

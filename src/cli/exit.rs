@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::app::StartError;
 use crate::config::{Faults, ReadError};
+use crate::control::AskError;
 use crate::store::StoreError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,9 +14,11 @@ pub enum Exit {
     Misunderstood,
     DoorClosed,
     NothingLearnt,
+    NotReady,
     BadData,
     NoData,
     AddressTaken,
+    NoDaemon,
     CannotWrite,
     DataInUse,
     BadConfig,
@@ -29,9 +32,10 @@ impl Exit {
             Self::Misunderstood => 2,
             Self::DoorClosed => 3,
             Self::NothingLearnt => 4,
+            Self::NotReady => 5,
             Self::BadData => 65,
             Self::NoData => 66,
-            Self::AddressTaken => 69,
+            Self::AddressTaken | Self::NoDaemon => 69,
             Self::CannotWrite => 73,
             Self::DataInUse => 75,
             Self::BadConfig => 78,
@@ -45,6 +49,9 @@ impl Exit {
         }
         if let Some(StartError::Listen { .. } | StartError::HandedOver { .. }) = error.downcast_ref() {
             return Self::AddressTaken;
+        }
+        if let Some(AskError::NoDaemon { .. }) = error.downcast_ref() {
+            return Self::NoDaemon;
         }
         match error.downcast_ref::<StoreError>() {
             Some(StoreError::Busy { .. }) => Self::DataInUse,

@@ -5,11 +5,16 @@ mod backup;
 mod check;
 mod exit;
 mod init;
+mod log;
 mod man;
 mod manual;
+mod notice;
 mod probe;
+mod reload;
 mod schema;
 mod serve;
+mod status;
+mod table;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,6 +25,7 @@ use clap_complete::Shell;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Fault, Surroundings};
+use crate::control::{Answer, AskError};
 use above::Override;
 pub use exit::Exit;
 
@@ -29,6 +35,8 @@ Examples:
   porchlight init                     write a first config of your own
   porchlight --config bank.toml check say what is wrong with a file, without starting
   porchlight probe login-page         knock once now and show each phase
+  porchlight status                   how the running daemon is
+  porchlight reload                   let it read the config anew
   porchlight backup monday.db         copy the database, also while porchlight runs
 
 Exit codes:
@@ -37,9 +45,10 @@ Exit codes:
   2   the command line was not understood, or names an endpoint that is not there
   3   probe: the door did not open (failure)
   4   probe: nothing could be learnt (unknown)
+  5   status: the daemon runs, but is not ready
   65  the database or backup is damaged, newer than this program, or not ours
   66  there is no such database or backup
-  69  an address to listen on is taken, or not ours to use
+  69  an address to listen on is taken, or not ours to use; or no daemon runs
   73  the data directory or the file to write cannot be written, has no room, or is there already
   75  another porchlight uses the same data
   78  the config has faults";
@@ -51,6 +60,9 @@ Exit codes:
 struct Arguments {
     #[command(flatten)]
     above: above::Flags,
+
+    #[command(flatten)]
+    log: log::Flags,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -67,11 +79,7 @@ enum Command {
         json: bool,
     },
     /// Knock on schedule and serve the page (the default)
-    Serve {
-        /// How much to log: error, warn, info, debug, or a filter like `porchlight::probe=debug`
-        #[arg(long, default_value = "info", value_name = "FILTER")]
-        log: String,
-    },
+    Serve,
     /// Say everything that is wrong with the config, and what would be right
     Check {
         /// Print a JSON object instead of sentences
@@ -93,10 +101,21 @@ enum Command {
         /// A key such as `every` or `endpoint.every`, or a table
         topic: Option<String>,
     },
+    /// What is announced: maintenances and announcements
+    Notice {
+        #[command(subcommand)]
+        command: NoticeCommand,
+    },
     /// Knock at one endpoint once, now, and show each phase and assertion (nothing is stored)
     Probe {
         /// The endpoint's id in the config
         id: String,
+        /// Print a JSON object instead of sentences
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let the running daemon read its config anew; only what changed restarts
+    Reload {
         /// Print a JSON object instead of sentences
         #[arg(long)]
         json: bool,
@@ -111,6 +130,22 @@ enum Command {
     },
     /// Print the config's JSON Schema, for editors
     Schema,
+    /// Show how the running daemon is: components, endpoints, next bells, its own health
+    Status {
+        /// Print a JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum NoticeCommand {
+    /// Print them all, with what has become of each
+    List {
+        /// Print a JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub fn main() -> ExitCode {
@@ -129,17 +164,22 @@ pub fn main() -> ExitCode {
     let file = file.as_path();
     // One provider for the whole process, before anything can ask for another.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let done = match arguments.command.unwrap_or(Command::Serve { log: "info".into() }) {
-        Command::Serve { log } => serve::serve(file, &log),
+    let done = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(file, &arguments.log),
         Command::Backup { file: to, json } => backup::backup(file, &to, json),
         Command::Check { json } => check::check(file, json),
         Command::Completions { shell } => man::completions(shell, Arguments::command()),
         Command::Init(flags) => init::init(flags, file, above::above()),
         Command::Man => man::man(Arguments::command()),
         Command::Manual { topic } => Ok(manual::manual(topic.as_deref())),
-        Command::Probe { id, json } => probe::probe(file, &id, json),
+        Command::Notice { command: NoticeCommand::List { json } } => {
+            notice::list(file, &data_dir(file), json)
+        }
+        Command::Probe { id, json } => probe::probe(file, &data_dir(file), &id, json),
+        Command::Reload { json } => reload::reload(&data_dir(file), json),
         Command::Restore { file: from, json } => backup::restore(file, &from, json),
         Command::Schema => schema::schema(),
+        Command::Status { json } => status::status(file, &data_dir(file), json),
     };
     match done {
         Ok(exit) => exit.into(),
@@ -164,6 +204,26 @@ fn load(file: &Path) -> anyhow::Result<(Config, Vec<Fault>)> {
     let (mut config, warnings) = Config::parse(&text, &file.display().to_string(), &surroundings, now)?;
     above::apply(&mut config);
     Ok((config, warnings))
+}
+
+/// Where the running daemon's socket is, whether the config is right or not.
+fn data_dir(file: &Path) -> PathBuf {
+    above::above().data.clone().unwrap_or_else(|| config::data_dir(file))
+}
+
+/// An answer to another question, or to none.
+fn unexpected(answer: Answer) -> anyhow::Error {
+    match answer {
+        Answer::Refused { said, .. } => anyhow::anyhow!("the running porchlight says: {}", printable(&said)),
+        _ => AskError::OtherVersion.into(),
+    }
+}
+
+/// What others sent may carry control characters; a terminal must not obey them.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where `{ env = … }` is looked up for Config")]

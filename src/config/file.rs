@@ -5,7 +5,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use toml::de::DeTable;
+
 use super::secret::SecretFile;
+use super::site::default_store;
 
 /// Room for the most endpoints allowed, with every option of each written out.
 const FILE_LIMIT: u64 = 4 << 20;
@@ -59,6 +62,18 @@ fn refused(path: PathBuf, source: io::Error) -> ReadError {
     }
 }
 
+/// The data directory a configuration file names, however wrong the rest of it
+/// is: whoever mends a file wants to talk to the daemon that runs on.
+pub fn data_dir(path: &Path) -> PathBuf {
+    let dir = path.parent().unwrap_or(Path::new(""));
+    let named = read(path).ok().and_then(|text| {
+        let (file, _) = DeTable::parse_recoverable(&text);
+        let data = file.get_ref().get("store")?.get_ref().get("data")?.get_ref().as_str()?.to_owned();
+        Some(dir.join(data))
+    });
+    named.unwrap_or_else(|| default_store(dir).data)
+}
+
 /// The text of a file of one secret, as [`super::Surroundings`] wants it.
 pub fn read_secret(path: &Path) -> io::Result<SecretFile> {
     let (mode, bytes) = bounded(path, SECRET_LIMIT)?;
@@ -102,6 +117,18 @@ mod tests {
         insta::assert_snapshot!(said(&vec![b'#'; (4 << 20) + 1]), @"file is larger than 4 MiB, which no configuration is");
         assert!(matches!(read(Path::new("/nowhere/at/all")), Err(ReadError::Missing { .. })));
         assert!(matches!(read(Path::new("/")), Err(ReadError::Directory { .. })));
+    }
+
+    #[test]
+    fn the_data_directory_is_found_in_a_file_that_is_wrong() {
+        let found = |text: &str| {
+            let (dir, path) = file(text.as_bytes());
+            data_dir(&path).strip_prefix(dir.path()).unwrap().display().to_string()
+        };
+        assert_eq!(found("[store]\ndata = \"here\"\n[[endpoint]]\nid = 3\nevery = \"\n"), "here");
+        assert_eq!(found("nonsense"), "data");
+        assert_eq!(found("[store]\ndata = 3"), "data");
+        assert_eq!(data_dir(Path::new("nowhere.toml")), Path::new("data"));
     }
 
     #[test]

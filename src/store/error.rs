@@ -30,10 +30,7 @@ pub enum StoreError {
     )]
     Damaged { path: PathBuf, what: String },
 
-    #[error(
-        "cannot write to {path} ({why}); the data directory must belong to the user \
-         that runs porchlight and lie on a writable disk"
-    )]
+    #[error("cannot write to {path} ({why}); {}", mend(why))]
     Unwritable { path: PathBuf, why: String },
 
     #[error(
@@ -90,6 +87,15 @@ pub enum StoreError {
 
     #[error("the store is stopped")]
     Stopped,
+}
+
+/// What helps when a file cannot be written.
+fn mend(why: &str) -> &'static str {
+    if why.contains("No space left") || why.contains("disk is full") || why.contains("quota") {
+        "free some space and try again"
+    } else {
+        "the directory must belong to the user that runs porchlight and lie on a writable disk"
+    }
 }
 
 impl StoreError {

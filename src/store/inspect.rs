@@ -6,7 +6,7 @@
 //! | no file or an empty one, but a filled write-ahead log | damaged |
 //! | an empty file, and a database was born here before | damaged |
 //! | not SQLite, a cut file, or one that fails `quick_check` | damaged |
-//! | a write-ahead log that is none | damaged |
+//! | a write-ahead log that is none, or of another database | damaged |
 //! | another program's application id, or tables without one | foreign |
 //! | a schema beyond ours | newer |
 
@@ -102,14 +102,17 @@ impl From<rusqlite::Error> for Trouble {
 
 /// A connection to a database that nobody writes to.
 pub(super) fn look(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // Without a log SQLite need not lay files beside ours.
-    let logged = std::fs::metadata(beside(path, "-wal")).is_ok_and(|meta| 0 < meta.len());
-    if logged {
-        raw(path, flags)
+    if std::fs::metadata(beside(path, "-wal")).is_ok_and(|meta| 0 < meta.len()) {
+        raw(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
     } else {
-        raw(Path::new(&immutable(path)), flags | OpenFlags::SQLITE_OPEN_URI)
+        without_log(path)
     }
+}
+
+fn without_log(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    raw(Path::new(&immutable(path)), flags | OpenFlags::SQLITE_OPEN_URI)
 }
 
 fn read(path: &Path, sizes: Sizes, depth: Depth) -> Result<Found, Trouble> {
@@ -129,6 +132,13 @@ fn read(path: &Path, sizes: Sizes, depth: Depth) -> Result<Found, Trouble> {
     if latest() < version {
         return refused(StoreError::Newer { path: path.to_owned(), found: version, known: latest() });
     }
+    if sizes.wal > 0
+        && let (Some(own), Some(seen)) = (first_change(&without_log(path)?), first_change(&connection))
+        && own != seen
+    {
+        let what = "the write-ahead log beside it belongs to another database".into();
+        return refused(StoreError::Damaged { path: path.to_owned(), what });
+    }
     let (pages, page) = (number("page_count")?, number("page_size")?);
     let page = u64::try_from(page).unwrap_or_default().max(1);
     if sizes.file / page + sizes.wal / page < u64::try_from(pages).unwrap_or_default() {
@@ -145,6 +155,13 @@ fn read(path: &Path, sizes: Sizes, depth: Depth) -> Result<Found, Trouble> {
         return refused(StoreError::Damaged { path: path.to_owned(), what: answer });
     }
     Ok(Found { version })
+}
+
+/// What tells one database from another: its first change is never pruned. None
+/// when there is none yet, or when the file cannot be read without its log.
+fn first_change(connection: &Connection) -> Option<(i64, String)> {
+    let sql = "SELECT at_ms, subject FROM change WHERE id = 1 AND what LIKE '%\\_added' ESCAPE '\\'";
+    connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).ok()
 }
 
 /// The file as a URI that tells SQLite nobody writes to it.
@@ -176,7 +193,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::store::testing::{Running, goes_up, open, success};
+    use crate::store::sync_endpoints;
+    use crate::store::testing::{Running, at, endpoint, goes_up, open, success};
     use crate::store::{BALLAST_FILE, DATABASE_FILE, LOCK_FILE};
 
     /// A directory with a database of some pages, closed.
@@ -312,6 +330,34 @@ mod tests {
         assert_eq!(crate::store::Reader::open(whole.path()).unwrap().count_results().unwrap(), 601);
         let error = open(copy(8192).path()).unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_log_of_another_database_is_refused_and_a_missing_index_of_ones_own_is_not() {
+        let living = |second: i64| async move {
+            let running = Running::new();
+            let endpoints = [endpoint("web", &[])];
+            running.store.transact(move |tx| sync_endpoints(tx, &endpoints, at(second))).await.unwrap();
+            running.succeed("web", second..=second + 20).await;
+            running
+        };
+        let (one, other) = (living(100).await, living(200).await);
+        one.store.checkpoint().await.unwrap();
+        one.store.record(success("web", 300)).await;
+        let copy = |with_log_of: &Running| {
+            let dir = tempfile::tempdir().unwrap();
+            let log = format!("{DATABASE_FILE}-wal");
+            fs::copy(one.dir.path().join(DATABASE_FILE), dir.path().join(DATABASE_FILE)).unwrap();
+            fs::copy(with_log_of.dir.path().join(&log), dir.path().join(log)).unwrap();
+            dir
+        };
+        let mixed = copy(&other);
+        let error = open(mixed.path()).expect_err("the log of another database is replayed");
+        assert!(error.to_string().contains("belongs to another database"), "{error}");
+        // Without its index, which is made anew.
+        let own = copy(&one);
+        open(own.path()).unwrap();
+        assert_eq!(crate::store::Reader::open(own.path()).unwrap().count_results().unwrap(), 22);
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod identity;
 mod inspect;
 mod load;
 mod lock;
+mod meters;
 mod migrations;
 mod newest;
 mod notice_rows;
@@ -42,6 +43,8 @@ mod queue;
 mod reader;
 mod results;
 mod sabotage;
+#[cfg(feature = "simulation")]
+mod simulated;
 mod sound;
 mod spans;
 #[cfg(test)]
@@ -57,14 +60,17 @@ pub use components::sync_components;
 pub use copy::Progress;
 pub use endpoints::{log_redefined, sync_endpoints};
 pub use error::StoreError;
-pub use load::Loaded;
+pub use load::{Loaded, last_known};
 pub use lock::LOCK_FILE;
+pub use meters::Meters;
 pub use newest::Seen;
 pub use notices::sync_notices;
 pub use open::DATABASE_FILE;
 pub use reader::Reader;
 #[doc(hidden)]
 pub use sabotage::Sabotage;
+#[cfg(feature = "simulation")]
+pub use simulated::SimulatedWriter;
 pub use sound::Soundness;
 pub use tx::Tx;
 pub use writer::Writer;
@@ -218,6 +224,21 @@ impl Store {
     /// Results that could not be stored before the end; known once the writer has ended.
     pub fn left_behind(&self) -> u64 {
         self.shared.left_behind.load(Ordering::Acquire)
+    }
+
+    /// What the store counts of itself.
+    pub fn meters(&self) -> &Meters {
+        &self.shared.meters
+    }
+
+    /// Recordings that wait for a commit.
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting()
+    }
+
+    /// Whether the writer has not ended.
+    pub fn is_alive(&self) -> bool {
+        !self.shared.is_gone()
     }
 
     /// Commits since the start.

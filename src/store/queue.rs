@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use super::error::StoreError;
+use super::meters::Meters;
 use super::tx::Tx;
 use super::{Recorded, Recording, Soundness};
 use crate::domain::endpoint::EndpointId;
@@ -64,10 +65,14 @@ pub(super) enum Chore {
 pub(super) struct Shared {
     queue: Mutex<Queue>,
     bell: Condvar,
+    /// The same bell for a writer that is a task and not a thread.
+    #[cfg(feature = "simulation")]
+    pub(super) arrived: tokio::sync::Notify,
     pub(super) storing: watch::Sender<Storing>,
     pub(super) soundness: watch::Sender<Soundness>,
     /// How long results are kept, in milliseconds, as the last pruning knew it; zero before it.
     pub(super) keep_ms: AtomicU64,
+    pub(super) meters: Meters,
     backlog: usize,
     pub(super) sabotage: AtomicU8,
     pub(super) commits: AtomicU64,
@@ -120,9 +125,12 @@ impl Shared {
         Self {
             queue: Mutex::default(),
             bell: Condvar::new(),
+            #[cfg(feature = "simulation")]
+            arrived: tokio::sync::Notify::new(),
             storing: watch::Sender::new(Storing::Works),
             soundness: watch::Sender::new(Soundness::default()),
             keep_ms: AtomicU64::new(0),
+            meters: Meters::default(),
             backlog,
             sabotage: AtomicU8::new(0),
             commits: AtomicU64::new(0),
@@ -164,7 +172,7 @@ impl Shared {
             self.tell(&queue);
         }
         drop(queue);
-        self.bell.notify_one();
+        self.ring();
         taken
     }
 
@@ -178,7 +186,7 @@ impl Shared {
         }
         queue.jobs.push_back(job);
         drop(queue);
-        self.bell.notify_one();
+        self.ring();
         Ok(())
     }
 
@@ -207,6 +215,16 @@ impl Shared {
         })
     }
 
+    /// Recordings that wait, those in the writer's hand included.
+    pub(super) fn waiting(&self) -> usize {
+        let queue = self.lock();
+        queue.waiting + queue.in_hand
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.lock().gone
+    }
+
     pub(super) fn is_stopped(&self) -> bool {
         let queue = self.lock();
         queue.closing || queue.gone
@@ -214,7 +232,14 @@ impl Shared {
 
     pub(super) fn close(&self) {
         self.lock().closing = true;
-        self.bell.notify_all();
+        self.ring();
+    }
+
+    /// Wakes the one writer.
+    fn ring(&self) {
+        self.bell.notify_one();
+        #[cfg(feature = "simulation")]
+        self.arrived.notify_one();
     }
 
     /// The writer's next batch. Waits for one, and after a failure first for the
@@ -231,16 +256,16 @@ impl Shared {
         let idle = |queue: &mut Queue| queue.jobs.is_empty() && !queue.closing;
         let waited = self.bell.wait_timeout_while(queue, IDLE, idle);
         queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-        if queue.jobs.is_empty() && queue.closing {
-            return None;
+        if queue.jobs.is_empty() && !queue.closing {
+            return Some(Vec::new());
         }
-        let count = queue.jobs.len().min(BATCH);
-        let batch: Vec<Job> = queue.jobs.drain(..count).collect();
-        let records = || batch.iter().filter_map(Job::entry);
-        queue.in_hand = records().count();
-        queue.waiting -= queue.in_hand;
-        queue.results -= records().filter(|entry| entry.result.is_some()).count();
-        Some(batch)
+        queue.batch()
+    }
+
+    /// The next batch if there is one already.
+    #[cfg(feature = "simulation")]
+    pub(super) fn next_now(&self) -> Option<Vec<Job>> {
+        self.lock().batch()
     }
 
     /// The batch in hand was committed; `refused` results of it never can be.
@@ -342,6 +367,22 @@ impl Shared {
             *told = now;
             changed
         });
+    }
+}
+
+impl Queue {
+    /// Hands out what waits, as much as one commit takes.
+    fn batch(&mut self) -> Option<Vec<Job>> {
+        if self.jobs.is_empty() {
+            return None;
+        }
+        let count = self.jobs.len().min(BATCH);
+        let batch: Vec<Job> = self.jobs.drain(..count).collect();
+        let records = || batch.iter().filter_map(Job::entry);
+        self.in_hand = records().count();
+        self.waiting -= self.in_hand;
+        self.results -= records().filter(|entry| entry.result.is_some()).count();
+        Some(batch)
     }
 }
 

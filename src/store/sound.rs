@@ -40,3 +40,34 @@ pub(super) fn check(shared: &Shared, dir: &Path) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+    use crate::store::Recorded;
+    use crate::store::testing::{Running, success};
+
+    #[tokio::test]
+    async fn a_page_broken_under_us_is_found_by_the_check_and_forgotten_when_it_is_mended() {
+        let running = Running::new();
+        running.succeed("web", 1..=2000).await;
+        running.store.checkpoint().await.unwrap();
+        running.store.check().await.unwrap();
+        assert_eq!(*running.store.soundness().borrow(), Soundness::default());
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.read(true).write(true).open(running.dir.path().join(DATABASE_FILE)).unwrap();
+        let pages = file.metadata().unwrap().len() / 4096;
+        // One of the last full pages of results.
+        let (mut page, place) = ([0; 4096], (pages - 3) * 4096);
+        file.read_exact_at(&mut page, place).unwrap();
+        file.write_all_at(&[0xA5; 4096], place).unwrap();
+        running.store.check().await.unwrap();
+        assert!(running.store.soundness().borrow().damaged);
+        assert_eq!(running.store.record(success("web", 2001)).await, Recorded::Stored);
+        file.write_all_at(&page, place).unwrap();
+        running.store.check().await.unwrap();
+        assert!(!running.store.soundness().borrow().damaged);
+    }
+}

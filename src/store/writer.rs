@@ -3,7 +3,7 @@
 //! There is no timer: while one commit is flushed to the disk, the next batch
 //! gathers in the queue. Nobody is told "stored" before the flush is done.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ use super::queue::{Chore, Entry, Job, Shared};
 use super::sabotage::Sabotage;
 use super::tx::{Rows, Tx};
 use super::{Recorded, pressure, results, spans};
+use crate::meter::Stopwatch;
+
+/// The files are weighed at a commit, and not more often than this.
+const WEIGH_AFTER: Duration = Duration::from_secs(1);
 
 /// How often a hang that was asked for looks whether it may end.
 const HANG: Duration = Duration::from_millis(5);
@@ -39,6 +43,8 @@ pub struct Writer {
     ballast: Ballast,
     /// Whether the write-ahead log was already told to be too long.
     told_of_the_log: bool,
+    weighed: Stopwatch,
+    dir: PathBuf,
     shared: Arc<Shared>,
     _lock: Lock,
 }
@@ -51,6 +57,7 @@ const PACE: Duration = Duration::from_millis(20);
 impl Writer {
     pub(super) fn open(dir: &Path, shared: Arc<Shared>) -> Result<Self, StoreError> {
         let (connection, lock, identity) = open::for_writing(dir)?;
+        shared.meters.weigh(dir);
         Ok(Self {
             connection,
             rows: Rows::default(),
@@ -58,6 +65,8 @@ impl Writer {
             unremembered: 0,
             ballast: Ballast::take(dir),
             told_of_the_log: false,
+            weighed: Stopwatch::start(),
+            dir: dir.to_owned(),
             shared,
             _lock: lock,
         })
@@ -83,6 +92,10 @@ impl Writer {
                 std::thread::sleep(PACE);
             }
         }
+        self.end();
+    }
+
+    pub(super) fn end(mut self) {
         self.remember(1);
         if let Err(error) = self.chore("TRUNCATE") {
             tracing::warn!(error = error.as_dyn(), "The write-ahead log could not be emptied at the end");
@@ -90,7 +103,7 @@ impl Writer {
     }
 
     /// Commits a batch and answers everyone in it; says whether it worked.
-    fn take(&mut self, batch: Vec<Job>) -> bool {
+    pub(super) fn take(&mut self, batch: Vec<Job>) -> bool {
         let mut waiting = Vec::with_capacity(batch.len());
         let mut chores = Vec::new();
         for job in batch {
@@ -116,10 +129,20 @@ impl Writer {
 
     fn settle(&mut self, mut batch: Vec<Job>) -> bool {
         let alone = batch.len() == 1;
-        match self.commit(&mut batch, alone) {
+        let watch = Stopwatch::start();
+        let committed = self.commit(&mut batch, alone);
+        let meters = &self.shared.meters;
+        meters.commit.time(watch.read());
+        meters.batch.observe(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+        if WEIGH_AFTER <= self.weighed.read() {
+            self.weighed = Stopwatch::start();
+            meters.weigh(&self.dir);
+        }
+        match committed {
             Ok(done) => {
                 self.unremembered += done.results;
                 self.ballast.retake();
+                self.shared.found(|known| known.vanished = false);
                 // First the news that storing works, then the answers.
                 self.shared.committed(done.refused);
                 for job in batch {
@@ -134,6 +157,7 @@ impl Writer {
                 true
             }
             Err(error) => {
+                meters.failed.inc();
                 self.give_back(batch, error);
                 false
             }
@@ -273,6 +297,23 @@ impl Writer {
         self.connection
             .query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()))
             .doing("moving the write-ahead log into the database")
+    }
+}
+
+#[cfg(feature = "simulation")]
+impl Writer {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn pragma(&self, name: &str) -> Option<i64> {
+        self.connection.pragma_query_value(None, name, |row| row.get(0)).ok()
+    }
+
+    pub(super) fn set_pragma(&self, name: &str, value: &str) {
+        if let Err(error) = self.connection.pragma_update(None, name, value) {
+            tracing::warn!("Could not set `{name}`: {error}");
+        }
     }
 }
 

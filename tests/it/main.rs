@@ -6,7 +6,9 @@
     reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
 )]
 
+mod alerts;
 mod backup;
+mod control;
 mod crowd;
 mod first;
 mod first_release;
@@ -16,10 +18,12 @@ mod knock;
 mod migration;
 mod names;
 mod notify;
+mod observing;
 mod own;
 mod pki;
 mod power;
 mod pressure;
+mod reload;
 mod schedule;
 mod scribe;
 mod soak;

@@ -40,7 +40,7 @@ impl Disk {
     /// From here on nothing more gets to the disk, and its journal is not flushed:
     /// the call EXT4_IOC_SHUTDOWN with its second kind of end.
     fn cut_the_power(&self) {
-        let call = "open(my $dir, '<', $ARGV[0]) or die $!; ioctl($dir, 0x8004587D, pack('L', 2)) or die $!";
+        let call = "my $how = pack('L', 2); open(my $dir, '<', $ARGV[0]) or die $!; ioctl($dir, 0x8004587D, $how) or die $!";
         run("perl", &["-e", call, self.mounted().to_str().unwrap()]);
     }
 

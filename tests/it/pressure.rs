@@ -143,6 +143,9 @@ fn root_an_upgrade_without_room_for_its_copy_changes_nothing() {
     );
     std::fs::write(&config, text).unwrap();
     disk.fill("rest");
+    // Room for a lock file, and for half a copy.
+    let rest = std::fs::OpenOptions::new().write(true).open(disk.0.path().join("rest")).unwrap();
+    rest.set_len(rest.metadata().unwrap().len() - (64 << 10)).unwrap();
     let output =
         Command::new(env!("CARGO_BIN_EXE_porchlight")).arg("--config").arg(&config).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
