@@ -505,7 +505,7 @@ fn a_fault_points_at_what_the_manual_says_of_its_key() {
 13: endpoint
 ");
     let whole = parse("[site]\nzone = 1").unwrap_err().to_string();
-    let line = manual::find("site.zone").unwrap().line;
+    let line = crate::config::manual::find("site.zone").unwrap().line;
     assert!(
         whole.contains(&format!("= note: see `porchlight manual site.zone` (its line {line})")),
         "{whole}"
