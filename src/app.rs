@@ -24,7 +24,7 @@ use crate::publish::{Publisher, keep, render};
 use crate::sample::{FrontDoor, SampleWallet};
 use crate::schedule::bell::Bell;
 use crate::schedule::{self, Entry, chores};
-use crate::serve;
+use crate::serve::{self, Hosts, TrustedProxies, tls, tls::Tls};
 use crate::store::{self, Store};
 
 /// After the first stop signal everything must be over within 5 s: so long may
@@ -190,7 +190,11 @@ impl App {
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
-        let serving = serve::serve(listener, publisher.clone().router(), cap, stop.clone(), tasks.clone());
+        let door = door(&config.server, publisher.clone().router())?;
+        if let Some(tls) = &door.tls {
+            tasks.spawn(tls.clone().keep_fresh(stop.clone()));
+        }
+        let serving = serve::serve(listener, door, cap, stop.clone(), tasks.clone());
         tasks.spawn(must_live("the server", serving, stop.clone(), failed.clone()));
         let keeper =
             Housekeeper { store: store.clone(), keep_results: config.store.keep_results, clock, own };
@@ -229,6 +233,19 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// What stands behind the page's listener.
+fn door(server: &crate::config::Server, router: axum::Router) -> anyhow::Result<serve::Door> {
+    let tls = server.tls.as_ref().map(|it| {
+        Tls::new(tls::Files { certificate: it.certificate.clone(), key: it.key.clone() }).map(Arc::new)
+    });
+    Ok(serve::Door {
+        router,
+        hosts: server.public_url.as_ref().map(|it| Hosts::new(it, server.listen)),
+        proxies: TrustedProxies::new(server.trusted_proxies.clone()),
+        tls: tls.transpose()?,
+    })
 }
 
 fn listen(addr: SocketAddr, what: &'static str, key: &'static str) -> Result<TcpListener, StartError> {

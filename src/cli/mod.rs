@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Config, Fault, Surroundings};
+use crate::config::{self, CertificateFault, Config, Fault, Surroundings};
+use crate::serve::tls;
 pub use exit::Exit;
 
 const AFTER_HELP: &str = "\
@@ -96,10 +97,23 @@ fn load(file: &Path) -> anyhow::Result<(Config, Vec<Fault>)> {
         env: &|name| environment(name),
         file: &config::read_secret,
         sample: &crate::sample::secret,
+        certificate: &look_at_certificate,
         dir: file.parent().unwrap_or(Path::new("")),
     };
     let now = SystemClock::new().now().wall;
     Ok(Config::parse(&text, &file.display().to_string(), &surroundings, now)?)
+}
+
+/// As [`Surroundings`] wants it.
+fn look_at_certificate(
+    files: &config::TlsFiles,
+    host: Option<&str>,
+    now: jiff::Timestamp,
+) -> Result<Vec<CertificateFault>, CertificateFault> {
+    let told = |it: tls::Fault| CertificateFault { in_key: it.in_key, message: it.message, help: it.help };
+    let files = tls::Files { certificate: files.certificate.clone(), key: files.key.clone() };
+    let doubts = files.examine(host, now).map_err(told)?;
+    Ok(doubts.into_iter().map(told).collect())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where `{ env = … }` is looked up for Config")]

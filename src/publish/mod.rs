@@ -31,7 +31,7 @@ use render::CannotTell;
 pub use body::Body;
 pub use render::{RenderError, Rendered, render};
 
-/// Every door of this room.
+/// Every door of this room, below the base path.
 pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/"),
     ("GET", "/en"),
@@ -48,6 +48,8 @@ pub struct Publisher {
     rendered: ArcSwapOption<Rendered>,
     cannot_tell: CannotTell,
     missing: Body,
+    /// Begins and ends with `/`.
+    base: String,
     facts: watch::Receiver<Arc<Facts>>,
     pages: Pages,
     now: Now,
@@ -61,7 +63,8 @@ impl Publisher {
         Ok(Self {
             rendered: ArcSwapOption::empty(),
             cannot_tell: render::cannot_tell(site)?,
-            missing: render::missing()?,
+            missing: render::missing(site)?,
+            base: site.base().to_owned(),
             facts,
             pages: Pages::default(),
             now,

@@ -25,7 +25,13 @@ pub fn endpoint(url: &str) -> Endpoint {
     Endpoint {
         id: Id::parse("login").unwrap(),
         component: Id::parse("web").unwrap(),
-        request: Request { method: Method::Get, url: url.parse().unwrap(), headers: vec![], body: None },
+        request: Request {
+            method: Method::Get,
+            url: url.parse().unwrap(),
+            headers: vec![],
+            body: None,
+            proxy: None,
+        },
         expect: Expect::default(),
         cadence: Cadence::Every(Duration::from_secs(60)),
         deadline: DEADLINE,
