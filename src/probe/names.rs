@@ -1,6 +1,6 @@
 //! Asking for names: which resolver, for how long an answer is kept, and how it failed.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -53,6 +53,11 @@ impl reqwest::dns::Resolve for Names {
         let (resolver, trace) = (self.resolver.clone(), self.trace.clone());
         let of_proxy = self.proxy.as_deref() == Some(name.as_str());
         Box::pin(async move {
+            // A proxy's way asks for whatever stands in the URL, addresses too.
+            if let Ok(ip) = name.as_str().trim_matches(['[', ']']).parse::<IpAddr>() {
+                let address: reqwest::dns::Addrs = Box::new(std::iter::once(SocketAddr::new(ip, 0)));
+                return Ok(address);
+            }
             trace.note(|marks| marks.dns_began = Some(now()));
             let answer = match resolver {
                 // The trailing dot: an operator's name is never tried in search domains.

@@ -38,7 +38,7 @@ pub enum Way {
 /// | tunnel, SOCKS | all that follows once the way stands: TLS, status, body, time | as without a proxy |
 /// | forwarded | no head of an answer, for whatever reason | `own_network` |
 /// | forwarded | 407, 502, 503 or 504: it cannot be told who says so | `own_network` |
-/// | forwarded | another 5xx without `Via`, which a proxy adds to what it hands on | `own_network` |
+/// | forwarded | 400 or more without `Via`, which a proxy adds to what it hands on | `own_network` |
 /// | forwarded | any other answer | as without a proxy |
 impl Way {
     pub fn of(request: &Request) -> Option<Self> {
@@ -74,7 +74,7 @@ impl Way {
 
     /// Whether an answer that was not expected may be the proxy's own.
     pub fn says_so_itself(self, status: u16, headers: &HeaderMap) -> bool {
-        let doubtful = matches!(status, 407 | 502..=504) || (500 <= status && !headers.contains_key(VIA));
+        let doubtful = matches!(status, 407 | 502..=504) || (400 <= status && !headers.contains_key(VIA));
         self == Self::Forwarded && doubtful
     }
 }

@@ -129,7 +129,7 @@ impl Files {
         let (shown, shown_key) = (self.certificate.display(), self.key.display());
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&certificate)
             .collect::<Result<_, _>>()
-            .map_err(|it| fault(false, format!("{shown} is not a certificate in PEM form ({it})"), CHAIN))?;
+            .map_err(|_| fault(false, format!("{shown} is not a certificate in PEM form"), CHAIN))?;
         if chain.is_empty() {
             return Err(fault(false, format!("there is no certificate in PEM form in {shown}"), CHAIN));
         }
@@ -286,32 +286,32 @@ mod tests {
     #[test]
     fn every_fault_is_one_sentence_with_the_mend() {
         let dir = Dir::new();
-        insta::assert_snapshot!(dir.said("2031-01-01T00:00:00Z"), @"");
-        insta::assert_snapshot!(dir.said("2020-01-01T00:00:00Z"), @"");
+        insta::assert_snapshot!(dir.said("2031-01-01T00:00:00Z"), @"doubt: the certificate chain.pem has expired: renew it; browsers refuse it");
+        insta::assert_snapshot!(dir.said("2020-01-01T00:00:00Z"), @"doubt: the certificate chain.pem is not valid yet: is this machine's clock right?");
         fs::set_permissions(dir.files().key, fs::Permissions::from_mode(0o644)).unwrap();
-        insta::assert_snapshot!(dir.said(NOW), @"");
+        insta::assert_snapshot!(dir.said(NOW), @"doubt: every user of this machine may read the key key.pem: chmod 600 key.pem");
         let dir = Dir::new();
         dir.pair("other.example.com");
-        insta::assert_snapshot!(dir.said(NOW), @"");
+        insta::assert_snapshot!(dir.said(NOW), @"doubt: the certificate chain.pem is not for status.example.com: use one for the host of public_url; browsers refuse it");
         let other = Dir::new();
         dir.write("key.pem", &fs::read_to_string(other.files().key).unwrap());
-        insta::assert_snapshot!(dir.said(NOW), @"");
+        insta::assert_snapshot!(dir.said(NOW), @"the key key.pem does not fit the certificate chain.pem: use the key it was made with; in the chain, the server's own certificate comes first");
         dir.write(
             "key.pem",
             "-----BEGIN ENCRYPTED PRIVATE KEY-----\naGk=\n-----END ENCRYPTED PRIVATE KEY-----\n",
         );
-        insta::assert_snapshot!(dir.said(NOW), @"");
+        insta::assert_snapshot!(dir.said(NOW), @"the key key.pem is locked with a passphrase, which nobody is there to type: unlock a copy for this user alone: openssl pkey -in key.pem");
         dir.write("key.pem", "s3cret");
-        insta::assert_snapshot!(dir.said(NOW), @"");
+        insta::assert_snapshot!(dir.said(NOW), @"there is no key in PEM form in key.pem: write a file with the certificate's own key, between -----BEGIN PRIVATE KEY----- and -----END PRIVATE KEY-----");
         fs::remove_file(dir.files().key).unwrap();
-        insta::assert_snapshot!(dir.said(NOW), @"");
+        insta::assert_snapshot!(dir.said(NOW), @"the key key.pem cannot be read: No such file or directory (os error 2): write the path of a file this user may read; a relative path starts at the directory of the config");
         let dir = Dir::new();
         dir.write("chain.pem", "hello");
-        insta::assert_snapshot!(dir.said(NOW), @"");
+        insta::assert_snapshot!(dir.said(NOW), @"there is no certificate in PEM form in chain.pem: write a file with the server's certificate first and those that signed it after it, each between -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----");
         dir.write("chain.pem", "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n");
-        insta::assert_snapshot!(dir.said(NOW), @"");
+        insta::assert_snapshot!(dir.said(NOW), @"chain.pem cannot be read as a certificate (invalid peer certificate: BadEncoding): write a file with the server's certificate first and those that signed it after it, each between -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----");
         dir.write("chain.pem", "-----BEGIN CERTIFICATE-----\nhello");
-        insta::assert_snapshot!(dir.said(NOW), @"");
+        insta::assert_snapshot!(dir.said(NOW), @"chain.pem is not a certificate in PEM form: write a file with the server's certificate first and those that signed it after it, each between -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----");
     }
 
     #[test]

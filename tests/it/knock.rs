@@ -41,7 +41,7 @@ pub fn endpoint(url: &str) -> Endpoint {
     }
 }
 
-async fn knock_with(outbound: Outbound, endpoint: &Endpoint) -> Probed {
+pub async fn knock_with(outbound: Outbound, endpoint: &Endpoint) -> Probed {
     knock_at(outbound, endpoint, Arc::new(SystemClock::new())).await
 }
 
@@ -61,7 +61,7 @@ async fn knock_at(outbound: Outbound, endpoint: &Endpoint, clock: Arc<dyn Clock>
 }
 
 /// `success`, or `failure/reset` and the like.
-fn told(outcome: Outcome) -> String {
+pub fn told(outcome: Outcome) -> String {
     match outcome.reason() {
         Some(reason) => format!("{}/{reason}", outcome.kind()),
         None => outcome.kind().to_owned(),

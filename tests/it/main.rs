@@ -7,9 +7,13 @@
 )]
 
 mod crowd;
+mod flood;
+mod front;
+mod hop;
 mod kill;
 mod knock;
 mod names;
+mod network;
 mod own;
 mod pki;
 mod schedule;
