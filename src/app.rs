@@ -190,7 +190,7 @@ impl App {
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
-        let door = door(&config.server, publisher.clone().router())?;
+        let door = door(&config.server, publisher.clone())?;
         if let Some(tls) = &door.tls {
             tasks.spawn(tls.clone().keep_fresh(stop.clone()));
         }
@@ -236,12 +236,12 @@ impl App {
 }
 
 /// What stands behind the page's listener.
-fn door(server: &crate::config::Server, router: axum::Router) -> anyhow::Result<serve::Door> {
+fn door(server: &crate::config::Server, publisher: Arc<Publisher>) -> anyhow::Result<serve::Door> {
     let tls = server.tls.as_ref().map(|it| {
         Tls::new(tls::Files { certificate: it.certificate.clone(), key: it.key.clone() }).map(Arc::new)
     });
     Ok(serve::Door {
-        router,
+        router: publisher.router(),
         hosts: server.public_url.as_ref().map(|it| Hosts::new(it, server.listen)),
         proxies: TrustedProxies::new(server.trusted_proxies.clone()),
         tls: tls.transpose()?,

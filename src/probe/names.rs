@@ -52,6 +52,7 @@ impl reqwest::dns::Resolve for Names {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         let (resolver, trace) = (self.resolver.clone(), self.trace.clone());
         let of_proxy = self.proxy.as_deref() == Some(name.as_str());
+        let through_proxy = self.proxy.is_some();
         Box::pin(async move {
             // A proxy's way asks for whatever stands in the URL, addresses too.
             if let Ok(ip) = name.as_str().trim_matches(['[', ']']).parse::<IpAddr>() {
@@ -67,7 +68,12 @@ impl reqwest::dns::Resolve for Names {
             trace.note(|marks| marks.dns_ended = Some(now()));
             match answer {
                 Ok(found) => {
-                    let addresses: Vec<SocketAddr> = found.iter().map(|ip| SocketAddr::new(ip, 0)).collect();
+                    let mut addresses: Vec<SocketAddr> =
+                        found.iter().map(|ip| SocketAddr::new(ip, 0)).collect();
+                    // SOCKS is told one address only; any proxy can reach this kind.
+                    if through_proxy {
+                        addresses.sort_by_key(SocketAddr::is_ipv6);
+                    }
                     let addresses: reqwest::dns::Addrs = Box::new(addresses.into_iter());
                     Ok(addresses)
                 }
