@@ -5,6 +5,7 @@ mod endpoint;
 mod fault;
 mod file;
 mod json;
+pub mod manual;
 mod names;
 mod nearest;
 mod notice;
@@ -12,10 +13,12 @@ mod parse;
 mod proxy;
 mod report;
 mod request;
+pub mod schema;
 mod secret;
 mod section;
 mod server;
 mod site;
+pub mod starter;
 mod text;
 mod time;
 mod value;
@@ -24,7 +27,7 @@ mod value;
 mod tests;
 
 pub use fault::{Fault, Faults};
-pub use file::{ReadError, read, read_secret};
+pub use file::{ReadError, data_dir, read, read_secret};
 pub use secret::{SecretFile, Surroundings};
 pub use server::CertificateFault;
 
@@ -80,7 +83,7 @@ pub struct Store {
     pub keep_results: Duration,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// Where the sample wallet's own doors are.
     pub listen: SocketAddr,

@@ -62,7 +62,7 @@ fn with_login(section: &mut Section<'_, '_>, secrets: &Secrets<'_>, ours: &[Sock
                 format!("at most {LOGIN_LIMIT} bytes are allowed"),
             );
         }
-        fits.then_some(secret)
+        fits.then_some(Value::Secret(secret))
     });
     if username.is_some() != password.is_some() {
         report.wrong(at, "a proxy wants both `username` and `password`, or neither", "write the other, too");

@@ -130,7 +130,9 @@ impl Prober {
         let mut response = match sent {
             Err(_) => return Answer::without_reply(late(false), endpoint, "the deadline passed".into()),
             Ok(Err(error)) => {
-                return Answer::without_reply(failed(&error, false), endpoint, chain(&error));
+                let said = trace.marks().dns_fault.and_then(classify::DnsFault::sentence);
+                let said = said.unwrap_or_else(|| chain(&error));
+                return Answer::without_reply(failed(&error, false), endpoint, said);
             }
             Ok(Ok(response)) => response,
         };
@@ -271,6 +273,8 @@ fn phases(trace: &Trace, began: Instant, head_at: Option<Instant>, ended: Instan
 
 /// The causes below the error itself, which only repeats the URL.
 fn chain(error: &reqwest::Error) -> String {
-    let told: Vec<String> = classify::causes(error).skip(1).map(ToString::to_string).collect();
+    let mut told: Vec<String> = classify::causes(error).skip(1).map(ToString::to_string).collect();
+    // Many an error repeats its cause in its own words.
+    told.dedup_by(|cause, error| error.ends_with(cause.as_str()));
     if told.is_empty() { "the request could not be sent".into() } else { told.join(": ") }
 }

@@ -1,7 +1,6 @@
 //! Whose fault it is when a proxy of ours stands in between.
 
 use reqwest::header::{HeaderMap, VIA};
-use secrecy::ExposeSecret;
 
 use super::classify::causes;
 use super::marks::Marks;
@@ -83,7 +82,7 @@ impl Way {
 pub fn hop(proxy: &Proxy) -> Result<reqwest::Proxy, String> {
     let hop = reqwest::Proxy::all(proxy.url.as_str()).map_err(|error| error.to_string())?;
     Ok(match &proxy.login {
-        Some(login) => hop.basic_auth(plain(&login.username), login.password.expose_secret()),
+        Some(login) => hop.basic_auth(plain(&login.username), plain(&login.password)),
         None => hop,
     })
 }

@@ -61,6 +61,9 @@ pub(super) enum Chore {
 pub(super) struct Shared {
     queue: Mutex<Queue>,
     bell: Condvar,
+    /// The same bell for a writer that is a task and not a thread.
+    #[cfg(feature = "simulation")]
+    pub(super) arrived: tokio::sync::Notify,
     pub(super) storing: watch::Sender<Storing>,
     backlog: usize,
     pub(super) sabotage: AtomicU8,
@@ -114,6 +117,8 @@ impl Shared {
         Self {
             queue: Mutex::default(),
             bell: Condvar::new(),
+            #[cfg(feature = "simulation")]
+            arrived: tokio::sync::Notify::new(),
             storing: watch::Sender::new(Storing::Works),
             backlog,
             sabotage: AtomicU8::new(0),
@@ -156,7 +161,7 @@ impl Shared {
             self.tell(&queue);
         }
         drop(queue);
-        self.bell.notify_one();
+        self.ring();
         taken
     }
 
@@ -170,7 +175,7 @@ impl Shared {
         }
         queue.jobs.push_back(job);
         drop(queue);
-        self.bell.notify_one();
+        self.ring();
         Ok(())
     }
 
@@ -191,7 +196,14 @@ impl Shared {
 
     pub(super) fn close(&self) {
         self.lock().closing = true;
-        self.bell.notify_all();
+        self.ring();
+    }
+
+    /// Wakes the one writer.
+    fn ring(&self) {
+        self.bell.notify_one();
+        #[cfg(feature = "simulation")]
+        self.arrived.notify_one();
     }
 
     /// The writer's next batch. Waits for one; after a failure, first for the
@@ -207,16 +219,13 @@ impl Shared {
         }
         let idle = |queue: &mut Queue| queue.jobs.is_empty() && !queue.closing;
         queue = self.bell.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
-        if queue.jobs.is_empty() {
-            return None;
-        }
-        let count = queue.jobs.len().min(BATCH);
-        let batch: Vec<Job> = queue.jobs.drain(..count).collect();
-        let records = || batch.iter().filter_map(Job::entry);
-        queue.in_hand = records().count();
-        queue.waiting -= queue.in_hand;
-        queue.results -= records().filter(|entry| entry.result.is_some()).count();
-        Some(batch)
+        queue.batch()
+    }
+
+    /// The next batch if there is one already.
+    #[cfg(feature = "simulation")]
+    pub(super) fn next_now(&self) -> Option<Vec<Job>> {
+        self.lock().batch()
     }
 
     /// The batch in hand was committed; `refused` results of it never can be.
@@ -318,6 +327,22 @@ impl Shared {
             *told = now;
             changed
         });
+    }
+}
+
+impl Queue {
+    /// Hands out what waits, as much as one commit takes.
+    fn batch(&mut self) -> Option<Vec<Job>> {
+        if self.jobs.is_empty() {
+            return None;
+        }
+        let count = self.jobs.len().min(BATCH);
+        let batch: Vec<Job> = self.jobs.drain(..count).collect();
+        let records = || batch.iter().filter_map(Job::entry);
+        self.in_hand = records().count();
+        self.waiting -= self.in_hand;
+        self.results -= records().filter(|entry| entry.result.is_some()).count();
+        Some(batch)
     }
 }
 

@@ -66,6 +66,10 @@ impl Writer {
                 std::thread::sleep(PACE);
             }
         }
+        self.end();
+    }
+
+    pub(super) fn end(mut self) {
         self.remember(1);
         if let Err(error) = self.chore("TRUNCATE") {
             tracing::warn!(error = error.as_dyn(), "The write-ahead log could not be emptied at the end");
@@ -73,7 +77,7 @@ impl Writer {
     }
 
     /// Commits a batch and answers everyone in it; says whether it worked.
-    fn take(&mut self, batch: Vec<Job>) -> bool {
+    pub(super) fn take(&mut self, batch: Vec<Job>) -> bool {
         let mut waiting = Vec::with_capacity(batch.len());
         let mut chores = Vec::new();
         for job in batch {
@@ -238,6 +242,23 @@ impl Writer {
         self.connection
             .query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()))
             .doing("moving the write-ahead log into the database")
+    }
+}
+
+#[cfg(feature = "simulation")]
+impl Writer {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn pragma(&self, name: &str) -> Option<i64> {
+        self.connection.pragma_query_value(None, name, |row| row.get(0)).ok()
+    }
+
+    pub(super) fn set_pragma(&self, name: &str, value: &str) {
+        if let Err(error) = self.connection.pragma_update(None, name, value) {
+            tracing::warn!("Could not set `{name}`: {error}");
+        }
     }
 }
 

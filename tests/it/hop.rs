@@ -84,7 +84,10 @@ async fn through_tinyproxy_an_endpoint_is_told_as_it_is() {
     let proxy = format!("http://127.0.0.1:{port}");
     let with = |url: &str, password: &str| {
         let mut endpoint = through(&proxy, url);
-        let login = ProxyLogin { username: Value::Plain("porchlight".into()), password: password.into() };
+        let login = ProxyLogin {
+            username: Value::Plain("porchlight".into()),
+            password: Value::Secret(password.into()),
+        };
         endpoint.request.proxy.as_mut().unwrap().login = Some(login);
         endpoint
     };
@@ -122,7 +125,10 @@ async fn through_microsocks_an_endpoint_is_told_as_it_is() {
     for scheme in ["socks5", "socks5h"] {
         let with = |url: &str, password: &str| {
             let mut endpoint = through(&format!("{scheme}://127.0.0.1:{port}"), url);
-            let login = ProxyLogin { username: Value::Plain("porchlight".into()), password: password.into() };
+            let login = ProxyLogin {
+                username: Value::Plain("porchlight".into()),
+                password: Value::Secret(password.into()),
+            };
             endpoint.request.proxy.as_mut().unwrap().login = Some(login);
             endpoint
         };

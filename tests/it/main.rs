@@ -6,7 +6,9 @@
     reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
 )]
 
+mod control;
 mod crowd;
+mod first_release;
 mod flood;
 mod front;
 mod hop;
@@ -16,7 +18,9 @@ mod names;
 mod network;
 mod own;
 mod pki;
+mod reload;
 mod schedule;
+mod soak;
 mod support;
 mod target;
 mod terminal;
