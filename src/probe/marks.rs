@@ -24,6 +24,8 @@ pub struct Marks {
     pub tls_began: Option<Instant>,
     pub connect_ended: Option<Instant>,
     pub certificate_fault: Option<rustls::CertificateError>,
+    /// The earliest end in the chain that was shown.
+    pub certificate_until: Option<jiff::Timestamp>,
 }
 
 /// The marks of one request, shared with the hooks inside its client.

@@ -39,6 +39,9 @@ impl ServerCertVerifier for Verifier {
             Dates::ReadAt(at) => at,
         };
         let verified = self.inner.verify_server_cert(leaf, intermediates, name, ocsp, at);
+        let ends = std::iter::once(leaf).chain(intermediates);
+        let until = ends.filter_map(|it| super::certificate::not_after(it)).min();
+        self.trace.note(|marks| marks.certificate_until = until);
         if let Err(rustls::Error::InvalidCertificate(fault)) = &verified {
             self.trace.note(|marks| marks.certificate_fault = Some(fault.clone()));
         }

@@ -7,12 +7,13 @@ use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware;
 use axum::response::{Redirect, Response};
 use axum::routing::get;
 
-use super::Publisher;
 use super::body::Body;
 use super::render::{CannotTell, Rendered};
+use super::{Publisher, Shared, health, meters};
 use crate::domain::component::Lang;
 use crate::domain::endpoint::Id;
 use crate::domain::moment::Moment;
@@ -21,8 +22,6 @@ use crate::domain::moment::Moment;
 const LONGEST_CACHE: u64 = 15;
 /// For what must be asked again every time.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-type Shared = State<Arc<Publisher>>;
 
 pub fn router(publisher: Arc<Publisher>) -> Router {
     let base = publisher.base.clone();
@@ -48,15 +47,19 @@ pub fn router(publisher: Arc<Publisher>) -> Router {
         )
         .fallback(async |State(it): Shared, asked: HeaderMap| it.nowhere(&asked));
     let bare = base.trim_end_matches('/');
-    if bare.is_empty() {
-        return doors.with_state(publisher);
-    }
-    // Who forgets the last slash, or the whole path on this machine, is shown the way.
-    let (front, home) = (base.clone(), base.clone());
+    let doors = if bare.is_empty() {
+        doors
+    } else {
+        // Who forgets the last slash, or the whole path on this machine, is shown the way.
+        let (front, home) = (base.clone(), base.clone());
+        doors
+            .route(bare, get(async move || Redirect::permanent(&front)))
+            .route("/", get(async move || Redirect::temporary(&home)))
+    };
     doors
-        .route(bare, get(async move || Redirect::permanent(&front)))
-        .route("/", get(async move || Redirect::temporary(&home)))
-        .with_state(publisher)
+        .with_state(Arc::clone(&publisher))
+        .merge(health::router(Arc::clone(&publisher)))
+        .layer(middleware::from_fn_with_state(publisher, meters::counted))
 }
 
 /// One value for each number of seconds that may be left.
