@@ -854,3 +854,14 @@ async fn every_request_is_counted_by_its_door() {
     let counted = door.publisher.meters.requests();
     assert_eq!(counted, [("/", "2xx", 2), ("/c/{id}", "2xx", 1), ("/c/{id}", "4xx", 1), ("other", "4xx", 1)]);
 }
+
+#[test]
+fn what_is_served_is_current_until_it_has_run_out() {
+    let door = Door::new(fixture::of(Verdict::Yes));
+    let now = fixture::now();
+    assert!(!door.publisher.is_current(now), "nothing is rendered yet");
+    door.publish();
+    assert!(door.publisher.is_current(now));
+    // As it is when the renderer hangs: the longest life of a body is a minute.
+    assert!(!door.publisher.is_current(now.after(Duration::from_secs(61))));
+}
