@@ -90,7 +90,6 @@ bad = [
     '[site]\nsupport = [{ label = "x", url = "http://x.example" }]\n',
     '[server]\nlisten = "localhost:8080"\n',
     '[server]\nlisten = ":8080"\n',
-    '[server]\ntrusted_proxies = ["localhost"]\n',
     '[server]\ntls = { certificate = "a" }\n',
     '[probe]\nproxy = "ftp://proxy.example.com:21"\n',
     '[component]\nid = "web"\nname = "Web"\n',
