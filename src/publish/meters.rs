@@ -68,7 +68,8 @@ impl Meters {
 
 /// Around every door; one atomic addition a request.
 pub(super) async fn counted(State(it): Shared, request: Request, next: Next) -> Response {
-    let door = door(request.uri().path());
+    let path = request.uri().path();
+    let door = door(path.strip_prefix(it.base.trim_end_matches('/')).unwrap_or(path));
     let response = next.run(request).await;
     it.meters.count(door, response.status());
     response
