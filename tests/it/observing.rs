@@ -59,7 +59,7 @@ fn the_metrics_are_accepted_by_promtool_and_follow_the_target() {
         "porchlight_probe_phase_seconds_count{endpoint=\"login\",phase=\"connect\"} ",
         "porchlight_storing 1",
         "porchlight_http_requests_total{route=\"/api/v1/summary.json\",class=\"2xx\"} ",
-        "porchlight_rings_dropped_total{endpoint=\"login\"} 0",
+        "porchlight_rings_dropped_total{endpoint=\"login\"} ",
     ] {
         assert!(said.contains(sample), "{sample} is not in\n{said}");
     }
