@@ -258,10 +258,10 @@ fn counted(
 ) -> Uptime {
     let mut sum = Uptime::default();
     for history in histories {
-        let announced = maintenances.iter().filter(|it| it.was_announced());
-        let covering =
-            announced.filter(|it| it.covers_component(component) || it.covers_endpoint(history.endpoint));
-        let excluded = uptime::merged(covering.filter_map(Maintenance::window).collect());
+        let covering = maintenances
+            .iter()
+            .filter(|it| it.covers_component(component) || it.covers_endpoint(history.endpoint));
+        let excluded = uptime::merged(covering.filter_map(Maintenance::announced).collect());
         sum = sum.plus(uptime::uptime(&history.spans, &excluded, window));
     }
     sum

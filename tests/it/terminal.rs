@@ -38,7 +38,7 @@ fn small(dir: &Path, url: &str) -> String {
 fn help_names_the_commands_and_the_exit_codes() {
     let output = porchlight(&["--help"]);
     assert!(output.status.success());
-    for word in ["check", "probe", "serve", "--config", "78"] {
+    for word in ["backup", "check", "probe", "restore", "serve", "--config", "66", "78"] {
         assert!(said(&output).contains(word), "{word}: {}", said(&output));
     }
 }
