@@ -2,9 +2,14 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpSocket};
 
+use crate::config::Server;
+use crate::publish::Publisher;
+use crate::serve::tls::{self, Tls};
+use crate::serve::{Door, Hosts, TrustedProxies};
 use crate::service;
 
 /// Connections the system holds until they are accepted; a smaller number makes
@@ -54,6 +59,18 @@ pub(super) fn page_listener(addr: SocketAddr) -> Result<TcpListener, StartError>
         Some(listener) => Ok(listener),
         None => listen(addr, "the page", "server.listen"),
     }
+}
+
+/// What stands behind the page's listener.
+pub(super) fn door(server: &Server, addr: SocketAddr, publisher: Arc<Publisher>) -> Result<Door, tls::Fault> {
+    let files = server.tls.clone();
+    let files = files.map(|it| tls::Files { certificate: it.certificate, key: it.key });
+    Ok(Door {
+        router: publisher.router(),
+        hosts: server.public_url.as_ref().map(|it| Hosts::new(it, addr)),
+        proxies: TrustedProxies::new(server.trusted_proxies.clone()),
+        tls: files.map(Tls::new).transpose()?.map(Arc::new),
+    })
 }
 
 pub(super) fn listen(

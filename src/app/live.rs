@@ -16,6 +16,7 @@ use crate::pipeline::Spine;
 use crate::probe::own::OwnHealth;
 use crate::publish::Publisher;
 use crate::schedule::Change;
+use crate::serve::tls::Tls;
 use crate::service;
 
 /// Reads and checks the config anew: the config and its warnings, or every fault.
@@ -37,6 +38,8 @@ pub struct Live {
     pub(super) changes: mpsc::Sender<Change>,
     pub(super) keep_results: watch::Sender<Duration>,
     pub(super) asked: Arc<Semaphore>,
+    /// The page's, when it is ours.
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
 }
@@ -77,8 +80,16 @@ impl Live {
     async fn load_and_replace(&self, load: &Load) -> Result<(Reloaded, Vec<String>), ReloadError> {
         // The file is read by the one whose turn it is, so that the last one wins.
         let mut running = self.config.lock().await;
-        let load = Arc::clone(load);
-        let loaded = tokio::task::spawn_blocking(move || load()).await?;
+        let (load, tls) = (Arc::clone(load), self.tls.clone());
+        let loaded = tokio::task::spawn_blocking(move || {
+            let loaded = load();
+            // A bad pair has been told as a fault of the config.
+            if let (Ok(_), Some(tls)) = (&loaded, tls) {
+                tls.look_again();
+            }
+            loaded
+        });
+        let loaded = loaded.await?;
         let (config, warnings) = loaded.map_err(ReloadError::Config)?;
         let reloaded = self.replace(&mut running, config).await?;
         Ok((reloaded, warnings.iter().map(ToString::to_string).collect()))

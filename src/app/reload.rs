@@ -243,11 +243,15 @@ impl Live {
 fn keep_what_is_open(running: &Config, wanted: &mut Config) -> Vec<&'static str> {
     let differs = [
         (wanted.server.listen != running.server.listen, "server.listen"),
+        (wanted.server.public_url != running.server.public_url, "server.public_url"),
+        (wanted.server.trusted_proxies != running.server.trusted_proxies, "server.trusted_proxies"),
+        (wanted.server.tls != running.server.tls, "server.tls"),
         (wanted.store.data != running.store.data, "store.data"),
         (wanted.sample != running.sample, "sample"),
         (wanted.metrics != running.metrics, "metrics"),
     ];
-    wanted.server.listen = running.server.listen;
+    wanted.server = running.server.clone();
+    wanted.site.public_url = running.site.public_url.clone();
     wanted.store.data = running.store.data.clone();
     wanted.sample = running.sample.clone();
     wanted.metrics = running.metrics.clone();

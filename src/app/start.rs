@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::chores::{Housekeeper, start_chores};
 use super::crew::Crew;
-use super::listen::page_listener;
+use super::listen::{door, page_listener};
 use super::live::{ASKED, Live};
 use super::numbers::{Numbers, Shown};
 use super::sample::start_sample;
@@ -135,7 +135,12 @@ impl App {
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
-        let serving = serve::serve(listener, publisher.clone().router(), cap, stop.clone(), tasks.clone());
+        let door = door(&config.server, addr, publisher.clone())?;
+        let tls = door.tls.clone();
+        if let Some(tls) = tls.clone() {
+            tasks.spawn(tls.keep_fresh(stop.clone()));
+        }
+        let serving = serve::serve(listener, door, cap, stop.clone(), tasks.clone());
         tasks.spawn(must_live("the server", serving, stop.clone(), failed.clone()));
         let metrics = match numbers {
             Some(numbers) => {
@@ -159,6 +164,7 @@ impl App {
             changes,
             keep_results,
             asked: Arc::new(Semaphore::new(ASKED)),
+            tls,
             stop: stop.clone(),
             tasks: tasks.clone(),
         });

@@ -24,8 +24,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Config, Fault, Surroundings};
+use crate::config::{self, CertificateFault, Config, Fault, Surroundings};
 use crate::control::{Answer, AskError};
+use crate::serve::tls;
 use above::Override;
 pub use exit::Exit;
 
@@ -198,6 +199,7 @@ fn load(file: &Path) -> anyhow::Result<(Config, Vec<Fault>)> {
         env: &|name| environment(name),
         file: &config::read_secret,
         sample: &crate::sample::secret,
+        certificate: &look_at_certificate,
         dir: file.parent().unwrap_or(Path::new("")),
     };
     let now = SystemClock::new().now().wall;
@@ -224,6 +226,18 @@ fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()
+}
+
+/// As [`Surroundings`] wants it.
+fn look_at_certificate(
+    files: &config::TlsFiles,
+    host: Option<&str>,
+    now: jiff::Timestamp,
+) -> Result<Vec<CertificateFault>, CertificateFault> {
+    let told = |it: tls::Fault| CertificateFault { in_key: it.in_key, message: it.message, help: it.help };
+    let files = tls::Files { certificate: files.certificate.clone(), key: files.key.clone() };
+    let doubts = files.examine(host, now).map_err(told)?;
+    Ok(doubts.into_iter().map(told).collect())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where `{ env = … }` is looked up for Config")]

@@ -1,16 +1,18 @@
 //! Reads `[[endpoint]]`: what is knocked at, how often, and what answer is right.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use toml::Spanned;
 
 use super::names::Names;
+use super::proxy;
 use super::request;
 use super::secret::Secrets;
 use super::section::Section;
 use super::time::{cron, duration, written, zone};
 use super::value::{id, integer, phrase, status};
-use crate::domain::endpoint::{Cadence, Endpoint, Expect, Method, Thresholds};
+use crate::domain::endpoint::{Cadence, Endpoint, Expect, Method, Proxy, Request, Thresholds};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -38,6 +40,10 @@ pub(super) struct Around<'a> {
     /// The page's.
     pub(super) zone: &'a TimeZone,
     pub(super) now: Timestamp,
+    /// The proxy of all who name none.
+    pub(super) proxy: &'a Option<Proxy>,
+    /// Where we listen ourselves.
+    pub(super) ours: &'a [SocketAddr],
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Endpoint> {
@@ -46,6 +52,10 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let component = section.required("component", "\"web\"", id);
     let component = component.and_then(|it| around.names.component(report, it));
     let request = request::read(section, around.secrets);
+    let named = section.has("proxy");
+    let own = proxy::read(section, around.secrets, around.ours);
+    let proxy = if named { own } else { around.proxy.clone() };
+    let request = request.map(|it| Request { proxy, ..it });
     let method = request.as_ref().map(|it| it.method);
     let expect = expect(section, method);
     let cadence = cadence(section, around);

@@ -10,11 +10,13 @@ mod names;
 mod nearest;
 mod notice;
 mod parse;
+mod proxy;
 mod report;
 mod request;
 pub mod schema;
 mod secret;
 mod section;
+mod server;
 mod site;
 pub mod starter;
 mod text;
@@ -27,10 +29,14 @@ mod tests;
 pub use fault::{Fault, Faults};
 pub use file::{ReadError, data_dir, read, read_secret};
 pub use secret::{SecretFile, Surroundings};
+pub use server::CertificateFault;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
 
 use crate::domain::component::Component;
 use crate::domain::endpoint::Endpoint;
@@ -57,6 +63,18 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Server {
     pub listen: SocketAddr,
+    /// Where readers find the page: the only names it answers to then.
+    pub public_url: Option<Url>,
+    /// Whose word on the client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    pub tls: Option<TlsFiles>,
+}
+
+/// Where a certificate chain and its key are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 #[derive(Debug, Clone)]

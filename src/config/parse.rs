@@ -11,7 +11,7 @@ use super::report::Report;
 use super::secret::{Secrets, Surroundings};
 use super::section::{Entry, Section};
 use super::value::boolean;
-use super::{Config, component, notice, site};
+use super::{Config, component, notice, proxy, server, site};
 use crate::domain::component::{Component, Role};
 use crate::domain::endpoint::Endpoint;
 
@@ -55,17 +55,21 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let strict = section.optional("strict", boolean).is_some_and(Spanned::into_inner);
     let secrets = Secrets { around, strict, sample: section.has("sample") };
     let mut site = one(section, "site", "[site]", site::site).unwrap_or_else(site::default_site);
-    let server = one(section, "server", "[server]", site::server).unwrap_or_default();
+    let server = one(section, "server", "[server]", |it| server::read(it, &secrets, now)).unwrap_or_default();
     let store = one(section, "store", "[store]", |it| site::store(it, around.dir));
     let store = store.unwrap_or_else(|| site::default_store(around.dir));
     let sample = one(section, "sample", "[sample]", |it| site::sample(it, &server));
     let metrics = one(section, "metrics", "[metrics]", |it| site::metrics(it, &server, sample.as_ref()));
     site.sample = sample.as_ref().map(site::sample_page);
+    site.public_url = server.public_url.clone();
+    let ours: Vec<_> =
+        [server.listen].into_iter().chain(sample.iter().flat_map(|it| [it.listen, it.control])).collect();
+    let proxy = one(section, "probe", "[probe]", |it| proxy::read(it, &secrets, &ours)).flatten();
 
     let components =
         many(section, "component", "[[component]]", COMPONENTS_LIMIT, |it| component::read(it, names));
     let zone = &site.zone;
-    let around = Around { names, secrets: &secrets, zone, now };
+    let around = Around { names, secrets: &secrets, zone, now, proxy: &proxy, ours: &ours };
     let endpoints =
         many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));
     let maintenances = many(section, "maintenance", "[[maintenance]]", NOTICES_LIMIT, |it| {

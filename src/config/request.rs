@@ -65,6 +65,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Opti
         url: url?.into_inner(),
         headers,
         body: sent.and_then(|(_, value)| value),
+        proxy: None,
     })
 }
 

@@ -19,10 +19,12 @@ enum Shape {
     Instant,
     Json,
     Length,
+    Proxy,
     Statuses,
     /// A name or sentence for readers.
     Text,
     Texts,
+    Tls,
     Url,
     Word(&'static [&'static str]),
     Words,
@@ -39,6 +41,10 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("site", "recovering_for", Shape::Length, r#""2m""#),
     ("site", "support", Shape::Contacts, "[]"),
     ("server", "listen", Shape::Address, r#""127.0.0.1:8080""#),
+    ("server", "public_url", Shape::Url, ""),
+    ("server", "trusted_proxies", Shape::Texts, "[]"),
+    ("server", "tls", Shape::Tls, ""),
+    ("probe", "proxy", Shape::Proxy, r#""none""#),
     ("store", "data", Shape::Words, r#""data""#),
     ("store", "keep_results", Shape::Length, r#""90d""#),
     ("sample", "listen", Shape::Address, r#""127.0.0.1:8081""#),
@@ -60,6 +66,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("endpoint", "headers", Shape::Headers, "{}"),
     ("endpoint", "body", Shape::Body, ""),
     ("endpoint", "json", Shape::Json, ""),
+    ("endpoint", "proxy", Shape::Proxy, ""),
     ("endpoint", "every", Shape::Length, r#""30s""#),
     ("endpoint", "schedule", Shape::Words, ""),
     ("endpoint", "zone", Shape::Words, ""),
@@ -182,11 +189,21 @@ fn shaped(shape: Shape) -> Value {
         }
         Shape::Json => json!({ "type": ["object", "array"] }),
         Shape::Length => json!({ "type": "string", "pattern": "^\\s*(?:[0-9]+(?:ms|s|m|h|d))+\\s*$" }),
+        Shape::Proxy => {
+            let place = || json!({ "type": "string", "pattern": "^(?:http|socks5h?)://[^\\s@/]+/?$" });
+            json!({ "anyOf": [place(), { "const": "none" }, {
+                "type": "object", "additionalProperties": false, "required": ["url"],
+                "properties": {
+                    "url": place(), "username": or_secret(words()), "password": { "$ref": "#/definitions/secret" } } }] })
+        }
         Shape::Statuses => list(json!({ "anyOf": [
             { "type": "integer", "minimum": 100, "maximum": 599 },
             { "type": "string", "pattern": "^(?:[1-5]xx|[1-5][0-9]{2}(?: *- *[1-5][0-9]{2})?)$" }] })),
         Shape::Text => text(),
         Shape::Texts => list(words()),
+        Shape::Tls => json!({
+            "type": "object", "additionalProperties": false, "required": ["certificate", "key"],
+            "properties": { "certificate": words(), "key": words() } }),
         Shape::Url => json!({ "type": "string", "pattern": "^\\s*[Hh][Tt][Tt][Pp][Ss]?://[^\\s@#]+\\s*$" }),
         Shape::Word(choices) => json!({ "type": "string", "enum": choices }),
         Shape::Words => words(),

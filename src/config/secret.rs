@@ -4,10 +4,13 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::TlsFiles;
 use super::report::{Report, Span};
 use super::section::{Entry, Section};
+use super::server::CertificateFault;
 use super::value::string;
 
 /// What is asked outside the file while it is read.
@@ -18,6 +21,10 @@ pub struct Surroundings<'a> {
     pub file: &'a dyn Fn(&Path) -> io::Result<SecretFile>,
     /// What the sample wallet was told at this start: `username`, `password`.
     pub sample: &'a dyn Fn(&str) -> Option<SecretString>,
+    /// Looks at a certificate and its key as a browser would that asks for
+    /// this host now; gives what is doubtful, or why they cannot be served.
+    pub certificate:
+        &'a dyn Fn(&TlsFiles, Option<&str>, Timestamp) -> Result<Vec<CertificateFault>, CertificateFault>,
     /// Where the configuration file is; relative paths in it start here.
     pub dir: &'a Path,
 }

@@ -1,4 +1,4 @@
-//! Reads the settings there is one of each: `[site]`, `[server]`, `[store]`, `[sample]`.
+//! Reads the settings there is one of each: `[site]`, `[store]`, `[sample]`.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,13 +26,7 @@ const KEEP_RESULTS: Duration = Duration::from_secs(90 * 86_400);
 const DAY: Duration = Duration::from_secs(86_400);
 const TEN_YEARS: Duration = Duration::from_secs(3_650 * 86_400);
 /// The longest a file system takes.
-const PATH_LIMIT: usize = 4_096;
-
-impl Default for Server {
-    fn default() -> Self {
-        Self { listen: local(8080) }
-    }
-}
+pub(super) const PATH_LIMIT: usize = 4_096;
 
 impl Default for Sample {
     fn default() -> Self {
@@ -41,7 +35,7 @@ impl Default for Sample {
 }
 
 /// Only this machine may connect, until the operator says otherwise.
-fn local(port: u16) -> SocketAddr {
+pub(super) fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
@@ -53,6 +47,7 @@ pub(super) fn default_site() -> Site {
         lockout: None,
         recovering_for: RECOVERING_FOR,
         sample: None,
+        public_url: None,
     }
 }
 
@@ -74,6 +69,7 @@ pub(super) fn site(section: &mut Section<'_, '_>) -> Site {
         lockout: lockout.map(Spanned::into_inner),
         recovering_for: recovering_for.map_or(default.recovering_for, Spanned::into_inner),
         sample: None,
+        public_url: None,
     }
 }
 
@@ -82,10 +78,6 @@ fn contact(section: &mut Section<'_, '_>) -> Option<Contact> {
     let label = section.need("label", "{ zh = \"…\", en = \"…\" }").and_then(|it| title(report, "label", it));
     let url = section.required("url", "\"https://…\"", |it| url(report, it, &["https", "tel", "mailto"]));
     Some(Contact { label: label?, url: String::from(url?.into_inner()) })
-}
-
-pub(super) fn server(section: &mut Section<'_, '_>) -> Server {
-    section.optional("listen", address).map_or_else(Server::default, |it| Server { listen: it.into_inner() })
 }
 
 pub(super) fn store(section: &mut Section<'_, '_>, dir: &Path) -> Store {

@@ -248,6 +248,7 @@ mod tests {
                 url: url::Url::parse("https://wallet.example/").unwrap(),
                 headers: vec![],
                 body: None,
+                proxy: None,
             },
             expect: Expect::default(),
             cadence: Cadence::Every(Duration::from_secs(30)),

@@ -103,6 +103,21 @@ pub struct Request {
     pub url: Url,
     pub headers: Vec<(String, Value)>,
     pub body: Option<Value>,
+    /// What stands between us and the endpoint.
+    pub proxy: Option<Proxy>,
+}
+
+/// A proxy of ours; `http`, `socks5` or `socks5h`. Its faults are our own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proxy {
+    pub url: Url,
+    pub login: Option<ProxyLogin>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProxyLogin {
+    pub username: Value,
+    pub password: Value,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

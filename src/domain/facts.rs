@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use url::Url;
 
 use super::component::{Component, Text};
 use super::endpoint::{Endpoint, EndpointId};
@@ -36,6 +37,21 @@ pub struct Site {
     pub recovering_for: Duration,
     /// Whether the bundled sample wallet is being watched.
     pub sample: Option<SamplePage>,
+    /// Where readers find the page; its path ends with `/`.
+    pub public_url: Option<Url>,
+}
+
+impl Site {
+    /// The path everything lives under; it begins and ends with `/`.
+    pub fn base(&self) -> &str {
+        self.public_url.as_ref().map_or("/", Url::path)
+    }
+
+    /// A path for those who are elsewhere: a whole address, where ours is known.
+    pub fn address(&self, path: &str) -> String {
+        let origin = self.public_url.as_ref().map(|it| it.origin().ascii_serialization());
+        format!("{}{path}", origin.unwrap_or_default())
+    }
 }
 
 /// Where the sample wallet can be broken, for the page to link to.

@@ -5,7 +5,7 @@ use std::io;
 
 use rustls::CertificateError;
 
-use super::client::Marks;
+use super::marks::Marks;
 use crate::domain::outcome::FailureClass as Class;
 use crate::domain::outcome::Outcome;
 use crate::domain::outcome::UnknownReason as Reason;
@@ -20,6 +20,22 @@ pub enum DnsFault {
     /// The resolver could not be reached; the number is the system's.
     Io(Option<i32>),
     Other,
+}
+
+impl DnsFault {
+    /// What a person is told; none where the causes themselves say more.
+    pub fn sentence(self) -> Option<String> {
+        match self {
+            Self::NoSuchName => Some("the name does not exist (NXDOMAIN)".to_owned()),
+            Self::NoAddress => Some("the name exists but has no address (neither A nor AAAA)".to_owned()),
+            Self::NoResolver => Some("this machine has no resolver to ask; see /etc/resolv.conf".to_owned()),
+            Self::Io(number) => {
+                let why = number.map(|it| format!(" ({})", std::io::Error::from_raw_os_error(it)));
+                Some(format!("the resolver could not be reached{}", why.unwrap_or_default()))
+            }
+            Self::Other => None,
+        }
+    }
 }
 
 /// How far a request had come when its time ran out.
@@ -40,9 +56,6 @@ pub fn timed_out(marks: &Marks, answered: bool) -> Outcome {
 
 /// Why there was no answer, or, once `answered`, why it did not end.
 pub fn failed(error: &reqwest::Error, marks: &Marks, answered: bool) -> Outcome {
-    if let Some(reason) = ours(error) {
-        return Outcome::Unknown(reason);
-    }
     if let Some(fault) = marks.dns_fault {
         return dns(fault);
     }
@@ -55,8 +68,8 @@ pub fn failed(error: &reqwest::Error, marks: &Marks, answered: bool) -> Outcome 
 }
 
 /// Faults of the machine we run on, by the system's own numbers.
-fn ours(error: &reqwest::Error) -> Option<Reason> {
-    super::client::os_error(error).and_then(our_errno)
+pub fn ours(error: &reqwest::Error) -> Option<Reason> {
+    os_error(error).and_then(our_errno)
 }
 
 fn our_errno(number: i32) -> Option<Reason> {
@@ -142,6 +155,11 @@ fn exchange(error: &reqwest::Error, answered: bool) -> Class {
         None if answered => Class::DecodeError,
         _ => Class::Protocol,
     }
+}
+
+/// The raw number of the first error of the system in a chain of causes.
+fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    causes(error).find_map(|it| it.downcast_ref::<io::Error>()?.raw_os_error())
 }
 
 /// An error and everything that caused it, outermost first.

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
-use url::Url;
 
-use super::client::{Dates, Outbound, Trace};
+use super::client::Outbound;
+use super::marks::Trace;
+use super::verify::Dates;
+use crate::domain::endpoint::Request;
 
 /// The second look is a courtesy; it may not hold a round up for long.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -19,13 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The look carries no credential: it asks for the origin's root with HEAD,
 /// over a connection whose chain and name are verified at a date inside the
 /// certificate's validity.
-pub async fn disagrees(outbound: &Outbound, url: &Url, trace: &Trace, now: Timestamp) -> bool {
+pub async fn disagrees(outbound: &Outbound, request: &Request, trace: &Trace, now: Timestamp) -> bool {
     let Some(edge) = trace.marks().certificate_fault.as_ref().and_then(edge) else { return false };
     let second = Trace::default();
-    let Ok(client) = outbound.client(url, &second, Dates::ReadAt(edge.inside())) else {
+    let Ok(client) = outbound.client(request, &second, Dates::ReadAt(edge.inside())) else {
         return false;
     };
-    let Ok(root) = url.join("/") else { return false };
+    let Ok(root) = request.url.join("/") else { return false };
     let Ok(Ok(response)) = tokio::time::timeout(PATIENCE, client.head(root).send()).await else {
         return false;
     };

@@ -5,7 +5,11 @@ mod certificate;
 mod classify;
 mod client;
 mod date;
+mod marks;
+mod names;
 pub mod own;
+mod proxy;
+mod verify;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,8 +19,10 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 pub use client::Outbound;
-use client::{Dates, Trace};
+use marks::Trace;
 use own::OwnHealth;
+use proxy::Way;
+use verify::Dates;
 
 use crate::clock::Clock;
 use crate::domain::endpoint::{Endpoint, Expect, Value};
@@ -80,10 +86,10 @@ impl Prober {
     /// a fault of our own is the answer *unknown*.
     pub async fn probe(&self, endpoint: &Endpoint, fresh_for: Duration) -> Probed {
         let at = self.clock.now();
-        let began = client::now();
+        let began = marks::now();
         let trace = Trace::default();
         let mut answer = self.knock(endpoint, &trace, began).await;
-        let ended = client::now();
+        let ended = marks::now();
         let total = ended.duration_since(began);
         let slow = endpoint.degraded_after < total;
         let in_time = answer.http_status.is_some().then_some(!slow);
@@ -107,33 +113,42 @@ impl Prober {
     }
 
     async fn knock(&self, endpoint: &Endpoint, trace: &Trace, began: Instant) -> Answer {
-        let client = match self.outbound.client(&endpoint.request.url, trace, Dates::Judged) {
+        let client = match self.outbound.client(&endpoint.request, trace, Dates::Judged) {
             Ok(client) => client,
             Err(error) => {
                 return Answer::without_reply(Outcome::Unknown(UnknownReason::OwnResources), endpoint, error);
             }
         };
         let deadline = tokio::time::Instant::from_std(began + endpoint.deadline);
-        let late = |answered| classify::timed_out(&trace.marks(), answered);
+        let way = Way::of(&endpoint.request);
+        let late = |answered: bool| match way {
+            Some(way) if !answered && way.is_ours(&trace.marks(), None) => proxy::OURS,
+            _ => classify::timed_out(&trace.marks(), answered),
+        };
+        let failed = |error: &reqwest::Error, answered: bool| match (classify::ours(error), way) {
+            (Some(reason), _) => Outcome::Unknown(reason),
+            (None, Some(way)) if !answered && way.is_ours(&trace.marks(), Some(error)) => proxy::OURS,
+            (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
+            (None, _) => classify::failed(error, &trace.marks(), answered),
+        };
         let sent = tokio::time::timeout_at(deadline, request(&client, endpoint).send()).await;
         let mut response = match sent {
             Err(_) => return Answer::without_reply(late(false), endpoint, "the deadline passed".into()),
             Ok(Err(error)) => {
-                let outcome = classify::failed(&error, &trace.marks(), false);
-                return Answer::without_reply(outcome, endpoint, chain(&error));
+                let said = trace.marks().dns_fault.and_then(classify::DnsFault::sentence);
+                let said = said.unwrap_or_else(|| chain(&error));
+                return Answer::without_reply(failed(&error, false), endpoint, said);
             }
             Ok(Ok(response)) => response,
         };
-        let head_at = client::now();
+        let head_at = marks::now();
         let status = response.status().as_u16();
-        let (peer, refused) = (response.remote_addr(), refusal(&response, &endpoint.expect));
+        let (peer, refused) = (response.remote_addr(), refusal(&response, &endpoint.expect, way));
         let read = tokio::time::timeout_at(deadline, body::read(&mut response)).await;
         let (outcome, text, error) = match read {
             Err(_) => (late(true), None, Some("the deadline passed".into())),
             Ok(Err(body::Fault::TooLarge)) => (Outcome::Failure(FailureClass::BodyTooLarge), None, None),
-            Ok(Err(body::Fault::Broken(error))) => {
-                (classify::failed(&error, &trace.marks(), true), None, Some(chain(&error)))
-            }
+            Ok(Err(body::Fault::Broken(error))) => (failed(&error, true), None, Some(chain(&error))),
             Ok(Ok(text)) => (Outcome::Success, Some(text), None),
         };
         let checks = checked(Some(status), text.as_deref(), &endpoint.expect);
@@ -145,7 +160,7 @@ impl Prober {
     async fn is_it_us(&self, endpoint: &Endpoint, trace: &Trace, outcome: Outcome) -> Outcome {
         let url = &endpoint.request.url;
         let host = url.host_str().unwrap_or_default();
-        if url.domain().is_some() {
+        if url.domain().is_some() && Way::of(&endpoint.request).is_none_or(Way::asks_for_names) {
             let failed = outcome == Outcome::Failure(FailureClass::DnsError);
             if self.own.all_dns_fails(host, failed) {
                 return Outcome::Unknown(UnknownReason::OwnDns);
@@ -160,7 +175,10 @@ impl Prober {
             return outcome;
         }
         let now = self.clock.now().wall;
-        if most || self.own.doubts_the_clock() || date::disagrees(&self.outbound, url, trace, now).await {
+        if most
+            || self.own.doubts_the_clock()
+            || date::disagrees(&self.outbound, &endpoint.request, trace, now).await
+        {
             return Outcome::Unknown(UnknownReason::OwnClock);
         }
         outcome
@@ -191,6 +209,7 @@ fn request(client: &reqwest::Client, endpoint: &Endpoint) -> reqwest::RequestBui
     }
 }
 
+/// A value as it is sent.
 fn plain(value: &Value) -> &str {
     match value {
         Value::Plain(text) => text,
@@ -199,10 +218,13 @@ fn plain(value: &Value) -> &str {
 }
 
 /// What an answer's head says against it, before its body is read.
-fn refusal(response: &reqwest::Response, expect: &Expect) -> Option<Outcome> {
+fn refusal(response: &reqwest::Response, expect: &Expect, way: Option<Way>) -> Option<Outcome> {
     let status = response.status().as_u16();
     if expect.accepts_status(status) {
         return None;
+    }
+    if way.is_some_and(|it| it.says_so_itself(status, response.headers())) {
+        return Some(proxy::OURS);
     }
     let bot_wall = response.headers().get("cf-mitigated").is_some();
     Some(match status {
@@ -256,6 +278,8 @@ fn phases(trace: &Trace, began: Instant, head_at: Option<Instant>, ended: Instan
 
 /// The causes below the error itself, which only repeats the URL.
 fn chain(error: &reqwest::Error) -> String {
-    let told: Vec<String> = classify::causes(error).skip(1).map(ToString::to_string).collect();
+    let mut told: Vec<String> = classify::causes(error).skip(1).map(ToString::to_string).collect();
+    // Many an error repeats its cause in its own words.
+    told.dedup_by(|cause, error| error.ends_with(cause.as_str()));
     if told.is_empty() { "the request could not be sent".into() } else { told.join(": ") }
 }

@@ -46,6 +46,7 @@ pub fn site() -> Site {
         lockout: Some(Duration::from_secs(1800)),
         recovering_for: Duration::from_secs(300),
         sample: None,
+        public_url: None,
     }
 }
 
@@ -71,6 +72,7 @@ fn endpoint(component: &str) -> Arc<Endpoint> {
             url: Url::parse("https://wallet.example/login").unwrap(),
             headers: vec![],
             body: None,
+            proxy: None,
         },
         expect: Expect::default(),
         cadence: Cadence::Every(Duration::from_secs(30)),

@@ -24,27 +24,41 @@ const LONGEST_CACHE: u64 = 15;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 pub fn router(publisher: Arc<Publisher>) -> Router {
-    Router::new()
+    let base = publisher.base.clone();
+    let under = |path: &str| format!("{base}{path}");
+    let english = under("en/");
+    let doors = Router::new()
         .route(
-            "/",
+            &base,
             get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.zh, |it| &it.zh)),
         )
-        .route("/en", get(async || Redirect::permanent("/en/")))
+        .route(&under("en"), get(async move || Redirect::permanent(&english)))
         .route(
-            "/en/",
+            &under("en/"),
             get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.en, |it| &it.en)),
         )
-        .route("/c/{id}", get(zh_component))
-        .route("/en/c/{id}", get(en_component))
+        .route(&under("c/{id}"), get(zh_component))
+        .route(&under("en/c/{id}"), get(en_component))
         .route(
-            "/api/v1/summary.json",
+            &under("api/v1/summary.json"),
             get(async |State(it): Shared, asked: HeaderMap| {
                 it.front(&asked, |it| &it.summary, |it| &it.summary)
             }),
         )
-        .fallback(async |State(it): Shared, asked: HeaderMap| it.nowhere(&asked))
+        .fallback(async |State(it): Shared, asked: HeaderMap| it.nowhere(&asked));
+    let bare = base.trim_end_matches('/');
+    let doors = if bare.is_empty() {
+        doors
+    } else {
+        // Who forgets the last slash, or the whole path on this machine, is shown the way.
+        let (front, home) = (base.clone(), base.clone());
+        doors
+            .route(bare, get(async move || Redirect::permanent(&front)))
+            .route("/", get(async move || Redirect::temporary(&home)))
+    };
+    doors
         .with_state(Arc::clone(&publisher))
-        .merge(health::router(Arc::clone(&publisher)))
+        .merge(health::router(Arc::clone(&publisher), &base))
         .layer(middleware::from_fn_with_state(publisher, meters::counted))
 }
 

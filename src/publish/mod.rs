@@ -37,7 +37,7 @@ use render::CannotTell;
 pub use body::Body;
 pub use render::{RenderError, Rendered, render};
 
-/// Every door of this room.
+/// Every door of this room, below the base path.
 pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/"),
     ("GET", "/en"),
@@ -59,6 +59,8 @@ pub struct Publisher {
     edition: ArcSwap<Edition>,
     published: Notify,
     missing: Body,
+    /// Begins and ends with `/`.
+    base: String,
     pages: Pages,
     now: Now,
     caching: Vec<HeaderValue>,
@@ -95,7 +97,8 @@ impl Publisher {
         Ok(Self {
             edition: ArcSwap::from_pointee(edition),
             published: Notify::new(),
-            missing: render::missing()?,
+            missing: render::missing(site)?,
+            base: site.base().to_owned(),
             pages: Pages::default(),
             now,
             caching: handlers::caching(),
@@ -121,7 +124,7 @@ impl Publisher {
 
     /// `/livez` and `/readyz` alone, for a listener that shows no page.
     pub fn health(self: Arc<Self>) -> Router {
-        health::router(self)
+        health::router(self, "/")
     }
 
     /// Puts what was rendered of `facts` before the readers; component pages

@@ -7,6 +7,7 @@ use super::api::SummaryDto;
 use super::body::{Body, HTML, JSON};
 use super::view::Teller;
 use super::view::component_page::ComponentPage;
+use super::view::frame::home;
 use super::view::front::{Front, Missing, StalePage};
 use crate::domain::component::Lang;
 use crate::domain::endpoint::ComponentId;
@@ -93,8 +94,14 @@ pub fn component(
 }
 
 /// The page for addresses that lead nowhere.
-pub fn missing() -> Result<Body, RenderError> {
-    let template = Missing { zh: Words::get(Lang::Zh), en: Words::get(Lang::En), style: policy::style() };
+pub fn missing(site: &Site) -> Result<Body, RenderError> {
+    let template = Missing {
+        zh: Words::get(Lang::Zh),
+        en: Words::get(Lang::En),
+        home_zh: home(site, Lang::Zh),
+        home_en: home(site, Lang::En),
+        style: policy::style(),
+    };
     Ok(Body::new(HTML, &Lang::ALL, template.render()?)?)
 }
 

@@ -50,7 +50,7 @@ fn all_pages() -> Vec<(String, Bytes)> {
     let stale = render::cannot_tell(&fixture::site()).unwrap();
     pages.push(("stale.zh.html".into(), stale.zh.identity));
     pages.push(("stale.en.html".into(), stale.en.identity));
-    pages.push(("missing.html".into(), render::missing().unwrap().identity));
+    pages.push(("missing.html".into(), render::missing(&fixture::site()).unwrap().identity));
     for lang in Lang::ALL {
         for name in ["sms", "app", "way-7"] {
             let page = render::component(&fixture::busy_with_app(), fixture::now(), lang, &fixture::id(name));
@@ -709,4 +709,142 @@ async fn every_request_is_counted_by_its_door() {
     }
     let counted = door.publisher.meters.requests();
     assert_eq!(counted, [("/", "2xx", 2), ("/c/{id}", "2xx", 1), ("/c/{id}", "4xx", 1), ("other", "4xx", 1)]);
+}
+
+/// A site that lives at `https://status.example.com/login/`.
+fn below_a_path(mut facts: Facts) -> Facts {
+    let site = Arc::make_mut(&mut facts.site);
+    site.public_url = Some("https://status.example.com/login/".parse().unwrap());
+    facts
+}
+
+#[tokio::test]
+async fn below_a_base_path_every_door_opens_and_none_beside_it() {
+    let door = Door::open(below_a_path(fixture::of(Verdict::Yes)));
+    for (method, path) in ROUTES {
+        let path = path.replace("{id}", "sms");
+        let answer = door.ask(method.parse().unwrap(), &format!("/login{path}"), &[]).await;
+        let wanted = if path == "/en" { StatusCode::PERMANENT_REDIRECT } else { StatusCode::OK };
+        assert_eq!(answer.status, wanted, "/login{path}");
+        if path != "/" {
+            assert_eq!(door.get(&path).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+    for (path, to) in [("/login", "/login/"), ("/login/en", "/login/en/"), ("/", "/login/")] {
+        let answer = door.get(path).await;
+        assert!(answer.status.is_redirection(), "{path}");
+        assert_eq!(answer.header(header::LOCATION), to);
+    }
+}
+
+#[test]
+fn below_a_base_path_every_link_stays_there_and_only_public_url_makes_it_whole() {
+    let facts = below_a_path(fixture::of(Verdict::Partial));
+    let rendered = render(&facts, fixture::now()).unwrap();
+    let component = |lang| {
+        let page = render::component(&facts, fixture::now(), lang, &fixture::id("sms"));
+        html(&page.unwrap().unwrap().body)
+    };
+    let stale = render::cannot_tell(&facts.site).unwrap();
+    let missing = html(&render::missing(&facts.site).unwrap());
+    let mut pages = vec![html(&rendered.zh), html(&rendered.en), html(&stale.zh), html(&stale.en), missing];
+    pages.extend(Lang::ALL.iter().map(|&lang| component(lang)));
+    let mut seen = 0;
+    for page in &pages {
+        for link in page.split(" href=\"").skip(1).map(|it| it.split('"').next().unwrap()) {
+            let ours = link.starts_with('/') || link.contains("status.example.com");
+            if ours {
+                let path = link.strip_prefix("https://status.example.com").unwrap_or(link);
+                assert!(path.starts_with("/login/"), "{link}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(60 <= seen, "{seen} links");
+    assert!(pages[1].contains("<link rel=\"canonical\" href=\"https://status.example.com/login/en/\">"));
+    assert!(pages[0].contains("hreflang=\"en\" href=\"https://status.example.com/login/en/\">"));
+    assert!(pages[0].contains("href=\"/login/api/v1/summary.json\""));
+}
+
+#[tokio::test]
+async fn what_a_stranger_says_of_himself_changes_nothing() {
+    let headers = [
+        "host",
+        "forwarded",
+        "x-forwarded-host",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-scheme",
+        "x-forwarded-server",
+        "x-forwarded-path",
+        "x-forwarded-uri",
+        "x-forwarded-user",
+        "x-forwarded-email",
+        "x-forwarded-groups",
+        "x-original-url",
+        "x-original-host",
+        "x-original-uri",
+        "x-original-method",
+        "x-rewrite-url",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-remote-ip",
+        "x-remote-addr",
+        "x-host",
+        "x-http-host-override",
+        "x-url-scheme",
+        "x-scheme",
+        "x-proxyuser-ip",
+        "x-script-name",
+        "x-accel-redirect",
+        "x-sendfile",
+        "x-user",
+        "x-user-id",
+        "x-role",
+        "x-roles",
+        "x-admin",
+        "x-remote-user",
+        "x-auth-user",
+        "x-auth-request-user",
+        "x-webauth-user",
+        "x-authenticated-user",
+        "x-is-admin",
+        "is-admin",
+        "is-authenticated",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "fastly-client-ip",
+        "via",
+        "front-end-https",
+        "base-url",
+        "x-base-url",
+        "remote-user",
+        "authorization",
+        "cookie",
+        "origin",
+        "referer",
+        "range",
+        "accept-language",
+    ];
+    assert!(60 <= headers.len());
+    for facts in [fixture::of(Verdict::Partial), below_a_path(fixture::of(Verdict::Partial))] {
+        let base = facts.site.base().to_owned();
+        let door = Door::open(facts);
+        for path in ["", "en", "en/", "c/sms", "nowhere", "api/v1/summary.json"] {
+            let path = format!("{base}{path}");
+            let plain = door.get(&path).await;
+            for name in headers {
+                let name = header::HeaderName::from_static(name);
+                let told = door.ask(Method::GET, &path, &[(name.clone(), "/evil.example")]).await;
+                assert_eq!((told.status, &told.headers), (plain.status, &plain.headers), "{name} at {path}");
+                assert_eq!(told.body, plain.body, "{name} at {path}");
+            }
+        }
+    }
 }

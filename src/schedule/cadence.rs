@@ -154,6 +154,7 @@ mod tests {
             url: "http://127.0.0.1/".parse().unwrap(),
             headers: vec![],
             body: None,
+            proxy: None,
         };
         Endpoint {
             id: Id::parse("a").unwrap(),

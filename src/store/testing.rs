@@ -111,6 +111,7 @@ pub(super) fn endpoint(name: &str, was: &[&str]) -> Endpoint {
             url: Url::parse("https://wallet.example/login").unwrap(),
             headers: vec![],
             body: None,
+            proxy: None,
         },
         expect: Expect::default(),
         cadence: Cadence::Every(Duration::from_secs(10)),

@@ -25,7 +25,13 @@ pub fn endpoint(url: &str) -> Endpoint {
     Endpoint {
         id: Id::parse("login").unwrap(),
         component: Id::parse("web").unwrap(),
-        request: Request { method: Method::Get, url: url.parse().unwrap(), headers: vec![], body: None },
+        request: Request {
+            method: Method::Get,
+            url: url.parse().unwrap(),
+            headers: vec![],
+            body: None,
+            proxy: None,
+        },
         expect: Expect::default(),
         cadence: Cadence::Every(Duration::from_secs(60)),
         deadline: DEADLINE,
@@ -35,7 +41,7 @@ pub fn endpoint(url: &str) -> Endpoint {
     }
 }
 
-async fn knock_with(outbound: Outbound, endpoint: &Endpoint) -> Probed {
+pub async fn knock_with(outbound: Outbound, endpoint: &Endpoint) -> Probed {
     knock_at(outbound, endpoint, Arc::new(SystemClock::new())).await
 }
 
@@ -55,7 +61,7 @@ async fn knock_at(outbound: Outbound, endpoint: &Endpoint, clock: Arc<dyn Clock>
 }
 
 /// `success`, or `failure/reset` and the like.
-fn told(outcome: Outcome) -> String {
+pub fn told(outcome: Outcome) -> String {
     match outcome.reason() {
         Some(reason) => format!("{}/{reason}", outcome.kind()),
         None => outcome.kind().to_owned(),

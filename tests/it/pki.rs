@@ -60,6 +60,25 @@ impl Pki {
         self.authority.pem()
     }
 
+    /// A chain and its key for `localhost`, as PEM.
+    pub fn pems(&self) -> (String, String) {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (date_time_ymd(2021, 1, 1), date_time_ymd(2089, 1, 1));
+        let key = KeyPair::generate().unwrap();
+        let leaf = params.signed_by(&key, &self.authority).unwrap();
+        (format!("{}{}", leaf.pem(), self.authority.pem()), key.serialize_pem())
+    }
+
+    /// A client's settings that trust this authority and offer these protocols.
+    pub fn client(&self, protocols: &[&str]) -> rustls::ClientConfig {
+        let mut config = rustls::ClientConfig::builder()
+            .dangerous()
+            .with_custom_certificate_verifier(self.verifier())
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|it| it.as_bytes().to_vec()).collect();
+        config
+    }
+
     /// Serves `200 OK` over TLS on loopback for as long as the test's runtime lives.
     pub async fn serve(&self, chain: &str) -> u16 {
         let one = self.acceptor(chain);

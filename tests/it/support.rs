@@ -51,6 +51,11 @@ pub fn request(
     )?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
+    parsed(bytes)
+}
+
+/// The answer in all that a connection gave.
+pub fn parsed(mut bytes: Vec<u8>) -> std::io::Result<Answer> {
     let end = bytes.windows(4).position(|it| it == b"\r\n\r\n");
     let end = end.ok_or_else(|| std::io::Error::other("no head in the answer"))?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
@@ -114,9 +119,25 @@ impl Daemon {
     }
 
     pub fn start_with(dir: &Path, config: &str, port: u16, prepare: impl FnOnce(&mut Command)) -> Self {
+        let daemon = Self::start_served(dir, config, SocketAddr::from(([127, 0, 0, 1], port)), "", prepare);
+        wait_until("the page answers", || {
+            request(daemon.addr, "GET", "/api/v1/summary.json", "", "").ok().filter(|it| it.status == 200)
+        });
+        daemon
+    }
+
+    /// Starts one that serves at `addr` with these lines in `[server]`, and waits
+    /// until it lets somebody in.
+    pub fn start_served(
+        dir: &Path,
+        config: &str,
+        addr: SocketAddr,
+        server: &str,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
         let file = dir.join("config.toml");
         let whole = format!(
-            "{config}\n[server]\nlisten = \"127.0.0.1:{port}\"\n[store]\ndata = {:?}\n",
+            "{config}\n[server]\nlisten = \"{addr}\"\n{server}\n[store]\ndata = {:?}\n",
             dir.join("data").display().to_string()
         );
         std::fs::write(&file, whole).unwrap();
@@ -126,13 +147,12 @@ impl Daemon {
         command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
         prepare(&mut command);
         let child = command.spawn().unwrap();
-        let addr = SocketAddr::from(([127, 0, 0, 1], port));
         let mut daemon = Self { child, addr, dir: dir.to_owned() };
-        wait_until("the page answers", || {
+        wait_until("it can be connected to", || {
             if let Some(status) = daemon.child.try_wait().unwrap() {
                 panic!("the daemon ended with {status}: {}", daemon.log());
             }
-            request(addr, "GET", "/api/v1/summary.json", "", "").ok().filter(|it| it.status == 200)
+            TcpStream::connect(addr).ok()
         });
         daemon
     }
@@ -165,6 +185,17 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// For [`Daemon::start_served`]: the same command with another `--log`.
+pub fn logging<'a>(dir: &'a Path, filter: &'a str) -> impl FnOnce(&mut Command) + 'a {
+    move |command| {
+        let log = std::fs::OpenOptions::new().append(true).open(dir.join("log")).unwrap();
+        let mut louder = Command::new(command.get_program());
+        louder.args(command.get_args().map(|it| if it == "info" { filter.as_ref() } else { it }));
+        louder.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
+        *command = louder;
     }
 }
 

@@ -21,8 +21,13 @@ fn parse(dir: &Path, wallet: &Wallet) -> Config {
         wallet.config("1s"),
         crate::support::free_port()
     );
-    let around =
-        Surroundings { env: &|_| None, file: &read_secret, sample: &porchlight::sample::secret, dir };
+    let around = Surroundings {
+        env: &|_| None,
+        file: &read_secret,
+        sample: &porchlight::sample::secret,
+        certificate: &|_, _, _| Ok(vec![]),
+        dir,
+    };
     let (config, warnings) =
         Config::parse(&text, "config.toml", &around, SystemClock::new().now().wall).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");

@@ -3,6 +3,7 @@
 mod faults;
 mod good;
 mod manual;
+mod network;
 mod notices;
 mod random;
 mod requests;
@@ -35,7 +36,27 @@ fn parse_in(
         "password" => Some(SecretString::from(PASSWORD)),
         _ => None,
     };
-    let around = Surroundings { env: &env, file, sample: &sample, dir: Path::new("/etc/porchlight") };
+    let certificate = |files: &TlsFiles, host: Option<&str>, _: jiff::Timestamp| {
+        let fault = |in_key, message: &str| CertificateFault {
+            in_key,
+            message: message.to_owned(),
+            help: "do better".to_owned(),
+        };
+        match files.key.to_str() {
+            Some("/etc/porchlight/missing.pem") => Err(fault(true, "the key is missing")),
+            Some("/etc/porchlight/open.pem") => {
+                Ok(vec![fault(true, "everybody reads it"), fault(false, &format!("not for {host:?}"))])
+            }
+            _ => Ok(vec![]),
+        }
+    };
+    let around = Surroundings {
+        env: &env,
+        file,
+        sample: &sample,
+        certificate: &certificate,
+        dir: Path::new("/etc/porchlight"),
+    };
     Config::parse(text, "config.toml", &around, "2026-11-23T00:00:00Z".parse().unwrap())
 }
 

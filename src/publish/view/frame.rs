@@ -20,10 +20,15 @@ pub struct Frame {
     pub icon: String,
     pub style: &'static str,
     pub script: &'static str,
-    /// This page's paths in both languages, and the front page's in this one.
+    /// This page's paths in both languages.
     pub zh: String,
     pub en: String,
-    pub home: &'static str,
+    /// The same for those who are elsewhere, such as search engines.
+    pub zh_address: String,
+    pub en_address: String,
+    /// The front page's path in this language.
+    pub home: String,
+    pub json: String,
     pub site: Said,
     pub sample: Option<Sample>,
     pub contacts: Vec<Contact>,
@@ -71,6 +76,7 @@ impl Frame {
         let now = of.valid.map_or(Timestamp::UNIX_EPOCH, |(now, _)| now);
         let calendar = Calendar { lang, zone: &site.zone, now };
         let lead = Lead::cannot_tell(site, lang);
+        let [zh, en] = [Lang::Zh, Lang::En].map(|it| format!("{}{}", home(site, it), of.path));
         Self {
             w,
             lang: lang.tag(),
@@ -79,9 +85,12 @@ impl Frame {
             icon: favicon(of.status),
             style: policy::style(),
             script: policy::script(),
-            zh: format!("/{}", of.path),
-            en: format!("/en/{}", of.path),
-            home: home(lang),
+            zh_address: site.address(&zh),
+            en_address: site.address(&en),
+            zh,
+            en,
+            home: home(site, lang),
+            json: format!("{}api/v1/summary.json", site.base()),
             site: said(w, &site.name),
             sample: site.sample.as_ref().map(|it| Sample { url: it.url.clone() }),
             contacts: site
@@ -103,11 +112,13 @@ impl Frame {
     }
 }
 
-pub fn home(lang: Lang) -> &'static str {
-    match lang {
-        Lang::Zh => "/",
-        Lang::En => "/en/",
-    }
+/// The front page's path in one language.
+pub fn home(site: &Site, lang: Lang) -> String {
+    let below = match lang {
+        Lang::Zh => "",
+        Lang::En => "en/",
+    };
+    format!("{}{below}", site.base())
 }
 
 /// Begins with the state, so that a row of tabs tells it.

@@ -83,5 +83,7 @@ impl StalePage {
 pub struct Missing {
     pub zh: &'static Words,
     pub en: &'static Words,
+    pub home_zh: String,
+    pub home_en: String,
     pub style: &'static str,
 }

@@ -3,7 +3,6 @@
 use super::lead::advice;
 use super::strip::{Strip, strip};
 use super::{Said, State, Teller};
-use crate::domain::component::Lang;
 use crate::domain::span::Health;
 use crate::domain::status::Status;
 use crate::domain::summary::ComponentSummary;
@@ -43,7 +42,7 @@ pub fn groups(teller: &Teller<'_>) -> Vec<Group> {
 pub fn method(teller: &Teller<'_>, it: &ComponentSummary) -> Method {
     let name = teller.said(&it.component.name);
     Method {
-        path: path(teller.lang, it),
+        path: format!("{}c/{}", super::frame::home(teller.site, teller.lang), it.component.id),
         state: teller.state(it.status),
         hints: hints(teller, it),
         strip: strip(teller, &it.days, &name.text),
@@ -51,10 +50,6 @@ pub fn method(teller: &Teller<'_>, it: &ComponentSummary) -> Method {
         uptime: [0, 1].map(|window| uptime(teller, it, window)),
         coverage: it.uptime.map(|uptime| coverage(teller, uptime)),
     }
-}
-
-pub fn path(lang: Lang, it: &ComponentSummary) -> String {
-    format!("{}c/{}", super::frame::home(lang), it.component.id)
 }
 
 /// What is wrong, whose side it is on, and what works instead.

@@ -164,6 +164,6 @@ fn outage(teller: &Teller<'_>, it: &ComponentOutage) -> Past {
         title: Said { text: title, lang: "", label: String::new() },
         state,
         when: format!("{} · {down}", teller.window(it.outage.from, it.outage.to)),
-        path: format!("{}c/{}", super::frame::home(teller.lang), it.component),
+        path: format!("{}c/{}", super::frame::home(teller.site, teller.lang), it.component),
     }
 }

@@ -1,0 +1,124 @@
+//! The marks a request leaves on its way out: when each phase began and ended.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use rustls::NamedGroup;
+use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::pki_types::ServerName;
+
+use super::classify::DnsFault;
+
+/// Instants noted while one request goes out. Each is set at most once.
+#[derive(Debug, Default, Clone)]
+pub struct Marks {
+    pub connect_began: Option<Instant>,
+    pub dns_began: Option<Instant>,
+    pub dns_ended: Option<Instant>,
+    pub dns_fault: Option<DnsFault>,
+    /// The name that was not found is that of a proxy of ours.
+    pub proxy_unknown: bool,
+    /// The first byte of the handshake is written: the connection stands.
+    pub tls_began: Option<Instant>,
+    pub connect_ended: Option<Instant>,
+    pub certificate_fault: Option<rustls::CertificateError>,
+    /// The earliest end in the chain that was shown.
+    pub certificate_until: Option<jiff::Timestamp>,
+}
+
+/// The marks of one request, shared with the hooks inside its client.
+#[derive(Debug, Default, Clone)]
+pub struct Trace(Arc<Mutex<Marks>>);
+
+impl Trace {
+    pub fn marks(&self) -> Marks {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn note(&self, note: impl FnOnce(&mut Marks)) {
+        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Never resumes a session; being asked for one means the handshake begins.
+#[derive(Debug)]
+pub struct HandshakeMark(pub Trace);
+
+impl ClientSessionStore for HandshakeMark {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        self.0.note(|marks| {
+            marks.tls_began.get_or_insert_with(now);
+        });
+        None
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
+}
+
+/// Notes when connecting begins and ends, the lookup and the handshake included.
+#[derive(Clone)]
+pub struct ConnectMark(pub Trace);
+
+#[derive(Clone)]
+pub struct Connecting<S> {
+    inner: S,
+    trace: Trace,
+}
+
+impl<S> tower::Layer<S> for ConnectMark {
+    type Service = Connecting<S>;
+
+    fn layer(&self, inner: S) -> Connecting<S> {
+        Connecting { inner, trace: self.0.clone() }
+    }
+}
+
+impl<S, R> tower::Service<R> for Connecting<S>
+where
+    S: tower::Service<R>,
+    S::Future: Send + 'static,
+    S::Response: 'static,
+    S::Error: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let trace = self.trace.clone();
+        trace.note(|marks| marks.connect_began = Some(now()));
+        let connected = self.inner.call(request);
+        Box::pin(async move {
+            let connected = connected.await;
+            if connected.is_ok() {
+                trace.note(|marks| marks.connect_ended = Some(now()));
+            }
+            connected
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "phases are durations between instants, never told as times")]
+pub fn now() -> Instant {
+    Instant::now()
+}

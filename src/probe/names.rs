@@ -1,0 +1,107 @@
+//! Asking for names: which resolver, for how long an answer is kept, and how it failed.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+
+use super::classify::DnsFault;
+use super::marks::{Trace, now};
+
+/// A name is asked again after at most this, whatever its TTL says.
+const DNS_CACHE: Duration = Duration::from_secs(60);
+/// A name that failed is asked again by the confirming probe.
+const DNS_NEGATIVE_CACHE: Duration = Duration::from_secs(1);
+/// Names remembered by the resolver.
+const DNS_CACHE_SIZE: u64 = 1024;
+
+/// A resolver as the system wants it, or one that asks only `nameserver`.
+pub fn resolver(nameserver: Option<SocketAddr>) -> Result<TokioResolver, String> {
+    let mut builder = match nameserver {
+        Some(nameserver) => {
+            TokioResolver::builder_with_config(only(nameserver), TokioRuntimeProvider::default())
+        }
+        None => TokioResolver::builder_tokio().map_err(|it| it.to_string())?,
+    };
+    let options = builder.options_mut();
+    options.cache_size = DNS_CACHE_SIZE;
+    options.positive_max_ttl = Some(DNS_CACHE);
+    options.negative_max_ttl = Some(DNS_NEGATIVE_CACHE);
+    builder.build().map_err(|it| it.to_string())
+}
+
+fn only(nameserver: SocketAddr) -> ResolverConfig {
+    let mut connection = ConnectionConfig::udp();
+    connection.port = nameserver.port();
+    let server = NameServerConfig::new(nameserver.ip(), true, vec![connection]);
+    ResolverConfig::from_parts(None, vec![], vec![server])
+}
+
+/// Resolves names and notes how long it took and how it failed.
+pub struct Names {
+    pub resolver: Option<TokioResolver>,
+    pub trace: Trace,
+    /// The host of the proxy, which is asked for by the same way.
+    pub proxy: Option<String>,
+}
+
+impl reqwest::dns::Resolve for Names {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let (resolver, trace) = (self.resolver.clone(), self.trace.clone());
+        let of_proxy = self.proxy.as_deref() == Some(name.as_str());
+        let through_proxy = self.proxy.is_some();
+        Box::pin(async move {
+            // A proxy's way asks for whatever stands in the URL, addresses too.
+            if let Ok(ip) = name.as_str().trim_matches(['[', ']']).parse::<IpAddr>() {
+                let address: reqwest::dns::Addrs = Box::new(std::iter::once(SocketAddr::new(ip, 0)));
+                return Ok(address);
+            }
+            trace.note(|marks| marks.dns_began = Some(now()));
+            let answer = match resolver {
+                // The trailing dot: an operator's name is never tried in search domains.
+                Some(resolver) => resolver.lookup_ip(absolute(name.as_str())).await.map_err(Some),
+                None => Err(None),
+            };
+            trace.note(|marks| marks.dns_ended = Some(now()));
+            match answer {
+                Ok(found) => {
+                    let mut addresses: Vec<SocketAddr> =
+                        found.iter().map(|ip| SocketAddr::new(ip, 0)).collect();
+                    // SOCKS is told one address only; any proxy can reach this kind.
+                    if through_proxy {
+                        addresses.sort_by_key(SocketAddr::is_ipv6);
+                    }
+                    let addresses: reqwest::dns::Addrs = Box::new(addresses.into_iter());
+                    Ok(addresses)
+                }
+                Err(error) => {
+                    trace.note(|marks| {
+                        marks.dns_fault = Some(dns_fault(error.as_ref()));
+                        marks.proxy_unknown = of_proxy;
+                    });
+                    Err(error.map_or_else(|| "no resolver is configured".into(), Into::into))
+                }
+            }
+        })
+    }
+}
+
+/// `localhost` is left as it is, so that the hosts file is asked for it.
+fn absolute(name: &str) -> String {
+    if name.ends_with('.') || !name.contains('.') { name.to_owned() } else { format!("{name}.") }
+}
+
+fn dns_fault(error: Option<&NetError>) -> DnsFault {
+    match error {
+        None => DnsFault::NoResolver,
+        Some(error) if error.is_nx_domain() => DnsFault::NoSuchName,
+        Some(error) if error.is_no_records_found() => DnsFault::NoAddress,
+        Some(NetError::Io(error)) => DnsFault::Io(error.raw_os_error()),
+        // Not one name server could be reached.
+        Some(NetError::NoConnections) => DnsFault::Io(None),
+        Some(_) => DnsFault::Other,
+    }
+}
