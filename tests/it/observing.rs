@@ -91,6 +91,27 @@ fn the_metrics_are_accepted_by_promtool_and_follow_the_target() {
 }
 
 #[test]
+fn an_endpoint_taken_out_of_the_config_is_gone_from_the_metrics_after_a_reload() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::answering(page("200 OK", "fine"));
+    let metrics = free_port();
+    let more = format!(
+        "[[endpoint]]\nid = \"second\"\ncomponent = \"web\"\nurl = {:?}\nevery = \"1s\"\n",
+        target.url()
+    );
+    let daemon = Daemon::start(dir.path(), &format!("{}{more}", watching(&target, metrics)));
+    let text = || get(local(metrics), "/metrics").text();
+    let counted = || text().contains("porchlight_probe_seconds_count{endpoint=\"second\"}");
+    wait_until("the second is counted", || counted().then_some(()));
+    let file = dir.path().join("config.toml");
+    let less = std::fs::read_to_string(&file).unwrap().replace(&more, "");
+    std::fs::write(&file, less).unwrap();
+    daemon.signal("HUP");
+    wait_until("the second is gone", || (!text().contains("\"second\"")).then_some(()));
+    assert!(text().contains("porchlight_probe_seconds_count{endpoint=\"login\"}"));
+}
+
+#[test]
 fn scrapers_that_never_read_touch_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let target = Target::answering(page("200 OK", "fine"));
