@@ -140,12 +140,14 @@ impl App {
         if let Some(tls) = tls.clone() {
             tasks.spawn(tls.keep_fresh(stop.clone()));
         }
+        let visitors = Arc::clone(&door.meters);
         let serving = serve::serve(listener, door, cap, stop.clone(), tasks.clone());
         tasks.spawn(must_live("the server", serving, stop.clone(), failed.clone()));
         let metrics = match numbers {
             Some(numbers) => {
                 let addr = numbers.addr()?;
-                let shown = Shown { spine: spine.clone(), publisher: publisher.clone(), own: own.clone() };
+                let shown =
+                    Shown { spine: spine.clone(), publisher: publisher.clone(), own: own.clone(), visitors };
                 tasks.spawn(numbers.serve(shown, stop.clone(), tasks.clone()));
                 Some(addr)
             }

@@ -63,7 +63,7 @@ struct Arguments {
     above: above::Flags,
 
     #[command(flatten)]
-    log: log::Flags,
+    log: log::Logging,
 
     #[command(subcommand)]
     command: Option<Command>,

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::probe::Outbound;
 use crate::service;
 
-pub(super) fn serve(file: &Path, log: &log::Flags) -> anyhow::Result<Exit> {
+pub(super) fn serve(file: &Path, log: &log::Logging) -> anyhow::Result<Exit> {
     log.begin();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
