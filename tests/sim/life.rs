@@ -141,9 +141,11 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
     let mut audit = Audit::new();
     let end = events(&world, &store, &seen, next, (dir, &idle, &mut audit)).await;
     {
+        let uncounted = world.has(Bug::LostUncounted);
         let mut world = world.lock();
         let lost = store.lost();
         world.has_lost |= lost > 0;
+        world.lost += if uncounted { 0 } else { lost };
         let to = world.time();
         if let Some(life) = world.lives.last_mut() {
             life.to = to;

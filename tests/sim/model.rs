@@ -36,7 +36,7 @@ impl Fold {
     pub fn hear(&mut self, heard: Heard, failure: u32, success: u32) -> bool {
         let Some(says) = heard.says else { return false };
         if let Some(last) = self.last
-            && (last.life != heard.life || last.fresh_for < heard.mono - last.mono)
+            && (last.life != heard.life || last.fresh_for < heard.mono.saturating_sub(last.mono))
         {
             self.against.clear();
             if let Some(opinion) = self.opinion.take() {
@@ -64,9 +64,17 @@ impl Fold {
             return self.against.len() == 1 && (says == DOWN || !is_known);
         }
         let all = self.against.iter().map(|&(_, code)| code);
-        let agreed = if is_worse { all.min() } else { all.max() };
-        self.settle(agreed.unwrap(), self.against[0].0);
-        false
+        let agreed = if is_worse { all.min() } else { all.max() }.unwrap();
+        let agreed = if is_worse && !is_known { DOWN } else { agreed };
+        let alike = self.against.iter().rev().take_while(|&&(_, code)| code == says).count();
+        let tail = self.against.split_off(self.against.len() - alike);
+        let from = self.against.first().or(tail.first()).unwrap().0;
+        self.settle(agreed, from);
+        // What argues for more than was agreed on goes on arguing.
+        if says != agreed {
+            self.against = tail;
+        }
+        self.against.len() == 1 && says == DOWN
     }
 
     fn settle(&mut self, health: Code, from: i64) {
