@@ -10,7 +10,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 use super::{Exit, load, tell};
-use crate::app::{App, Load, Ringing};
+use crate::app::{App, Load, Ringing, Source};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::probe::Outbound;
@@ -78,14 +78,14 @@ async fn run(file: &Path) -> anyhow::Result<Exit> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let (greeting, data) = (Greeting::of(&config), config.store.data.clone());
-    let Some(app) = start(config, &mut signals).await? else {
+    let greeting = Greeting::of(&config);
+    let reading = file.to_owned();
+    let again: Load = Arc::new(move || load(&reading));
+    let source = Source { file: file.to_owned(), load: again.clone() };
+    let Some(app) = start(config, source, &mut signals).await? else {
         tracing::info!("Stopped before the start was complete");
         return Ok(Exit::Well);
     };
-    let reading = file.to_owned();
-    let again: Load = Arc::new(move || load(&reading));
-    app.open_door(&data, file, again.clone());
     greeting.tell(&app);
     service::ready(&greeting.status());
     if signals.again {
@@ -115,9 +115,10 @@ async fn run(file: &Path) -> anyhow::Result<Exit> {
 }
 
 /// The started daemon; none when it was told to stop meanwhile, and has.
-async fn start(config: Config, signals: &mut Signals) -> anyhow::Result<Option<App>> {
+async fn start(config: Config, source: Source, signals: &mut Signals) -> anyhow::Result<Option<App>> {
     // A task of its own: opening a large database blocks, and signals are heard all the same.
-    let starting = App::start(config, Outbound::new(), Arc::new(SystemClock::new()), Ringing::OnSchedule);
+    let clock = Arc::new(SystemClock::new());
+    let starting = App::start_from(Some(source), config, Outbound::new(), clock, Ringing::OnSchedule);
     let mut starting = TaskTracker::new().spawn(starting);
     tokio::select! {
         biased;
