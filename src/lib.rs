@@ -6,6 +6,7 @@ pub mod domain;
 
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod probe;
 pub mod sample;
 pub mod schedule;
@@ -15,6 +16,7 @@ pub mod words;
 pub mod pipeline;
 pub mod publish;
 pub mod serve;
+pub mod service;
 
 pub mod app;
 pub mod cli;

@@ -4,6 +4,7 @@
 //! renders watches the facts.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::endpoint::Endpoint;
+use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
 use crate::domain::moment::{Moment, between, minus};
@@ -55,41 +56,94 @@ pub struct Spine {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Knocks at one endpoint whenever its bell rings.
+/// Knocks at one endpoint whenever its bell rings. It outlives a change of the
+/// endpoint's definition, so that nothing of what it knows is lost.
 pub struct Worker {
     spine: Arc<Spine>,
-    pub endpoint: Arc<Endpoint>,
-    /// Its place in [`Facts::endpoints`].
-    index: usize,
     pub bell: Arc<Bell>,
+    /// What it knocks at from the next round on.
+    endpoint: Mutex<Arc<Endpoint>>,
+    /// Where its part of [`Facts::endpoints`] was found last.
+    place: AtomicUsize,
     judged: Mutex<JudgeState>,
     /// Transitions the store has not answered for; told with the next one it does.
     untold: Mutex<Vec<Transition>>,
+    /// Held by whoever knocks: its own round, or a person who asks.
+    knocking: tokio::sync::Mutex<()>,
+    /// Held while a result is judged, recorded and told, and while the endpoint
+    /// gets another id: no result goes under an id that is just being given up.
+    settling: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// When a worker ends.
+#[derive(Clone)]
+pub struct Until {
+    /// The daemon stops: the probe in flight is cut short.
+    pub stop: CancellationToken,
+    /// The endpoint is no longer watched: the round in flight is finished.
+    pub leave: CancellationToken,
+}
+
+impl Until {
+    pub async fn over(&self) {
+        tokio::select! {
+            () = self.stop.cancelled() => (),
+            () = self.leave.cancelled() => (),
+        }
+    }
 }
 
 impl Worker {
-    pub fn new(
-        spine: Arc<Spine>,
-        (index, endpoint): (usize, Arc<Endpoint>),
-        bell: Arc<Bell>,
-        state: JudgeState,
-    ) -> Self {
-        Self { spine, endpoint, index, bell, judged: Mutex::new(state), untold: Mutex::default() }
+    pub fn new(spine: Arc<Spine>, endpoint: Arc<Endpoint>, bell: Arc<Bell>, state: JudgeState) -> Self {
+        Self {
+            spine,
+            endpoint: Mutex::new(endpoint),
+            place: AtomicUsize::default(),
+            bell,
+            judged: Mutex::new(state),
+            untold: Mutex::default(),
+            knocking: tokio::sync::Mutex::default(),
+            settling: Arc::default(),
+        }
+    }
+
+    pub fn endpoint(&self) -> Arc<Endpoint> {
+        Arc::clone(&self.endpoint.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From the next round on it knocks at this one. For another id the caller
+    /// holds [`Worker::settled`].
+    pub fn redefine(&self, endpoint: Arc<Endpoint>) {
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = endpoint;
+    }
+
+    /// Waits until no result is on its way to the store, and keeps it so.
+    pub async fn settled(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.settling).lock_owned().await
+    }
+
+    /// One knock for a person, never beside a round of our own. Nothing is stored.
+    pub async fn visit(&self) -> (Arc<Endpoint>, Probed) {
+        let _alone = self.knocking.lock().await;
+        let endpoint = self.endpoint();
+        let fresh_for = fresh_for(&endpoint, self.spine.clock.now().wall);
+        let probed = self.spine.prober.probe(&endpoint, fresh_for).await;
+        (endpoint, probed)
     }
 
     /// The `select!` chooses what to do next; a round runs outside it, so that
     /// stopping never cuts one in half between the probe and its record.
-    pub async fn run(&self, stop: &CancellationToken) {
+    pub async fn run(&self, until: &Until) {
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return,
+                () = until.over() => return,
                 () = self.bell.answer() => (),
             }
             // Boxed, so that a worker that waits does not hold the room a request needs.
-            let confirm = Box::pin(self.round(stop)).await;
-            if confirm && self.wait_to_confirm(stop).await {
-                Box::pin(self.round(stop)).await;
+            let confirm = Box::pin(self.round(&until.stop)).await;
+            if confirm && self.wait_to_confirm(until).await {
+                Box::pin(self.round(&until.stop)).await;
             }
             self.bell.done();
         }
@@ -98,18 +152,21 @@ impl Worker {
     /// One journey of one probe. True when its first failure wants a confirmation.
     async fn round(&self, stop: &CancellationToken) -> bool {
         let result = self.probe(stop).await;
-        let Judgement { state, transitions, confirm } = self.judge(&result);
+        let _settling = self.settling.lock().await;
+        // It may have been renamed while we knocked.
+        let endpoint = self.endpoint();
+        let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
         for transition in &transitions {
             tracing::info!(
                 "`{}` is {} since {} ({})",
-                self.endpoint.id,
+                endpoint.id,
                 transition.health.wire(),
                 transition.from,
                 result.outcome.reason().unwrap_or("success")
             );
         }
         let recording = Recording {
-            endpoint: self.endpoint.id.clone(),
+            endpoint: endpoint.id.clone(),
             result: result.clone(),
             transitions: transitions.clone(),
         };
@@ -121,16 +178,18 @@ impl Worker {
             // Not heard: what is shown runs out by itself.
             Recorded::Unanswered => confirm,
             Recorded::Stored | Recorded::Waiting => {
-                self.tell(&result, state, std::mem::take(&mut *untold));
+                self.tell(&endpoint.id, &result, state, std::mem::take(&mut *untold));
                 confirm
             }
         }
     }
 
-    /// Replaces this endpoint's part of the facts; wakes the renderer when it is news.
-    fn tell(&self, result: &ProbeResult, state: JudgeState, transitions: Vec<Transition>) {
+    /// Replaces this endpoint's part of the facts; wakes the renderer when it is
+    /// news. Of an endpoint that was taken out of the config nothing is told.
+    fn tell(&self, id: &EndpointId, result: &ProbeResult, state: JudgeState, transitions: Vec<Transition>) {
         self.spine.facts.send_if_modified(|facts| {
-            let Some(known) = Arc::make_mut(facts).endpoints.get_mut(self.index) else { return false };
+            let Some(place) = self.find(id, facts) else { return false };
+            let Some(known) = Arc::make_mut(facts).endpoints.get_mut(place) else { return false };
             let known = Arc::make_mut(known);
             let was_fresh = known.last.is_some_and(|last| result.at.mono < last.fresh_until);
             let same_outcome = known.last.is_some_and(|last| last.outcome == result.outcome);
@@ -149,9 +208,23 @@ impl Worker {
         });
     }
 
+    /// The endpoint's place in the facts: nearly always where it was.
+    fn find(&self, id: &EndpointId, facts: &Facts) -> Option<usize> {
+        let is_here = |it: &Arc<EndpointFacts>| &it.endpoint.id == id;
+        let before = self.place.load(Ordering::Relaxed);
+        if facts.endpoints.get(before).is_some_and(is_here) {
+            return Some(before);
+        }
+        let place = facts.endpoints.iter().position(is_here)?;
+        self.place.store(place, Ordering::Relaxed);
+        Some(place)
+    }
+
     async fn probe(&self, stop: &CancellationToken) -> ProbeResult {
+        let _alone = self.knocking.lock().await;
+        let endpoint = self.endpoint();
         let at = self.spine.clock.now();
-        let fresh_for = fresh_for(&self.endpoint, at.wall);
+        let fresh_for = fresh_for(&endpoint, at.wall);
         tokio::select! {
             biased;
             () = stop.cancelled() => ProbeResult {
@@ -161,22 +234,22 @@ impl Worker {
                 http_status: None,
                 fresh_for,
             },
-            probed = self.spine.prober.probe(&self.endpoint, fresh_for) => probed.result,
+            probed = self.spine.prober.probe(&endpoint, fresh_for) => probed.result,
         }
     }
 
-    fn judge(&self, result: &ProbeResult) -> Judgement {
+    fn judge(&self, endpoint: &Endpoint, result: &ProbeResult) -> Judgement {
         let mut state = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-        let judgement = judge(*state, self.endpoint.thresholds, result);
+        let judgement = judge(*state, endpoint.thresholds, result);
         *state = judgement.state;
         judgement
     }
 
-    async fn wait_to_confirm(&self, stop: &CancellationToken) -> bool {
-        let wait = CONFIRM_AFTER + phase(&self.endpoint.id, CONFIRM_SPREAD);
+    async fn wait_to_confirm(&self, until: &Until) -> bool {
+        let wait = CONFIRM_AFTER + phase(&self.endpoint().id, CONFIRM_SPREAD);
         tokio::select! {
             biased;
-            () = stop.cancelled() => false,
+            () = until.over() => false,
             () = tokio::time::sleep(wait) => true,
         }
     }

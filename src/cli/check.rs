@@ -24,6 +24,8 @@ struct Line {
     column: usize,
     message: String,
     help: String,
+    /// What `porchlight manual` has on it.
+    manual: Option<&'static str>,
 }
 
 pub fn check(file: &Path, json: bool) -> anyhow::Result<Exit> {
@@ -71,5 +73,11 @@ pub fn check(file: &Path, json: bool) -> anyhow::Result<Exit> {
 }
 
 fn line(fault: &crate::config::Fault) -> Line {
-    Line { line: fault.line, column: fault.column, message: fault.message.clone(), help: fault.help.clone() }
+    Line {
+        line: fault.line,
+        column: fault.column,
+        message: fault.message.clone(),
+        help: fault.help.clone(),
+        manual: fault.manual,
+    }
 }

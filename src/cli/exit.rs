@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::app::StartError;
 use crate::config::{Faults, ReadError};
+use crate::control::AskError;
 use crate::store::StoreError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +14,10 @@ pub enum Exit {
     Misunderstood,
     DoorClosed,
     NothingLearnt,
+    NotReady,
     BadData,
     AddressTaken,
+    NoDaemon,
     CannotWrite,
     DataInUse,
     BadConfig,
@@ -28,8 +31,9 @@ impl Exit {
             Self::Misunderstood => 2,
             Self::DoorClosed => 3,
             Self::NothingLearnt => 4,
+            Self::NotReady => 5,
             Self::BadData => 65,
-            Self::AddressTaken => 69,
+            Self::AddressTaken | Self::NoDaemon => 69,
             Self::CannotWrite => 73,
             Self::DataInUse => 75,
             Self::BadConfig => 78,
@@ -41,8 +45,11 @@ impl Exit {
         if error.is::<Faults>() || error.is::<ReadError>() {
             return Self::BadConfig;
         }
-        if let Some(StartError::Listen { .. }) = error.downcast_ref() {
+        if let Some(StartError::Listen { .. } | StartError::HandedOver { .. }) = error.downcast_ref() {
             return Self::AddressTaken;
+        }
+        if let Some(AskError::NoDaemon { .. }) = error.downcast_ref() {
+            return Self::NoDaemon;
         }
         match error.downcast_ref::<StoreError>() {
             Some(StoreError::Busy { .. }) => Self::DataInUse,

@@ -1,25 +1,40 @@
-//! The command line: serve (default), check, probe.
+//! The command line: what each command is asked with, and what it exits with.
 
+mod above;
 mod check;
 mod exit;
+mod init;
+mod man;
+mod manual;
+mod notice;
 mod probe;
+mod reload;
+mod schema;
 mod serve;
+mod status;
+mod table;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Fault, Surroundings};
+use crate::control::{Answer, AskError};
+use above::Override;
 pub use exit::Exit;
 
 const AFTER_HELP: &str = "\
 Examples:
   porchlight                          serve with ./config.toml (it watches a bundled sample wallet)
+  porchlight init                     write a first config of your own
   porchlight --config bank.toml check say what is wrong with a file, without starting
   porchlight probe login-page         knock once now and show each phase
+  porchlight status                   how the running daemon is
+  porchlight reload                   let it read the config anew
 
 Exit codes:
   0   all is well
@@ -27,9 +42,10 @@ Exit codes:
   2   the command line was not understood, or names an endpoint that is not there
   3   probe: the door did not open (failure)
   4   probe: nothing could be learnt (unknown)
+  5   status: the daemon runs, but is not ready
   65  the database is damaged, newer than this program, or not ours
-  69  an address to listen on is taken, or not ours to use
-  73  the data directory cannot be written
+  69  an address to listen on is taken, or not ours to use; or no daemon runs
+  73  the data directory, or the file to write, cannot be written
   75  another porchlight uses the same data
   78  the config has faults";
 
@@ -38,9 +54,8 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER_HELP)]
 struct Arguments {
-    /// The file that says what to watch
-    #[arg(long, short, global = true, default_value = "config.toml", value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    above: above::Flags,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -60,6 +75,26 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print what completes this command line in a shell
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        #[arg(hide_possible_values = true)]
+        shell: Shell,
+    },
+    /// Write a first config of your own, from three questions or flags
+    Init(#[command(flatten)] init::Flags),
+    /// Print the manual page, as roff
+    Man,
+    /// Print the config's manual, or what it says of one key
+    Manual {
+        /// A key such as `every` or `endpoint.every`, or a table
+        topic: Option<String>,
+    },
+    /// What is announced: maintenances and announcements
+    Notice {
+        #[command(subcommand)]
+        command: NoticeCommand,
+    },
     /// Knock at one endpoint once, now, and show each phase and assertion (nothing is stored)
     Probe {
         /// The endpoint's id in the config
@@ -68,21 +103,67 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Let the running daemon read its config anew; only what changed restarts
+    Reload {
+        /// Print a JSON object instead of sentences
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the config's JSON Schema, for editors
+    Schema,
+    /// Show how the running daemon is: components, endpoints, next bells, its own health
+    Status {
+        /// Print a JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum NoticeCommand {
+    /// Print them all, with what has become of each
+    List {
+        /// Print a JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = Arguments::command().get_matches();
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
+    let file = match arguments.above.settle(&matches) {
+        Ok(file) => file,
+        Err(why) => {
+            tell_error(&anyhow::anyhow!(why));
+            return Exit::Misunderstood.into();
+        }
+    };
+    let file = file.as_path();
     // One provider for the whole process, before anything can ask for another.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let file = &arguments.config;
     let done = match arguments.command.unwrap_or(Command::Serve { log: "info".into() }) {
         Command::Serve { log } => serve::serve(file, &log),
         Command::Check { json } => check::check(file, json),
-        Command::Probe { id, json } => probe::probe(file, &id, json),
+        Command::Completions { shell } => man::completions(shell, Arguments::command()),
+        Command::Init(flags) => init::init(flags, file, above::above()),
+        Command::Man => man::man(Arguments::command()),
+        Command::Manual { topic } => Ok(manual::manual(topic.as_deref())),
+        Command::Notice { command: NoticeCommand::List { json } } => {
+            notice::list(file, &data_dir(file), json)
+        }
+        Command::Probe { id, json } => probe::probe(file, &data_dir(file), &id, json),
+        Command::Reload { json } => reload::reload(&data_dir(file), json),
+        Command::Schema => schema::schema(),
+        Command::Status { json } => status::status(file, &data_dir(file), json),
     };
     match done {
         Ok(exit) => exit.into(),
         Err(error) => {
+            let error = above::blame(error);
             tell_error(&error);
             Exit::of(&error).into()
         }
@@ -99,7 +180,29 @@ fn load(file: &Path) -> anyhow::Result<(Config, Vec<Fault>)> {
         dir: file.parent().unwrap_or(Path::new("")),
     };
     let now = SystemClock::new().now().wall;
-    Ok(Config::parse(&text, &file.display().to_string(), &surroundings, now)?)
+    let (mut config, warnings) = Config::parse(&text, &file.display().to_string(), &surroundings, now)?;
+    above::apply(&mut config);
+    Ok((config, warnings))
+}
+
+/// Where the running daemon's socket is, whether the config is right or not.
+fn data_dir(file: &Path) -> PathBuf {
+    above::above().data.clone().unwrap_or_else(|| config::data_dir(file))
+}
+
+/// An answer to another question, or to none.
+fn unexpected(answer: Answer) -> anyhow::Error {
+    match answer {
+        Answer::Refused { said, .. } => anyhow::anyhow!("the running porchlight says: {}", printable(&said)),
+        _ => AskError::OtherVersion.into(),
+    }
+}
+
+/// What others sent may carry control characters; a terminal must not obey them.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where `{ env = … }` is looked up for Config")]

@@ -9,16 +9,61 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Exit, load, tell};
+use super::{Exit, load, printable, tell};
+use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::control::{Answer, AskError, Knock, Question, Refusal, ask};
 use crate::domain::endpoint::Endpoint;
-use crate::domain::outcome::Outcome;
 use crate::probe::own::OwnHealth;
-use crate::probe::{Assertion, Check, Outbound, Probed, Prober};
+use crate::probe::{Outbound, Probed, Prober};
 use crate::sample::SampleWallet;
 
-pub fn probe(file: &Path, id: &str, json: bool) -> anyhow::Result<Exit> {
+/// Who knocked, as it is told.
+#[derive(Clone, Copy)]
+enum By {
+    /// With its secrets and from where it stands.
+    Daemon,
+    Us(&'static str),
+}
+
+/// The running daemon knocks, or we do when there is none to ask.
+pub fn probe(file: &Path, data: &Path, id: &str, json: bool) -> anyhow::Result<Exit> {
+    let (knocked, by) = match ask(data, &Question::Probe { endpoint: id.to_owned() }) {
+        Ok(Answer::Knock(knocked)) => (*knocked, By::Daemon),
+        Ok(Answer::Refused { why: Refusal::NoSuchEndpoint, .. }) => match knock_ourselves(file, id)? {
+            Some(knocked) => {
+                (knocked, By::Us("the running porchlight does not watch it; see porchlight reload"))
+            }
+            None => return Ok(Exit::Misunderstood),
+        },
+        Ok(other) => return Err(super::unexpected(other)),
+        Err(error @ (AskError::NoDaemon { .. } | AskError::NotAllowed { .. })) => {
+            let why = match error {
+                AskError::NoDaemon { .. } => "no porchlight runs with this data directory",
+                _ => "the running porchlight belongs to another user",
+            };
+            match knock_ourselves(file, id)? {
+                Some(knocked) => (knocked, By::Us(why)),
+                None => return Ok(Exit::Misunderstood),
+            }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if json {
+        tell(serde_json::to_string_pretty(&as_json(&knocked, by))?)
+    } else {
+        show(&knocked, by)
+    }
+    Ok(match knocked.outcome.as_str() {
+        "success" | "degraded" => Exit::Well,
+        "failure" => Exit::DoorClosed,
+        _ => Exit::NothingLearnt,
+    })
+}
+
+/// None, and told why, when the config knows no such endpoint.
+fn knock_ourselves(file: &Path, id: &str) -> anyhow::Result<Option<Knock>> {
     let (config, _) = load(file)?;
     let Some(endpoint) = config.endpoints.iter().find(|it| it.id.as_str() == id) else {
         let known: Vec<&str> = config.endpoints.iter().map(|it| it.id.as_str()).collect();
@@ -27,21 +72,12 @@ pub fn probe(file: &Path, id: &str, json: bool) -> anyhow::Result<Exit> {
             file.display(),
             known.join(", ")
         ));
-        return Ok(Exit::Misunderstood);
+        return Ok(None);
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
     let probed = runtime.block_on(knock(&config, endpoint));
-    if json {
-        tell(serde_json::to_string_pretty(&as_json(endpoint, &probed))?)
-    } else {
-        show(endpoint, &probed)
-    }
-    Ok(match probed.result.outcome {
-        Outcome::Success | Outcome::Degraded(_) => Exit::Well,
-        Outcome::Failure(_) => Exit::DoorClosed,
-        Outcome::Unknown(_) => Exit::NothingLearnt,
-    })
+    Ok(Some(app::knock(endpoint, &probed)))
 }
 
 async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
@@ -72,82 +108,60 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
     probed
 }
 
-fn show(endpoint: &Endpoint, probed: &Probed) {
-    let result = &probed.result;
-    tell(format_args!("{} {}", endpoint.request.method.as_str(), endpoint.request.url));
-    if let Some(peer) = probed.peer {
-        tell(format_args!("  peer        {peer}"));
+fn show(it: &Knock, by: By) {
+    tell(format_args!("{} {}", printable(&it.method), printable(&it.url)));
+    match by {
+        By::Daemon => tell("  knocked by  the running porchlight"),
+        By::Us(why) => tell(format_args!("  knocked by  this command ({why})")),
     }
-    for (name, took) in phases(probed) {
+    if let Some(peer) = &it.peer {
+        tell(format_args!("  peer        {}", printable(peer)));
+    }
+    for (name, took) in &it.phases_s {
         match took {
-            Some(took) => tell(format_args!("  {name:<11} {}", millis(took))),
+            Some(took) => tell(format_args!("  {name:<11} {}", millis(*took))),
             None => tell(format_args!("  {name:<11} -")),
         }
     }
-    tell(format_args!("  total       {} of {}", millis(result.total), millis(endpoint.deadline)));
-    for check in &probed.checks {
+    tell(format_args!("  total       {} of {}", millis(it.total_s), millis(it.deadline_s)));
+    for check in &it.checks {
         let held = match check.held {
             Some(true) => "held       ",
             Some(false) => "FAILED     ",
             None => "not reached",
         };
-        tell(format_args!("  {held} {}", said(check)));
+        tell(format_args!("  {held} {}", printable(&check.assertion)));
     }
-    if let Some(error) = &probed.error {
+    if let Some(error) = &it.error {
         tell(format_args!("  error       {}", printable(error)));
     }
-    match result.outcome.reason() {
-        Some(reason) => tell(format_args!("  outcome     {} ({reason})", result.outcome.kind())),
-        None => tell(format_args!("  outcome     {}", result.outcome.kind())),
+    match &it.reason {
+        Some(reason) => tell(format_args!("  outcome     {} ({})", it.outcome, printable(reason))),
+        None => tell(format_args!("  outcome     {}", it.outcome)),
     }
 }
 
-fn phases(probed: &Probed) -> [(&'static str, Option<Duration>); 5] {
-    let phases = probed.phases;
-    [
-        ("dns", phases.dns),
-        ("connect", phases.connect),
-        ("tls", phases.tls),
-        ("first byte", phases.first_byte),
-        ("transfer", phases.transfer),
-    ]
-}
-
-fn said(check: &Check) -> String {
-    match &check.assertion {
-        Assertion::Status(Some(status)) => format!("status is as expected: {status}"),
-        Assertion::Status(None) => "status is as expected".to_owned(),
-        Assertion::Contains(text) => format!("body contains {text:?}"),
-        Assertion::NotContains(text) => format!("body does not contain {text:?}"),
-        Assertion::DegradedAfter(limit) => format!("answered within {}", millis(*limit)),
-    }
-}
-
-fn as_json(endpoint: &Endpoint, probed: &Probed) -> serde_json::Value {
-    let seconds = |it: Duration| it.as_secs_f64();
-    let result = &probed.result;
+fn as_json(it: &Knock, by: By) -> serde_json::Value {
+    let by = match by {
+        By::Daemon => "daemon",
+        By::Us(_) => "command",
+    };
+    let phases = it.phases_s.iter().map(|(name, took)| (name.replace(' ', "_"), json!(took)));
     json!({
-        "endpoint": endpoint.id.as_str(),
-        "at": result.at.wall.to_string(),
-        "outcome": result.outcome.kind(),
-        "reason": result.outcome.reason(),
-        "http_status": result.http_status,
-        "total_s": seconds(result.total),
-        "phases_s": phases(probed).into_iter().map(|(name, took)| (name.replace(' ', "_"), json!(took.map(seconds)))).collect::<serde_json::Map<_, _>>(),
-        "peer": probed.peer.map(|it| it.to_string()),
-        "checks": probed.checks.iter().map(|it| json!({ "assertion": said(it), "held": it.held })).collect::<Vec<_>>(),
-        "error": probed.error,
+        "endpoint": it.endpoint,
+        "knocked_by": by,
+        "at": it.at,
+        "outcome": it.outcome,
+        "reason": it.reason,
+        "http_status": it.http_status,
+        "total_s": it.total_s,
+        "phases_s": phases.collect::<serde_json::Map<_, _>>(),
+        "peer": it.peer,
+        "checks": it.checks,
+        "error": it.error,
     })
 }
 
-fn millis(took: Duration) -> String {
-    let micros = took.as_micros();
-    format!("{}.{} ms", micros / 1000, micros % 1000 / 100)
-}
-
-/// What a target sent may carry control characters; a terminal must not obey them.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+fn millis(seconds: f64) -> String {
+    format!("{:.1} ms", seconds * 1000.0)
 }

@@ -4,79 +4,134 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::task::TaskTracker;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 use super::{Exit, load, tell};
-use crate::app::{App, Ringing};
+use crate::app::{App, Load, Ringing, Source};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::probe::Outbound;
 use crate::schedule::LOG_FILTER;
+use crate::service;
 
 pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
     let filter: Targets =
         format!("{log},{LOG_FILTER}").parse().with_context(|| format!("reading --log {log}"))?;
     let lines = tracing_subscriber::fmt::layer().with_target(false);
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();
-    let (config, warnings) = load(file)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    let done = runtime.block_on(run(config, file));
+    let done = runtime.block_on(run(file));
     // What still blocks a thread, on a disk that hangs say, must not hold the process.
     runtime.shutdown_background();
     done
 }
 
-async fn run(config: Config, file: &Path) -> anyhow::Result<Exit> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut hangup = signal(SignalKind::hangup())?;
+/// The signals that mean us. They are ours from here on: none is lost, and none
+/// ends the process before it has let go of what it holds.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    /// The config is to be read again as soon as there is somebody to do it.
+    again: bool,
+}
+
+/// What a signal tells us to do.
+#[derive(PartialEq, Eq)]
+enum Told {
+    Stop,
+    LookAgain,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            again: false,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.hangup.recv() => Told::LookAgain,
+        }
+    }
+
+    async fn stop(&mut self) {
+        while self.next().await == Told::LookAgain {
+            self.again = true;
+        }
+    }
+}
+
+async fn run(file: &Path) -> anyhow::Result<Exit> {
+    let mut signals = Signals::new().context("listening for signals")?;
+    let (config, warnings) = load(file)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     let greeting = Greeting::of(&config);
-    let app = App::start(config, Outbound::new(), Arc::new(SystemClock::new()), Ringing::OnSchedule).await?;
+    let reading = file.to_owned();
+    let again: Load = Arc::new(move || load(&reading));
+    let source = Source { file: file.to_owned(), load: again.clone() };
+    let Some(app) = start(config, source, &mut signals).await? else {
+        tracing::info!("Stopped before the start was complete");
+        return Ok(Exit::Well);
+    };
     greeting.tell(&app);
+    service::ready(&greeting.status());
+    if signals.again {
+        app.live.ask_to_look_again(&again);
+    }
     let exit = loop {
         tokio::select! {
-            _ = interrupt.recv() => break Exit::Well,
-            _ = terminate.recv() => break Exit::Well,
+            told = signals.next() => match told {
+                Told::Stop => break Exit::Well,
+                Told::LookAgain => app.live.ask_to_look_again(&again),
+            },
             () = app.failed() => break Exit::Unforeseen,
-            _ = hangup.recv() => look_again(file).await,
         }
     };
+    service::stopping();
     if exit == Exit::Well {
         tracing::info!("Stopping; a second signal stops at once");
     } else {
         tracing::error!("Something the daemon cannot do without has died; see the lines above");
     }
-    let stopped = tokio::select! {
-        stopped = app.stop() => stopped,
-        _ = interrupt.recv() => anyhow::bail!("stopped at once by a second signal"),
-        _ = terminate.recv() => anyhow::bail!("stopped at once by a second signal"),
-    };
-    stopped?;
+    tokio::select! {
+        stopped = app.stop() => stopped?,
+        () = signals.stop() => anyhow::bail!("stopped at once by a second signal"),
+    }
     tracing::info!("Stopped");
     Ok(exit)
 }
 
-/// Checks the config file anew and tells what it found; what runs is not touched.
-async fn look_again(file: &Path) {
-    let wanted = file.to_owned();
-    match tokio::task::spawn_blocking(move || load(&wanted)).await {
-        Ok(Ok((_, warnings))) => {
-            for warning in warnings {
-                tracing::warn!("{warning}");
-            }
-            tracing::info!(
-                "{} is checked and right; restart to apply it (reload without a restart comes later)",
-                file.display()
-            );
-        }
-        Ok(Err(faults)) => tracing::error!("The old config keeps running: {faults:#}"),
-        Err(panic) => tracing::error!("The old config keeps running; checking the new one failed: {panic}"),
+/// The started daemon; none when it was told to stop meanwhile, and has.
+async fn start(config: Config, source: Source, signals: &mut Signals) -> anyhow::Result<Option<App>> {
+    // A task of its own: opening a large database blocks, and signals are heard all the same.
+    let clock = Arc::new(SystemClock::new());
+    let starting = App::start_from(Some(source), config, Outbound::new(), clock, Ringing::OnSchedule);
+    let mut starting = TaskTracker::new().spawn(starting);
+    tokio::select! {
+        biased;
+        started = &mut starting => return Ok(Some(started.context("starting")??)),
+        () = signals.stop() => (),
     }
+    tracing::info!("Stopping as soon as the start is complete; a second signal stops at once");
+    tokio::select! {
+        biased;
+        () = signals.stop() => anyhow::bail!("stopped at once by a second signal"),
+        started = starting => started.context("starting")??.stop().await?,
+    }
+    Ok(None)
 }
 
 /// What a person at the terminal wants to know first.
@@ -89,12 +144,17 @@ impl Greeting {
     fn of(config: &Config) -> Self {
         Self {
             watching: format!(
-                "{} endpoints of {} components",
-                config.endpoints.len(),
-                config.components.len()
+                "{} of {}",
+                counted(config.endpoints.len(), "endpoint"),
+                counted(config.components.len(), "component")
             ),
             history: config.store.data.display().to_string(),
         }
+    }
+
+    /// One line for `systemctl status`.
+    fn status(&self) -> String {
+        format!("watching {}", self.watching)
     }
 
     fn tell(&self, app: &App) {
@@ -112,9 +172,15 @@ impl Greeting {
         }
         if app.sample.is_some() {
             tell(
-                "  next      your own login: a file of eight lines, see README.md; config.toml is the manual",
+                "  next      your own login: porchlight init --out mine.toml; porchlight manual explains every key",
             );
         }
+        tell("  status    porchlight status, in another terminal");
         tell("  stop      Ctrl-C");
     }
+}
+
+/// `1 endpoint`, `2 endpoints`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -12,6 +12,8 @@ pub struct Fault {
     pub message: String,
     /// What would be right.
     pub help: String,
+    /// The topic of the manual that explains it: `endpoint.every`.
+    pub manual: Option<&'static str>,
     pub(super) report: String,
 }
 

@@ -5,7 +5,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use toml::de::DeTable;
+
 use super::secret::SecretFile;
+use super::site::default_store;
 
 /// Room for the most endpoints allowed, with every option of each written out.
 const FILE_LIMIT: u64 = 4 << 20;
@@ -17,6 +20,18 @@ const OTHERS_READ: u32 = 0o004;
 /// Why the configuration file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
+    #[error(
+        "there is no config file {}; name one with `--config FILE`, or write one with `porchlight init`",
+        path.display()
+    )]
+    Missing { path: PathBuf },
+    #[error("{} is a directory; name the file in it with `--config FILE`", path.display())]
+    Directory { path: PathBuf },
+    #[error(
+        "this user may not read {}; let the user that runs porchlight read it (ls -l shows who may)",
+        path.display()
+    )]
+    Forbidden { path: PathBuf },
     #[error("reading {}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{} is larger than {} MiB, which no configuration is", path.display(), FILE_LIMIT >> 20)]
@@ -27,8 +42,7 @@ pub enum ReadError {
 
 /// The text of a configuration file.
 pub fn read(path: &Path) -> Result<String, ReadError> {
-    let bytes =
-        bounded(path, FILE_LIMIT).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    let bytes = bounded(path, FILE_LIMIT).map_err(|source| refused(path.to_owned(), source))?;
     let bytes = bytes.1.ok_or_else(|| ReadError::TooLarge { path: path.to_owned() })?;
     String::from_utf8(bytes).map_err(|error| {
         let good =
@@ -37,6 +51,27 @@ pub fn read(path: &Path) -> Result<String, ReadError> {
         let column = 1 + good.rsplit('\n').next().unwrap_or_default().chars().count();
         ReadError::NotUtf8 { path: path.to_owned(), line, column }
     })
+}
+
+fn refused(path: PathBuf, source: io::Error) -> ReadError {
+    match source.kind() {
+        io::ErrorKind::NotFound => ReadError::Missing { path },
+        io::ErrorKind::IsADirectory => ReadError::Directory { path },
+        io::ErrorKind::PermissionDenied => ReadError::Forbidden { path },
+        _ => ReadError::Io { path, source },
+    }
+}
+
+/// The data directory a configuration file names, however wrong the rest of it
+/// is: whoever mends a file wants to talk to the daemon that runs on.
+pub fn data_dir(path: &Path) -> PathBuf {
+    let dir = path.parent().unwrap_or(Path::new(""));
+    let named = read(path).ok().and_then(|text| {
+        let (file, _) = DeTable::parse_recoverable(&text);
+        let data = file.get_ref().get("store")?.get_ref().get("data")?.get_ref().as_str()?.to_owned();
+        Some(dir.join(data))
+    });
+    named.unwrap_or_else(|| default_store(dir).data)
 }
 
 /// The text of a file of one secret, as [`super::Surroundings`] wants it.
@@ -80,8 +115,20 @@ mod tests {
         insta::assert_snapshot!(said(b"a = 1\nb\xff = 2"), @"file is not UTF-8 from line 2, column 2 on: save it as UTF-8");
         insta::assert_snapshot!(said(b"\xff\xfea\0"), @"file is not UTF-8 from line 1, column 1 on: save it as UTF-8");
         insta::assert_snapshot!(said(&vec![b'#'; (4 << 20) + 1]), @"file is larger than 4 MiB, which no configuration is");
-        assert!(matches!(read(Path::new("/nowhere/at/all")), Err(ReadError::Io { .. })));
-        assert!(matches!(read(Path::new("/")), Err(ReadError::Io { .. })));
+        assert!(matches!(read(Path::new("/nowhere/at/all")), Err(ReadError::Missing { .. })));
+        assert!(matches!(read(Path::new("/")), Err(ReadError::Directory { .. })));
+    }
+
+    #[test]
+    fn the_data_directory_is_found_in_a_file_that_is_wrong() {
+        let found = |text: &str| {
+            let (dir, path) = file(text.as_bytes());
+            data_dir(&path).strip_prefix(dir.path()).unwrap().display().to_string()
+        };
+        assert_eq!(found("[store]\ndata = \"here\"\n[[endpoint]]\nid = 3\nevery = \"\n"), "here");
+        assert_eq!(found("nonsense"), "data");
+        assert_eq!(found("[store]\ndata = 3"), "data");
+        assert_eq!(data_dir(Path::new("nowhere.toml")), Path::new("data"));
     }
 
     #[test]

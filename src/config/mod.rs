@@ -5,15 +5,18 @@ mod endpoint;
 mod fault;
 mod file;
 mod json;
+pub mod manual;
 mod names;
 mod nearest;
 mod notice;
 mod parse;
 mod report;
 mod request;
+pub mod schema;
 mod secret;
 mod section;
 mod site;
+pub mod starter;
 mod text;
 mod time;
 mod value;
@@ -22,7 +25,7 @@ mod value;
 mod tests;
 
 pub use fault::{Fault, Faults};
-pub use file::{ReadError, read, read_secret};
+pub use file::{ReadError, data_dir, read, read_secret};
 pub use secret::{SecretFile, Surroundings};
 
 use std::net::SocketAddr;
@@ -62,7 +65,7 @@ pub struct Store {
     pub keep_results: Duration,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// Where the sample wallet's own doors are.
     pub listen: SocketAddr,

@@ -7,6 +7,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::fault::{Fault, Faults};
+use super::manual::{self, Topic};
 
 /// Bytes of the file.
 pub(super) type Span = Range<usize>;
@@ -25,6 +26,8 @@ pub(super) struct Report<'t> {
     lines: Vec<usize>,
     found: RefCell<Vec<Found>>,
     secret: RefCell<Vec<Span>>,
+    /// Where each key's value is: the heading and the key.
+    keys: RefCell<Vec<(Span, &'static str, &'static str)>>,
 }
 
 struct Found {
@@ -32,6 +35,8 @@ struct Found {
     kind: Kind,
     message: String,
     help: String,
+    /// The heading and key it is about; without, what its place belongs to.
+    about: Option<(&'static str, &'static str)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +52,14 @@ enum Kind {
 impl<'t> Report<'t> {
     pub(super) fn new(name: &'t str, text: &'t str) -> Self {
         let lines = iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { name, text, lines, found: RefCell::default(), secret: RefCell::default() }
+        Self {
+            name,
+            text,
+            lines,
+            found: RefCell::default(),
+            secret: RefCell::default(),
+            keys: RefCell::default(),
+        }
     }
 
     pub(super) fn syntax(&self, span: Span, message: &str, help: impl Into<String>) {
@@ -64,6 +76,32 @@ impl<'t> Report<'t> {
 
     pub(super) fn warn(&self, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.record(Kind::Doubtful, span, message, help);
+    }
+
+    /// A key that is not known, or not there; `about` is the heading and key that explain it.
+    pub(super) fn unknown(
+        &self,
+        span: Span,
+        about: (&'static str, &'static str),
+        message: String,
+        help: String,
+    ) {
+        self.record_about(Kind::Wrong, span, Some(about), message, help);
+    }
+
+    pub(super) fn missing(
+        &self,
+        span: Span,
+        about: (&'static str, &'static str),
+        message: String,
+        help: String,
+    ) {
+        self.record_about(Kind::Absent, span, Some(about), message, help);
+    }
+
+    /// The value of a key stands there.
+    pub(super) fn key(&self, span: Span, heading: &'static str, key: &'static str) {
+        self.keys.borrow_mut().push((span, heading, key));
     }
 
     /// Nothing but warnings so far.
@@ -99,9 +137,32 @@ impl<'t> Report<'t> {
     }
 
     fn record(&self, kind: Kind, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.record_about(kind, span, None, message.into(), help.into());
+    }
+
+    fn record_about(
+        &self,
+        kind: Kind,
+        span: Span,
+        about: Option<(&'static str, &'static str)>,
+        message: String,
+        help: String,
+    ) {
         let start = self.text.floor_char_boundary(span.start);
         let span = start..self.text.ceil_char_boundary(span.end).max(start);
-        self.found.borrow_mut().push(Found { span, kind, message: message.into(), help: help.into() });
+        self.found.borrow_mut().push(Found { span, kind, message, help, about });
+    }
+
+    /// What the manual has on it: the topic of the smallest value it lies in.
+    fn topic(&self, found: &Found) -> Option<&'static Topic> {
+        let around = || {
+            let keys = self.keys.borrow();
+            let holds = |it: &Span| it.start <= found.span.start && found.span.end <= it.end;
+            let inside = keys.iter().filter(|(it, ..)| !found.span.is_empty() && holds(it));
+            inside.min_by_key(|(it, ..)| it.len()).map(|(_, heading, key)| (*heading, *key))
+        };
+        let (heading, key) = found.about.or_else(around)?;
+        manual::find(&path(heading, key)?)
     }
 
     /// A line that is no TOML was not read: what is missing may stand on it,
@@ -154,10 +215,26 @@ impl<'t> Report<'t> {
             let snippet = Snippet::source(excerpt).line_start(line).path(self.name);
             title.element(snippet.annotation(AnnotationKind::Primary.span(here)))
         };
-        let drawn = drawn.element(Level::HELP.message(found.help.as_str()));
+        let mut drawn = drawn.element(Level::HELP.message(found.help.as_str()));
+        let topic = self.topic(found);
+        if let Some(Topic { path, line, .. }) = topic {
+            let see = format!("see `porchlight manual {path}` (its line {line})");
+            drawn = drawn.element(Level::NOTE.message(see));
+        }
         let report = Renderer::plain().render(&[drawn]);
-        Fault { line, column, message: found.message.clone(), help: found.help.clone(), report }
+        let manual = topic.map(|it| it.path.as_str());
+        Fault { line, column, message: found.message.clone(), help: found.help.clone(), manual, report }
     }
+}
+
+/// The manual's name for a key under a heading as the file writes it; an empty
+/// key is the heading's own. Tables within values have no topic of their own.
+fn path(heading: &str, key: &str) -> Option<String> {
+    if heading == "the file" {
+        return Some(key.to_owned());
+    }
+    let table = heading.strip_prefix('[')?.trim_matches(['[', ']']);
+    Some(if key.is_empty() { table.to_owned() } else { format!("{table}.{key}") })
 }
 
 /// What hides a character; as long as it, so that every place stays where it is.

@@ -29,6 +29,8 @@ pub(super) struct Section<'r, 'i> {
     pub(super) span: Span,
     table: DeTable<'i>,
     known: Vec<&'static str>,
+    /// Keys that must be there and are not, with an example of each.
+    missing: Vec<(&'static str, String)>,
 }
 
 impl<'r, 'i> Section<'r, 'i> {
@@ -57,7 +59,8 @@ impl<'r, 'i> Section<'r, 'i> {
         read: impl FnOnce(&mut Self) -> T,
     ) -> T {
         let span = table.span();
-        let mut section = Self { report, what, span, table: table.into_inner(), known: Vec::new() };
+        let mut section =
+            Self { report, what, span, table: table.into_inner(), known: Vec::new(), missing: Vec::new() };
         let done = read(&mut section);
         section.finish();
         done
@@ -85,19 +88,18 @@ impl<'r, 'i> Section<'r, 'i> {
     /// The raw value of `key`.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Entry<'i>> {
         self.known.push(key);
-        self.table.remove(key)
+        let entry = self.table.remove(key)?;
+        if self.what.starts_with('[') || self.what == "the file" {
+            self.report.key(entry.span(), self.what, key);
+        }
+        Some(entry)
     }
 
     /// The raw value of a key that must be there; `example` is shown when it is not.
     pub(super) fn need(&mut self, key: &'static str, example: &str) -> Option<Entry<'i>> {
         let entry = self.take(key);
         if entry.is_none() {
-            let what = self.what;
-            self.report.absent(
-                self.span.clone(),
-                format!("{what} has no `{key}`"),
-                format!("write `{key} = {example}`"),
-            );
+            self.missing.push((key, example.to_owned()));
         }
         entry
     }
@@ -161,14 +163,23 @@ impl<'r, 'i> Section<'r, 'i> {
         }
     }
 
-    fn finish(self) {
+    fn finish(mut self) {
+        let what = self.what;
         for (key, _) in &self.table {
             let name = quoted(key.get_ref());
-            let help = match nearest(key.get_ref(), self.known.iter().copied()) {
+            let meant = nearest(key.get_ref(), self.known.iter().copied());
+            let help = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the keys here are {}", listed("and", &self.known)),
             };
-            self.report.wrong(key.span(), format!("unknown key {name} in {}", self.what), help);
+            // A key that is misspelt is not missing as well.
+            self.missing.retain(|(missing, _)| Some(*missing) != meant);
+            let about = (what, meant.unwrap_or_default());
+            self.report.unknown(key.span(), about, format!("unknown key {name} in {what}"), help);
+        }
+        for (key, example) in &self.missing {
+            let help = format!("write `{key} = {example}`");
+            self.report.missing(self.span.clone(), (what, key), format!("{what} has no `{key}`"), help);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 /// A short name for life: lower-case letters, digits, single dashes or underscores.
@@ -49,7 +49,8 @@ impl fmt::Debug for Id {
     }
 }
 
-#[derive(Debug, Clone)]
+/// Equal means: nothing about the knocking or the judging differs.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Endpoint {
     pub id: EndpointId,
     pub component: ComponentId,
@@ -65,6 +66,28 @@ pub struct Endpoint {
     pub was: Vec<EndpointId>,
 }
 
+impl Endpoint {
+    /// The names of the parts in which it differs from `other`, as the config
+    /// calls them; never a value.
+    pub fn differs_in(&self, other: &Self) -> Vec<&'static str> {
+        // Taken apart in full, so that a new part cannot be forgotten here.
+        let Self { id, component, request, expect, cadence, deadline, degraded_after, thresholds, was } =
+            self;
+        let parts = [
+            (id != &other.id, "id"),
+            (component != &other.component, "component"),
+            (request != &other.request, "request"),
+            (expect != &other.expect, "expect"),
+            (cadence != &other.cadence, "cadence"),
+            (deadline != &other.deadline, "deadline"),
+            (degraded_after != &other.degraded_after, "degraded_after"),
+            (thresholds != &other.thresholds, "thresholds"),
+            (was != &other.was, "was"),
+        ];
+        parts.into_iter().filter_map(|(differs, part)| differs.then_some(part)).collect()
+    }
+}
+
 /// When an endpoint is knocked at.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cadence {
@@ -74,7 +97,7 @@ pub enum Cadence {
     Schedule { cron: String, zone: TimeZone },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     pub method: Method,
     pub url: Url,
@@ -115,6 +138,17 @@ impl Method {
 pub enum Value {
     Plain(String),
     Secret(SecretString),
+}
+
+/// By what is sent; a secret is compared, never shown.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(mine), Self::Plain(theirs)) => mine == theirs,
+            (Self::Secret(mine), Self::Secret(theirs)) => mine.expose_secret() == theirs.expose_secret(),
+            (Self::Plain(_), Self::Secret(_)) | (Self::Secret(_), Self::Plain(_)) => false,
+        }
+    }
 }
 
 /// What an answer must be to count as a success.

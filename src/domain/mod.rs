@@ -10,6 +10,7 @@ pub mod notice;
 pub mod outage;
 pub mod outcome;
 pub mod probe;
+pub mod readiness;
 pub mod span;
 pub mod status;
 pub mod summary;

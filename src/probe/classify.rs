@@ -22,6 +22,22 @@ pub enum DnsFault {
     Other,
 }
 
+impl DnsFault {
+    /// What a person is told; none where the causes themselves say more.
+    pub fn sentence(self) -> Option<String> {
+        match self {
+            Self::NoSuchName => Some("the name does not exist (NXDOMAIN)".to_owned()),
+            Self::NoAddress => Some("the name exists but has no address (neither A nor AAAA)".to_owned()),
+            Self::NoResolver => Some("this machine has no resolver to ask; see /etc/resolv.conf".to_owned()),
+            Self::Io(number) => {
+                let why = number.map(|it| format!(" ({})", std::io::Error::from_raw_os_error(it)));
+                Some(format!("the resolver could not be reached{}", why.unwrap_or_default()))
+            }
+            Self::Other => None,
+        }
+    }
+}
+
 /// How far a request had come when its time ran out.
 pub fn timed_out(marks: &Marks, answered: bool) -> Outcome {
     let class = if answered {

@@ -115,7 +115,8 @@ impl Prober {
             Err(_) => return Answer::without_reply(late(false), endpoint, "the deadline passed".into()),
             Ok(Err(error)) => {
                 let outcome = classify::failed(&error, &trace.marks(), false);
-                return Answer::without_reply(outcome, endpoint, chain(&error));
+                let said = trace.marks().dns_fault.and_then(classify::DnsFault::sentence);
+                return Answer::without_reply(outcome, endpoint, said.unwrap_or_else(|| chain(&error)));
             }
             Ok(Ok(response)) => response,
         };
@@ -251,6 +252,8 @@ fn phases(trace: &Trace, began: Instant, head_at: Option<Instant>, ended: Instan
 
 /// The causes below the error itself, which only repeats the URL.
 fn chain(error: &reqwest::Error) -> String {
-    let told: Vec<String> = classify::causes(error).skip(1).map(ToString::to_string).collect();
+    let mut told: Vec<String> = classify::causes(error).skip(1).map(ToString::to_string).collect();
+    // Many an error repeats its cause in its own words.
+    told.dedup_by(|cause, error| error.ends_with(cause.as_str()));
     if told.is_empty() { "the request could not be sent".into() } else { told.join(": ") }
 }

@@ -98,6 +98,21 @@ impl OwnHealth {
         silent || micros(began) < self.last_stall_end.load(Ordering::Acquire)
     }
 
+    /// How long ago we last stood still; none when we never did.
+    pub fn last_stall(&self) -> Option<Duration> {
+        let end = self.last_stall_end.load(Ordering::Acquire);
+        let ago = || micros(self.clock.now().mono).saturating_sub(end);
+        (0 < end).then(|| Duration::from_micros(ago()))
+    }
+
+    /// Whether every host asked of late could not be looked up.
+    pub fn doubts_the_network(&self) -> bool {
+        let now = self.clock.now().mono;
+        let group = self.dns.lock().unwrap_or_else(PoisonError::into_inner);
+        let (failing, all) = group.count(now);
+        GROUP_SIZE <= failing && failing == all
+    }
+
     /// Whether our wall clock was set so recently that dates prove nothing.
     pub fn doubts_the_clock(&self) -> bool {
         micros(self.clock.now().mono) < self.clock_doubted_until.load(Ordering::Acquire)
@@ -138,9 +153,16 @@ fn note(
     if !failed {
         return false;
     }
-    let recent = || hosts.values().filter(|(at, _)| now.saturating_sub(*at) < GROUP_WINDOW);
-    let failing = recent().filter(|(_, failed)| *failed).count();
-    GROUP_SIZE <= failing && enough(failing, recent().count())
+    let (failing, all) = group.count(now);
+    GROUP_SIZE <= failing && enough(failing, all)
+}
+
+impl Group {
+    /// Hosts heard of late: how many fail, and how many there are.
+    fn count(&self, now: Duration) -> (usize, usize) {
+        let recent = || self.hosts.values().filter(|(at, _)| now.saturating_sub(*at) < GROUP_WINDOW);
+        (recent().filter(|(_, failed)| *failed).count(), recent().count())
+    }
 }
 
 fn micros(mono: Duration) -> u64 {

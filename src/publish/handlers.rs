@@ -72,19 +72,22 @@ impl Publisher {
         stale: fn(&CannotTell) -> &Body,
     ) -> Response {
         let now = (self.now)();
-        match &*self.rendered.load() {
+        let edition = self.edition.load();
+        match &edition.rendered {
             Some(it) if now.mono < it.valid_until.mono => {
                 fresh(it).reply(asked, self.cache(it.valid_until, now))
             }
-            _ => stale(&self.cannot_tell).reply_as(StatusCode::OK, asked, NO_STORE),
+            _ => stale(&edition.cannot_tell).reply_as(StatusCode::OK, asked, NO_STORE),
         }
     }
 
     async fn component(&self, lang: Lang, id: Asked, asked: &HeaderMap) -> Response {
         let Some(id) = id.ok().and_then(|Path(id)| Id::parse(&id)) else { return self.nowhere(asked) };
-        let facts = Arc::clone(&self.facts.borrow());
+        // Before the facts, so that no page of older ones is kept for younger.
+        let generation = self.pages.generation();
+        let facts = Arc::clone(&self.edition.load().facts);
         let now = (self.now)();
-        match self.pages.get(facts, now, lang, id).await {
+        match self.pages.get((generation, facts), now, lang, id).await {
             // Making it may have taken longer than it is true.
             Ok(Some(page)) if (self.now)().mono < page.valid_until.mono => {
                 page.body.reply(asked, self.cache(page.valid_until, (self.now)()))
@@ -99,9 +102,10 @@ impl Publisher {
     }
 
     fn stale(&self, lang: Lang, asked: &HeaderMap) -> Response {
+        let edition = self.edition.load();
         let stale = match lang {
-            Lang::Zh => &self.cannot_tell.zh,
-            Lang::En => &self.cannot_tell.en,
+            Lang::Zh => &edition.cannot_tell.zh,
+            Lang::En => &edition.cannot_tell.en,
         };
         stale.reply_as(StatusCode::OK, asked, NO_STORE)
     }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Publisher;
-use super::render::{Rendered, render};
+use super::render::{RenderError, Rendered, render};
 use crate::clock::Clock;
 use crate::domain::facts::Facts;
 use crate::domain::moment::{Moment, between};
@@ -30,14 +30,17 @@ pub async fn keep(
     loop {
         let known = facts.borrow_and_update().clone();
         let now = clock.now();
-        let rendered = tokio::task::spawn_blocking(move || render(&known, now)).await;
+        let publishing = Arc::clone(&publisher);
+        let rendered = tokio::task::spawn_blocking(move || {
+            let rendered = render(&known, now)?;
+            let rest = until_next(&rendered, now);
+            publishing.publish(known, rendered)?;
+            Ok::<_, RenderError>(rest)
+        });
+        let rendered = rendered.await;
         let took = clock.now().mono.saturating_sub(now.mono);
         let rest = match rendered {
-            Ok(Ok(rendered)) => {
-                let rest = until_next(&rendered, now).saturating_sub(took);
-                publisher.publish(rendered);
-                rest
-            }
+            Ok(Ok(rest)) => rest.saturating_sub(took),
             Ok(Err(error)) => {
                 tracing::error!(
                     "The page could not be rendered; what was rendered runs out by itself: {error}"

@@ -11,17 +11,17 @@ pub mod render;
 mod view;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::http::HeaderValue;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::domain::facts::{Facts, Site};
 use crate::domain::moment::Moment;
@@ -45,24 +45,38 @@ pub type Now = Arc<dyn Fn() -> Moment + Send + Sync>;
 
 /// Serves what was rendered, and says "we cannot tell" when that is too old.
 pub struct Publisher {
-    rendered: ArcSwapOption<Rendered>,
-    cannot_tell: CannotTell,
+    edition: ArcSwap<Edition>,
+    published: Notify,
     missing: Body,
-    facts: watch::Receiver<Arc<Facts>>,
     pages: Pages,
     now: Now,
     caching: Vec<HeaderValue>,
     sabotaged: AtomicBool,
 }
 
+/// Everything that is served at one time says the same: the ready bodies, the
+/// component pages made on demand, and what is said when they have run out.
+struct Edition {
+    facts: Arc<Facts>,
+    /// None before the first rendering.
+    rendered: Option<Rendered>,
+    cannot_tell: Arc<CannotTell>,
+    published_at: Option<Moment>,
+}
+
 impl Publisher {
     /// Nothing is served as true before the first [`Publisher::publish`].
     pub fn new(site: &Site, facts: watch::Receiver<Arc<Facts>>, now: Now) -> Result<Self, RenderError> {
+        let edition = Edition {
+            facts: Arc::clone(&facts.borrow()),
+            rendered: None,
+            cannot_tell: Arc::new(render::cannot_tell(site)?),
+            published_at: None,
+        };
         Ok(Self {
-            rendered: ArcSwapOption::empty(),
-            cannot_tell: render::cannot_tell(site)?,
+            edition: ArcSwap::from_pointee(edition),
+            published: Notify::new(),
             missing: render::missing()?,
-            facts,
             pages: Pages::default(),
             now,
             caching: handlers::caching(),
@@ -70,13 +84,53 @@ impl Publisher {
         })
     }
 
-    /// Puts new bytes before the readers; component pages follow.
-    pub fn publish(&self, rendered: Rendered) {
+    /// Puts what was rendered of `facts` before the readers; component pages
+    /// follow, and so does the site's name where nothing can be told. Blocks.
+    pub fn publish(&self, facts: Arc<Facts>, rendered: Rendered) -> Result<(), RenderError> {
         if self.sabotaged.load(Ordering::Acquire) {
-            return;
+            return Ok(());
         }
-        self.rendered.store(Some(Arc::new(rendered)));
+        let before = self.edition.load();
+        let cannot_tell = if Arc::ptr_eq(&before.facts.site, &facts.site) {
+            Arc::clone(&before.cannot_tell)
+        } else {
+            Arc::new(render::cannot_tell(&facts.site)?)
+        };
+        self.edition.store(Arc::new(Edition {
+            facts,
+            rendered: Some(rendered),
+            cannot_tell,
+            published_at: Some((self.now)()),
+        }));
         self.pages.forget();
+        self.published.notify_waiters();
+        Ok(())
+    }
+
+    /// Waits until everything that is served speaks of `site`.
+    pub async fn shows(&self, site: &Arc<Site>) {
+        loop {
+            let published = self.published.notified();
+            if Arc::ptr_eq(&self.edition.load().facts.site, site) {
+                return;
+            }
+            published.await;
+        }
+    }
+
+    /// When what is served now was put there; none before anything was rendered.
+    pub fn published_at(&self) -> Option<Moment> {
+        self.edition.load().published_at
+    }
+
+    /// When what is served now runs out; none before anything was rendered.
+    pub fn rendered_until(&self) -> Option<Moment> {
+        self.edition.load().rendered.as_ref().map(|it| it.valid_until)
+    }
+
+    /// Whether what is served is still true, as it is while something renders.
+    pub fn is_current(&self, now: Moment) -> bool {
+        self.rendered_until().is_some_and(|until| now.mono < until.mono)
     }
 
     /// For tests: from now on nothing that is rendered arrives.

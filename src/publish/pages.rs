@@ -37,11 +37,16 @@ impl Pages {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// To be asked for before the facts that a page is made of.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     /// The page, fresh at `now`; none when the public knows no such component.
     /// Those who come while it is being made wait for the same one.
     pub async fn get(
         &self,
-        facts: Arc<Facts>,
+        (generation, facts): (u64, Arc<Facts>),
         now: Moment,
         lang: Lang,
         id: ComponentId,
@@ -49,7 +54,7 @@ impl Pages {
         if !facts.components.iter().any(|it| it.public && it.id == id) {
             return Ok(None);
         }
-        let cell = self.cell(now, (lang, id.clone()));
+        let cell = self.cell(generation, now, (lang, id.clone()));
         let page = cell.get_or_try_init(|| async {
             let made = self.alone(move || render::component(&facts, now, lang, &id)).await?;
             made?
@@ -74,8 +79,7 @@ impl Pages {
         done.await.map_err(std::io::Error::other)
     }
 
-    fn cell(&self, now: Moment, key: Key) -> Cell {
-        let generation = self.generation.load(Ordering::Acquire);
+    fn cell(&self, generation: u64, now: Moment, key: Key) -> Cell {
         // A panic elsewhere leaves a map that is whole: every step is one call.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let is_fresh = |(made, cell): &(u64, Cell)| {
@@ -106,8 +110,8 @@ mod tests {
         let pages = Pages::default();
         for number in 0..1000 {
             let id = fixture::id(&format!("way-{number}"));
-            let first = pages.cell(fixture::now(), (Lang::Zh, id.clone()));
-            assert!(Arc::ptr_eq(&first, &pages.cell(fixture::now(), (Lang::Zh, id))));
+            let first = pages.cell(pages.generation(), fixture::now(), (Lang::Zh, id.clone()));
+            assert!(Arc::ptr_eq(&first, &pages.cell(pages.generation(), fixture::now(), (Lang::Zh, id))));
             assert!(pages.kept.lock().unwrap().len() <= KEPT);
         }
     }
@@ -137,8 +141,8 @@ mod tests {
     fn what_was_kept_before_new_facts_is_not_given_again() {
         let pages = Pages::default();
         let key = (Lang::En, fixture::id("sms"));
-        let first = pages.cell(fixture::now(), key.clone());
+        let first = pages.cell(pages.generation(), fixture::now(), key.clone());
         pages.forget();
-        assert!(!Arc::ptr_eq(&first, &pages.cell(fixture::now(), key)));
+        assert!(!Arc::ptr_eq(&first, &pages.cell(pages.generation(), fixture::now(), key)));
     }
 }

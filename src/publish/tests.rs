@@ -470,7 +470,9 @@ impl Door {
 
     fn publish(&self) {
         let now = (self.publisher.now)();
-        self.publisher.publish(render(&self.facts.borrow(), now).unwrap());
+        let facts = self.facts.borrow().clone();
+        let rendered = render(&facts, now).unwrap();
+        self.publisher.publish(facts, rendered).unwrap();
     }
 
     fn pass(&self, seconds: u64) {
@@ -649,8 +651,13 @@ async fn those_who_ask_together_share_one_rendering() {
     for _ in 0..20 {
         let publisher = Arc::clone(&door.publisher);
         asks.spawn(async move {
-            let facts = Arc::clone(&publisher.facts.borrow());
-            publisher.pages.get(facts, fixture::now(), Lang::Zh, fixture::id("sms")).await.unwrap().unwrap()
+            let facts = Arc::clone(&publisher.edition.load().facts);
+            publisher
+                .pages
+                .get((0, facts), fixture::now(), Lang::Zh, fixture::id("sms"))
+                .await
+                .unwrap()
+                .unwrap()
         });
     }
     let made = asks.join_all().await;

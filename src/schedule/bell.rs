@@ -1,8 +1,11 @@
 //! A bell: it carries nothing, does nothing, and wakes one worker.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 const IDLE: u8 = 0;
 const RUNG: u8 = 1;
@@ -14,11 +17,18 @@ pub struct Bell {
     state: AtomicU8,
     wake: Notify,
     dropped: AtomicU64,
+    /// When it is to ring next, for those who want to know.
+    due: Mutex<Option<Instant>>,
 }
 
 impl Bell {
     pub fn new() -> Self {
-        Self { state: AtomicU8::new(IDLE), wake: Notify::new(), dropped: AtomicU64::new(0) }
+        Self {
+            state: AtomicU8::new(IDLE),
+            wake: Notify::new(),
+            dropped: AtomicU64::new(0),
+            due: Mutex::default(),
+        }
     }
 
     /// Whether somebody will come.
@@ -41,6 +51,21 @@ impl Bell {
     /// The round is over; the next ring counts again.
     pub fn done(&self) {
         self.state.store(IDLE, Ordering::Release);
+    }
+
+    /// Whether a ring would be answered now.
+    pub fn is_idle(&self) -> bool {
+        self.state.load(Ordering::Acquire) == IDLE
+    }
+
+    /// How long until it is to ring; none when nothing rings it.
+    pub fn due_in(&self) -> Option<Duration> {
+        let due = *self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(due?.saturating_duration_since(Instant::now()))
+    }
+
+    pub(super) fn set_due(&self, due: Option<Instant>) {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = due;
     }
 
     pub fn dropped(&self) -> u64 {

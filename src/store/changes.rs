@@ -9,7 +9,12 @@ use super::values::ms;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
+    ComponentAdded,
+    ComponentChanged,
+    ComponentRemoved,
+    ComponentRenamed,
     EndpointAdded,
+    EndpointChanged,
     EndpointRemoved,
     EndpointRenamed,
     EndpointReturned,
@@ -23,7 +28,12 @@ impl What {
     /// Stored, so a released one never changes.
     pub(super) fn wire(self) -> &'static str {
         match self {
+            Self::ComponentAdded => "component_added",
+            Self::ComponentChanged => "component_changed",
+            Self::ComponentRemoved => "component_removed",
+            Self::ComponentRenamed => "component_renamed",
             Self::EndpointAdded => "endpoint_added",
+            Self::EndpointChanged => "endpoint_changed",
             Self::EndpointRemoved => "endpoint_removed",
             Self::EndpointRenamed => "endpoint_renamed",
             Self::EndpointReturned => "endpoint_returned",
@@ -48,7 +58,7 @@ pub(super) fn log(
     let connection = tx.connection();
     if what == What::NoticeRefused {
         let last: Option<(String, String)> = connection
-            .prepare_cached("SELECT what, detail FROM change WHERE subject = ?1 ORDER BY id DESC LIMIT 1")
+            .prepare_cached("SELECT what, detail FROM change WHERE subject = ?1 AND what LIKE 'notice%' ORDER BY id DESC LIMIT 1")
             .and_then(|mut it| it.query_row([subject], |row| Ok((row.get(0)?, row.get(1)?))).optional())
             .doing(doing)?;
         if last.is_some_and(|(said, with)| said == what.wire() && with == detail) {

@@ -10,15 +10,20 @@ use super::values::{id, ms};
 use crate::domain::endpoint::{Endpoint, EndpointId};
 
 /// Writes down how the configuration differs from what is known, and gives
-/// renamed endpoints their history. To be called at start and at every reload,
-/// before a result of an endpoint is recorded.
-pub fn sync_endpoints(tx: &Tx<'_>, endpoints: &[Endpoint], now: Timestamp) -> Result<(), StoreError> {
+/// renamed endpoints their history; gives back which id became which. To be
+/// called at start and at every reload, before a result of an endpoint is recorded.
+pub fn sync_endpoints(
+    tx: &Tx<'_>,
+    endpoints: &[Endpoint],
+    now: Timestamp,
+) -> Result<Vec<(EndpointId, EndpointId)>, StoreError> {
     let mut known = read(tx.connection())?;
-    for (old, new) in renames(&known, endpoints) {
+    let renamed = renames(&known, endpoints);
+    for (old, new) in &renamed {
         change(tx, "UPDATE endpoint SET name = ?2 WHERE name = ?1", (old.as_str(), new.as_str()))?;
         tx.forget_rows();
         log(tx, now, What::EndpointRenamed, new.as_str(), old.as_str())?;
-        for it in known.iter_mut().filter(|it| it.id == old) {
+        for it in known.iter_mut().filter(|it| &it.id == old) {
             it.id = new.clone();
         }
     }
@@ -39,7 +44,13 @@ pub fn sync_endpoints(tx: &Tx<'_>, endpoints: &[Endpoint], now: Timestamp) -> Re
         change(tx, "UPDATE endpoint SET removed_ms = ?2 WHERE name = ?1", (it.id.as_str(), ms(now)))?;
         log(tx, now, What::EndpointRemoved, it.id.as_str(), "")?;
     }
-    Ok(())
+    Ok(renamed)
+}
+
+/// Writes down that an endpoint is another one under its old id; `what` names
+/// the parts that differ and never says a value.
+pub fn log_redefined(tx: &Tx<'_>, id: &EndpointId, what: &str, now: Timestamp) -> Result<(), StoreError> {
+    log(tx, now, What::EndpointChanged, id.as_str(), what)
 }
 
 /// An endpoint that has a row.

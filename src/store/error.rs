@@ -59,6 +59,9 @@ pub enum StoreError {
     #[error("too many changes already wait for the database; try again later")]
     Overloaded,
 
+    #[error("the database did not answer in time, nothing was changed")]
+    NoAnswer,
+
     #[error("the store is stopped")]
     Stopped,
 }

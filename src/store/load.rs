@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::error::{Doing, StoreError};
 use super::newest::{self, Newest, Seen};
+use super::reader::Reader;
 use super::{endpoints, open, spans};
 use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::judge::JudgeState;
@@ -45,6 +46,13 @@ pub(super) fn load(dir: &Path, endpoints: &[Endpoint], since: Timestamp) -> Resu
         None => Ok(unknown(&endpoint.id)),
     };
     endpoints.iter().map(one).collect()
+}
+
+/// What was last known of `endpoints`, for a look without a daemon.
+pub fn last_known(dir: &Path, endpoints: &[Endpoint]) -> Result<Vec<Loaded>, StoreError> {
+    // Ours, and of a version we know; it is closed again at once.
+    Reader::open(dir)?;
+    load(dir, endpoints, Timestamp::MAX)
 }
 
 fn unknown(endpoint: &EndpointId) -> Loaded {

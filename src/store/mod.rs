@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ use crate::domain::probe::ProbeResult;
 use crate::domain::span::Transition;
 
 mod changes;
+mod components;
 mod endpoints;
 mod error;
 mod horizon;
@@ -46,9 +47,10 @@ mod values;
 mod work;
 mod writer;
 
-pub use endpoints::sync_endpoints;
+pub use components::sync_components;
+pub use endpoints::{log_redefined, sync_endpoints};
 pub use error::StoreError;
-pub use load::Loaded;
+pub use load::{Loaded, last_known};
 pub use lock::LOCK_FILE;
 pub use newest::Seen;
 pub use notices::sync_notices;
@@ -159,6 +161,29 @@ impl Store {
         let (job, awaited) = work::transaction(work);
         self.shared.push_job(Job::Work(job))?;
         awaited.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// As [`Store::transact`], but work that has not begun within `patience` is
+    /// called off, and nothing of it will ever happen. Once begun it is awaited.
+    pub async fn transact_within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        // Set by the first of the two: the writer that begins, or we who call it off.
+        let decided = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&decided);
+        let mut done = std::pin::pin!(self.transact(move |tx| {
+            if begins.swap(true, Ordering::AcqRel) {
+                return Err(StoreError::NoAnswer);
+            }
+            work(tx)
+        }));
+        match tokio::time::timeout(patience, done.as_mut()).await {
+            Ok(done) => done,
+            Err(_) if !decided.swap(true, Ordering::AcqRel) => Err(StoreError::NoAnswer),
+            Err(_) => done.await,
+        }
     }
 
     /// Whether results reach the disk.
@@ -320,6 +345,21 @@ mod tests {
         assert_eq!(seconds, (16..=25).collect::<Vec<_>>());
         let loaded = store.load(&[endpoint("web", &[])], at(0)).unwrap();
         assert_eq!(draw(&loaded[0].history), "U1-2 D2-");
+    }
+
+    #[tokio::test]
+    async fn work_that_is_called_off_never_happens() {
+        let running = Running::new();
+        let store = &running.store;
+        let add = |name: &'static str| move |tx: &Tx<'_>| tx.row_of(&id(name));
+        store.sabotage(Sabotage::Hang);
+        let called_off = store.transact_within(Duration::from_millis(50), add("late")).await;
+        assert!(matches!(called_off, Err(StoreError::NoAnswer)), "{called_off:?}");
+        store.sabotage(Sabotage::None);
+        store.transact_within(Duration::from_secs(60), add("early")).await.unwrap();
+        let known = store.transact(|tx| endpoints::read(tx.connection())).await.unwrap();
+        let known: Vec<&str> = known.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(known, ["early"]);
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ mod memory;
 mod page;
 mod probes;
 mod process;
+mod reload;
 mod report;
 mod start;
 mod target;
@@ -53,6 +54,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "memory", about: "resident memory with 10, 500 and 2000 endpoints", run: memory::run },
     Bench { name: "start", about: "from the start of the process to the first page", run: start::run },
     Bench { name: "lateness", about: "how late probes start, and whether they drift", run: lateness::run },
+    Bench { name: "reload", about: "how long a reload takes with 2000 endpoints", run: reload::run },
     Bench { name: "changes", about: "the slowest request while the status changes", run: changes::run },
 ];
 

@@ -6,13 +6,17 @@
     reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
 )]
 
+mod control;
 mod crowd;
+mod first_release;
 mod kill;
 mod knock;
 mod names;
 mod own;
 mod pki;
+mod reload;
 mod schedule;
+mod soak;
 mod support;
 mod target;
 mod terminal;

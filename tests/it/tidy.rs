@@ -120,6 +120,26 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "src/control",
+        &[
+            "reqwest",
+            "rusqlite",
+            "axum",
+            "askama",
+            "toml::",
+            "crate::domain",
+            "crate::probe",
+            "crate::publish",
+            "crate::store",
+            "crate::schedule",
+            "crate::pipeline",
+            "crate::app",
+            "crate::config",
+            "tokio::spawn",
+        ],
+    ),
+    ("src/app", &["reqwest", "rusqlite", "axum", "askama", "toml::", "tokio::spawn", "SELECT "]),
+    (
         "src/schedule",
         &[
             "reqwest",
@@ -170,8 +190,13 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["src/probe"]),
     ("rustls::", &["src/probe", "src/cli"]),
     ("hyper::", &["src/serve.rs", "src/probe", "src/sample"]),
+    ("sd_notify", &["src/service.rs"]),
+    ("listenfd", &["src/service.rs"]),
+    ("comfy_table", &["src/cli"]),
+    ("UnixListener", &["src/control"]),
+    ("UnixStream", &["src/control"]),
     ("croner", &["src/schedule", "src/config"]),
-    ("thread::Builder", &["src/app.rs"]),
+    ("thread::Builder", &["src/app"]),
     ("Timestamp::now", &["src/clock.rs"]),
     ("SystemTime::now", &["src/clock.rs"]),
 ];
@@ -279,5 +304,6 @@ fn rust_files(room: &Path) -> Vec<PathBuf> {
 
 fn is_test(path: &Path) -> bool {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    name == "tests" || name == "testing" || name == "fixture" || name.ends_with("_tests")
+    let in_tests = path.parent().is_some_and(|dir| dir.ends_with("tests"));
+    in_tests || name == "tests" || name == "testing" || name == "fixture" || name.ends_with("_tests")
 }

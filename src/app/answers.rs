@@ -1,0 +1,291 @@
+//! What the socket's questions are answered with.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::live::chain;
+use super::{Live, Load, ReloadError};
+use crate::control::{
+    self, Answer, Answers, Check, ComponentLine, DaemonLine, Door, EndpointLine, Knock, KnockLine,
+    NoticeLine, Own, Question, Refusal, Status,
+};
+use crate::domain::component::{Component, Lang, Text};
+use crate::domain::endpoint::{Endpoint, Id};
+use crate::domain::facts::{EndpointFacts, Facts, Storing};
+use crate::domain::moment::{Moment, between};
+use crate::domain::notice::{Announcement, Maintenance, Notices};
+use crate::domain::summary::summarize;
+use crate::probe::{Assertion, Probed};
+
+/// Knows the running daemon, and where its config came from.
+struct Desk {
+    live: Arc<Live>,
+    load: Load,
+    daemon: DaemonLine,
+}
+
+/// Where a daemon's config comes from.
+pub struct Source {
+    pub file: PathBuf,
+    pub load: Load,
+}
+
+/// Opens the socket in the data directory. A daemon that cannot says so and
+/// goes on: knocking and telling need no socket.
+pub(super) fn open_door(live: &Arc<Live>, source: Source, page: SocketAddr, data: &Path) {
+    let door = match Door::open(data) {
+        Ok(door) => door,
+        Err(error) => {
+            tracing::warn!("`porchlight status` and the like will not reach this daemon: {}", chain(&error));
+            return;
+        }
+    };
+    let daemon = DaemonLine {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        started_at: live.started.wall.to_string(),
+        uptime_s: 0,
+        page: format!("http://{page}/"),
+        config: absolute(&source.file),
+        data: absolute(data),
+        socket: absolute(door.path()),
+    };
+    let desk = Arc::new(Desk { live: live.clone(), load: source.load, daemon });
+    live.tasks.spawn(control::serve(door, desk, live.stop.clone(), live.tasks.clone()));
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)).display().to_string()
+}
+
+impl Answers for Desk {
+    async fn answer(&self, question: Question) -> Answer {
+        match question {
+            Question::Status => self.status().await,
+            Question::Reload => self.reload().await,
+            Question::Probe { endpoint } => self.probe(&endpoint).await,
+            Question::Notices => {
+                let facts = self.live.spine.facts.borrow().clone();
+                let now = self.live.spine.clock.now();
+                apart(move || Answer::Notices { notices: noticed(&facts, now) }).await
+            }
+        }
+    }
+}
+
+impl Desk {
+    async fn status(&self) -> Answer {
+        let (live, daemon) = (Arc::clone(&self.live), self.daemon.clone());
+        apart(move || Answer::Status(Box::new(status(&live, daemon)))).await
+    }
+
+    async fn reload(&self) -> Answer {
+        match self.live.look_again(&self.load).await {
+            Ok((done, warnings)) => {
+                let ids = |ids: &[Id]| ids.iter().map(ToString::to_string).collect();
+                Answer::Reloaded(control::Reloaded {
+                    config: self.daemon.config.clone(),
+                    said: done.sentences(),
+                    warnings,
+                    restarted: ids(&done.restarted),
+                    added: ids(&done.added),
+                    removed: ids(&done.removed),
+                    renamed: done
+                        .renamed
+                        .iter()
+                        .map(|(old, new)| (new.to_string(), old.to_string()))
+                        .collect(),
+                    unchanged: done.unchanged,
+                    kept: done.kept.iter().map(ToString::to_string).collect(),
+                })
+            }
+            Err(error @ ReloadError::Config(_)) => Answer::refused(Refusal::BadConfig, error.to_string()),
+            Err(error) => Answer::refused(Refusal::Failed, chain(&error)),
+        }
+    }
+
+    async fn probe(&self, wanted: &str) -> Answer {
+        let worker = Id::parse(wanted).and_then(|id| self.live.crew.worker(&id));
+        let Some(worker) = worker else {
+            let said = "the running porchlight watches no endpoint of that id";
+            return Answer::refused(Refusal::NoSuchEndpoint, said);
+        };
+        let (endpoint, probed) = worker.visit().await;
+        Answer::Knock(Box::new(knock(&endpoint, &probed)))
+    }
+}
+
+/// What takes a while with thousands of endpoints, off the async threads.
+async fn apart(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Answer::refused(Refusal::Failed, "the answer could not be made; see the log"))
+}
+
+fn status(live: &Live, daemon: DaemonLine) -> Status {
+    let now = live.spine.clock.now();
+    let facts = live.spine.facts.borrow().clone();
+    let doubts = live.doubts();
+    // The operator sees all components; the verdict looks at public ones only.
+    let all: Vec<Component> =
+        facts.components.iter().map(|it| Component { public: true, ..it.clone() }).collect();
+    let whole = summarize(&Facts { components: all.into(), ..Facts::clone(&facts) }, now);
+    let components = whole.components.iter().zip(facts.components.iter()).map(|(told, it)| ComponentLine {
+        id: it.id.to_string(),
+        name: in_both(&it.name),
+        status: told.status.wire().to_owned(),
+        public: it.public,
+    });
+    let uptime_s = now.mono.saturating_sub(live.started.mono).as_secs();
+    Status {
+        ready: doubts.is_empty(),
+        doubts: doubts.iter().map(|it| it.sentence().to_owned()).collect(),
+        verdict: summarize(&facts, now).verdict.wire().to_owned(),
+        daemon: DaemonLine { uptime_s, ..daemon },
+        components: components.collect(),
+        endpoints: facts.endpoints.iter().map(|it| endpoint_line(live, it, now)).collect(),
+        own: own(live, facts.storing, now),
+    }
+}
+
+fn endpoint_line(live: &Live, it: &EndpointFacts, now: Moment) -> EndpointLine {
+    let worker = live.crew.worker(&it.endpoint.id);
+    let last = it.last.map(|last| KnockLine {
+        at: last.at.to_string(),
+        age_s: between(last.at, now.wall).as_secs_f64(),
+        outcome: last.outcome.kind().to_owned(),
+        reason: last.outcome.reason().map(str::to_owned),
+        total_s: last.total.as_secs_f64(),
+    });
+    EndpointLine {
+        id: it.endpoint.id.to_string(),
+        component: it.endpoint.component.to_string(),
+        health: it.told(now).wire().to_owned(),
+        last,
+        next_in_s: worker.as_ref().and_then(|it| it.bell.due_in()).map(|it| it.as_secs_f64()),
+        dropped_rings: worker.map_or(0, |it| it.bell.dropped()),
+    }
+}
+
+fn own(live: &Live, storing: Storing, now: Moment) -> Own {
+    let (not_stored_since, waiting) = match storing {
+        Storing::Works => (None, 0),
+        Storing::Fails { since, waiting, .. } => (Some(since.to_string()), waiting),
+    };
+    let published = live.publisher.published_at();
+    Own {
+        stalled_s_ago: live.own.last_stall().map(|it| it.as_secs_f64()),
+        doubts_clock: live.own.doubts_the_clock(),
+        doubts_network: live.own.doubts_the_network(),
+        storing: storing == Storing::Works,
+        not_stored_since,
+        waiting,
+        lost: live.spine.store.lost(),
+        commits: live.spine.store.commits(),
+        rendered_s_ago: published.map(|it| now.mono.saturating_sub(it.mono).as_secs_f64()),
+    }
+}
+
+/// One knock as a person is told of it, whoever knocked.
+pub fn knock(endpoint: &Endpoint, probed: &Probed) -> Knock {
+    let seconds = |it: Duration| it.as_secs_f64();
+    let (result, phases) = (&probed.result, probed.phases);
+    let phases = [
+        ("dns", phases.dns),
+        ("connect", phases.connect),
+        ("tls", phases.tls),
+        ("first byte", phases.first_byte),
+        ("transfer", phases.transfer),
+    ];
+    Knock {
+        endpoint: endpoint.id.to_string(),
+        method: endpoint.request.method.as_str().to_owned(),
+        url: endpoint.request.url.to_string(),
+        at: result.at.wall.to_string(),
+        outcome: result.outcome.kind().to_owned(),
+        reason: result.outcome.reason().map(str::to_owned),
+        http_status: result.http_status,
+        total_s: seconds(result.total),
+        deadline_s: seconds(endpoint.deadline),
+        phases_s: phases.into_iter().map(|(name, took)| (name.to_owned(), took.map(seconds))).collect(),
+        peer: probed.peer.map(|it| it.to_string()),
+        checks: probed
+            .checks
+            .iter()
+            .map(|it| Check { assertion: said(&it.assertion), held: it.held })
+            .collect(),
+        error: probed.error.clone(),
+    }
+}
+
+fn said(assertion: &Assertion) -> String {
+    match assertion {
+        Assertion::Status(Some(status)) => format!("status is as expected: {status}"),
+        Assertion::Status(None) => "status is as expected".to_owned(),
+        Assertion::Contains(text) => format!("body contains {text:?}"),
+        Assertion::NotContains(text) => format!("body does not contain {text:?}"),
+        Assertion::DegradedAfter(limit) => {
+            let micros = limit.as_micros();
+            format!("answered within {}.{} ms", micros / 1000, micros % 1000 / 100)
+        }
+    }
+}
+
+/// All notices that are known, with the phase that readers are told.
+fn noticed(facts: &Facts, now: Moment) -> Vec<NoticeLine> {
+    let told = summarize(facts, now).maintenances;
+    let phase = |it: &Maintenance| told.iter().find(|(told, _)| told.id == it.id).map(|(_, phase)| *phase);
+    listed(&facts.notices, now.wall, |it| {
+        phase(it).unwrap_or_else(|| it.phase(None, now.wall)).wire().to_owned()
+    })
+}
+
+/// Notices as a person is told of them, first what begins first.
+pub fn listed(notices: &Notices, now: Timestamp, phase: impl Fn(&Maintenance) -> String) -> Vec<NoticeLine> {
+    let maintenances = notices.maintenances.iter().map(|it| {
+        let covers = it.covers.components.iter().chain(&it.covers.endpoints);
+        let line = NoticeLine {
+            id: it.id.to_string(),
+            kind: "maintenance".to_owned(),
+            phase: phase(it),
+            title: in_both(&it.title),
+            starts_at: it.starts_at.to_string(),
+            ends_at: Some(it.end().to_string()),
+            covers: covers.map(ToString::to_string).collect(),
+        };
+        (it.starts_at, line)
+    });
+    let announcements = notices.announcements.iter().map(|it| {
+        let line = NoticeLine {
+            id: it.id.to_string(),
+            kind: "announcement".to_owned(),
+            phase: shown(it, now).to_owned(),
+            title: in_both(&it.title),
+            starts_at: it.starts_at.to_string(),
+            ends_at: [it.ends_at, it.ended_at].into_iter().flatten().min().map(|it| it.to_string()),
+            covers: Vec::new(),
+        };
+        (it.starts_at, line)
+    });
+    let mut lines: Vec<(Timestamp, NoticeLine)> = maintenances.chain(announcements).collect();
+    lines.sort_by_key(|(starts, _)| *starts);
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+fn shown(it: &Announcement, now: Timestamp) -> &'static str {
+    if it.is_shown(now) {
+        "shown"
+    } else if now < it.starts_at {
+        "scheduled"
+    } else {
+        "over"
+    }
+}
+
+/// A text in each language it is written in.
+fn in_both(text: &Text) -> String {
+    Lang::ALL.iter().filter_map(|lang| text.written(*lang)).collect::<Vec<_>>().join(" / ")
+}

@@ -1,0 +1,303 @@
+//! Puts another config in the place of the one that runs; what did not change does not notice.
+//!
+//! 1. What cannot change while running is kept as it was, and said.
+//! 2. The workers whose endpoints get another id come to rest between two results.
+//! 3. What is stored of newcomers is read; then one transaction writes everything
+//!    down. Until it is committed nothing has changed, and any failure leaves it so.
+//! 4. Workers, facts and schedule follow; nothing of that can fail.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Live;
+use crate::config::Config;
+use crate::domain::endpoint::{Endpoint, EndpointId, NoticeId};
+use crate::domain::facts::{EndpointFacts, Facts};
+use crate::domain::judge::JudgeState;
+use crate::domain::moment::minus;
+use crate::domain::notice::{Notices, RewritesHistory};
+use crate::pipeline::{self, Worker};
+use crate::schedule::Change;
+use crate::store::{self, StoreError};
+
+/// How long the store may take to begin writing a reload down.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the page may take to follow before we say that it is late.
+const PAGE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a reload did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    pub restarted: Vec<EndpointId>,
+    pub added: Vec<EndpointId>,
+    pub removed: Vec<EndpointId>,
+    /// The old id and the new.
+    pub renamed: Vec<(EndpointId, EndpointId)>,
+    pub unchanged: usize,
+    /// Keys whose change waits for a restart.
+    pub kept: Vec<&'static str>,
+    /// Notices whose edit would have rewritten the past.
+    pub refused: Vec<NoticeId>,
+    /// The page shows it already.
+    pub shown: bool,
+}
+
+/// Why the old config keeps running.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The faults of the file, or why it could not be read.
+    #[error("{0:#}")]
+    Config(anyhow::Error),
+    #[error("the database could not write the reload down; try again when results are being stored")]
+    Store(#[from] StoreError),
+    #[error("the daemon is stopping")]
+    Stopping,
+    #[error("reading the new config was cut short")]
+    CutShort(#[from] tokio::task::JoinError),
+}
+
+/// What is stored of the endpoints that are not watched yet.
+type Newcomers = HashMap<EndpointId, (EndpointFacts, JudgeState)>;
+
+impl Live {
+    /// Everything or nothing of `wanted`. `running` is what it replaces.
+    pub(super) async fn replace(
+        &self,
+        running: &mut Config,
+        mut wanted: Config,
+    ) -> Result<Reloaded, ReloadError> {
+        let kept = keep_what_is_open(running, &mut wanted);
+        self.crew.forget_ended();
+        let endpoints: Vec<Arc<Endpoint>> = wanted.endpoints.iter().cloned().map(Arc::new).collect();
+        let mut at_rest = Vec::new();
+        for worker in self.movers(&endpoints) {
+            at_rest.push(worker.settled().await);
+        }
+        let mut newcomers = self.read_newcomers(&wanted.endpoints).await?;
+        let (moved, notices, refused) = self.write_down(&wanted).await?;
+        let mut reloaded =
+            Reloaded { kept, refused: refused.into_iter().map(|it| it.id).collect(), ..Reloaded::default() };
+
+        let moved: HashMap<EndpointId, EndpointId> =
+            moved.into_iter().map(|(old, new)| (new, old)).filter(|(_, old)| self.knows(old)).collect();
+        let (endpoints, change) = self.repost(endpoints, &moved, &newcomers, &mut reloaded);
+        let site = Arc::new(wanted.site.clone());
+        self.spine.facts.send_modify(|facts| {
+            let before: HashMap<&EndpointId, &Arc<EndpointFacts>> =
+                facts.endpoints.iter().map(|it| (&it.endpoint.id, it)).collect();
+            let known = endpoints.iter().filter_map(|endpoint| {
+                let id = moved.get(&endpoint.id).unwrap_or(&endpoint.id);
+                match before.get(id) {
+                    Some(known) if Arc::ptr_eq(&known.endpoint, endpoint) => Some(Arc::clone(known)),
+                    Some(known) => Some(Arc::new(EndpointFacts {
+                        endpoint: Arc::clone(endpoint),
+                        ..EndpointFacts::clone(known)
+                    })),
+                    None => {
+                        let (facts, _) = newcomers.remove(&endpoint.id)?;
+                        Some(Arc::new(EndpointFacts { endpoint: Arc::clone(endpoint), ..facts }))
+                    }
+                }
+            });
+            *facts = Arc::new(Facts {
+                site: Arc::clone(&site),
+                components: wanted.components.clone().into(),
+                endpoints: known.collect(),
+                notices: Arc::new(notices),
+                storing: facts.storing,
+            });
+        });
+        // A schedule that has ended ends the daemon; nothing is to be done about it here.
+        let _ = self.changes.send(change).await;
+        drop(at_rest);
+        self.keep_results.send_replace(wanted.store.keep_results);
+        *running = wanted;
+        reloaded.shown = tokio::time::timeout(PAGE_PATIENCE, self.publisher.shows(&site)).await.is_ok();
+        Ok(reloaded)
+    }
+
+    /// Workers that may come to watch an endpoint of another id, or to return.
+    fn movers(&self, endpoints: &[Arc<Endpoint>]) -> Vec<Arc<Worker>> {
+        let staying: HashSet<&EndpointId> = endpoints.iter().map(|it| &it.id).collect();
+        let mut asked = HashSet::new();
+        let mut movers = Vec::new();
+        for endpoint in endpoints.iter().filter(|it| self.crew.worker(&it.id).is_none()) {
+            let former = endpoint.was.iter().filter(|old| !staying.contains(old));
+            for id in former.chain([&endpoint.id]) {
+                if asked.insert(id) {
+                    movers.extend(self.crew.known(id));
+                }
+            }
+        }
+        movers
+    }
+
+    fn knows(&self, id: &EndpointId) -> bool {
+        self.crew.known(id).is_some()
+    }
+
+    async fn read_newcomers(&self, wanted: &[Endpoint]) -> Result<Newcomers, ReloadError> {
+        let new: Vec<Endpoint> =
+            wanted.iter().filter(|it| self.crew.worker(&it.id).is_none()).cloned().collect();
+        if new.is_empty() {
+            return Ok(Newcomers::new());
+        }
+        let (store, now) = (self.spine.store.clone(), self.spine.clock.now());
+        let read = move || {
+            let loaded = store.load(&new, minus(now.wall, pipeline::IN_MEMORY))?;
+            let resumed = new.into_iter().zip(loaded).map(|(endpoint, loaded)| {
+                (endpoint.id.clone(), pipeline::resumed(Arc::new(endpoint), loaded, now))
+            });
+            Ok(resumed.collect())
+        };
+        tokio::task::spawn_blocking(read).await?
+    }
+
+    /// One transaction: all of it is in the database, or nothing.
+    async fn write_down(
+        &self,
+        wanted: &Config,
+    ) -> Result<(Vec<(EndpointId, EndpointId)>, Notices, Vec<RewritesHistory>), ReloadError> {
+        let now = self.spine.clock.now().wall;
+        let (endpoints, components) = (wanted.endpoints.clone(), wanted.components.clone());
+        let notices = Notices {
+            maintenances: wanted.maintenances.clone(),
+            announcements: wanted.announcements.clone(),
+        };
+        let mut redefined = Vec::new();
+        for endpoint in &wanted.endpoints {
+            if let Some(worker) = self.crew.worker(&endpoint.id) {
+                let parts = worker.endpoint().differs_in(endpoint);
+                if !parts.is_empty() {
+                    redefined.push((endpoint.id.clone(), parts.join(", ")));
+                }
+            }
+        }
+        let written = self.spine.store.transact_within(STORE_PATIENCE, move |tx| {
+            let moved = store::sync_endpoints(tx, &endpoints, now)?;
+            for (id, parts) in &redefined {
+                store::log_redefined(tx, id, parts, now)?;
+            }
+            store::sync_components(tx, &components, now)?;
+            let (notices, refused) = store::sync_notices(tx, &notices, now)?;
+            Ok((moved, notices, refused))
+        });
+        Ok(written.await?)
+    }
+
+    /// Puts every worker where it belongs. Gives back the endpoints, unchanged
+    /// ones as they were, and what the schedule must know.
+    fn repost(
+        &self,
+        wanted: Vec<Arc<Endpoint>>,
+        moved: &HashMap<EndpointId, EndpointId>,
+        newcomers: &Newcomers,
+        reloaded: &mut Reloaded,
+    ) -> (Vec<Arc<Endpoint>>, Change) {
+        let mut change = Change::default();
+        let staying: HashSet<&EndpointId> = wanted.iter().map(|it| &it.id).collect();
+        let leaving: Vec<EndpointId> = self
+            .crew
+            .workers()
+            .iter()
+            .map(|worker| worker.endpoint().id.clone())
+            .filter(|id| !staying.contains(id))
+            .collect();
+        let mut endpoints = Vec::with_capacity(wanted.len());
+        for endpoint in wanted {
+            let id = endpoint.id.clone();
+            if let Some(worker) = self.crew.worker(&id) {
+                let before = worker.endpoint();
+                if before == endpoint {
+                    reloaded.unchanged += 1;
+                    endpoints.push(before);
+                    continue;
+                }
+                reloaded.restarted.push(id.clone());
+                change.gone.push(id.clone());
+            } else if let Some(old) = moved.get(&id) {
+                reloaded.renamed.push((old.clone(), id.clone()));
+                change.gone.push(old.clone());
+            } else {
+                reloaded.added.push(id.clone());
+            }
+            let old = moved.get(&id).unwrap_or(&id);
+            let entry = self.crew.repost(old, Arc::clone(&endpoint)).unwrap_or_else(|| {
+                let state = newcomers.get(&id).map_or_else(JudgeState::new, |(_, state)| *state);
+                self.crew.post(Arc::clone(&endpoint), state)
+            });
+            change.come.push(entry);
+            endpoints.push(endpoint);
+        }
+        for id in leaving.into_iter().filter(|id| moved.values().all(|old| old != id)) {
+            self.crew.dismiss(&id);
+            change.gone.push(id.clone());
+            reloaded.removed.push(id);
+        }
+        (endpoints, change)
+    }
+}
+
+/// What was opened at the start stays as it is; gives back the keys that differ.
+fn keep_what_is_open(running: &Config, wanted: &mut Config) -> Vec<&'static str> {
+    let differs = [
+        (wanted.server.listen != running.server.listen, "server.listen"),
+        (wanted.store.data != running.store.data, "store.data"),
+        (wanted.sample != running.sample, "sample"),
+    ];
+    wanted.server.listen = running.server.listen;
+    wanted.store.data = running.store.data.clone();
+    wanted.sample = running.sample.clone();
+    wanted.site.sample = running.site.sample.clone();
+    differs.into_iter().filter_map(|(differs, key)| differs.then_some(key)).collect()
+}
+
+impl Reloaded {
+    /// What to tell an operator, a sentence a line.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut said = vec![self.counts()];
+        said.extend(self.kept.iter().map(|key| format!("`{key}` changed: restart porchlight to apply it")));
+        said.extend(
+            self.refused
+                .iter()
+                .map(|id| format!("The notice `{id}` already happened; its window is kept as it was")),
+        );
+        if !self.shown {
+            said.push("The page does not show it yet".to_owned());
+        }
+        said
+    }
+
+    fn counts(&self) -> String {
+        let renamed: Vec<String> = self.renamed.iter().map(|(old, new)| format!("{old} to {new}")).collect();
+        let mut parts = vec![counted("restarted", &self.restarted, true)];
+        parts.push(counted("added", &self.added, false));
+        parts.push(counted("removed", &self.removed, false));
+        if !renamed.is_empty() {
+            parts.push(counted("renamed", &renamed, false));
+        }
+        parts.push(format!("{} unchanged", self.unchanged));
+        parts.join(", ")
+    }
+}
+
+/// Names told with a count; more would hide what follows.
+const NAMED: usize = 5;
+
+fn counted(what: &str, ids: &[impl ToString], first: bool) -> String {
+    let noun = match (first, ids.len()) {
+        (false, _) => "",
+        (true, 1) => " endpoint",
+        (true, _) => " endpoints",
+    };
+    let mut said = format!("{}{noun} {what}", ids.len());
+    if !ids.is_empty() {
+        let mut names: Vec<String> = ids.iter().take(NAMED).map(ToString::to_string).collect();
+        if NAMED < ids.len() {
+            names.push("…".to_owned());
+        }
+        said.push_str(&format!(" ({})", names.join(", ")));
+    }
+    said
+}

@@ -1,0 +1,51 @@
+//! `porchlight notice list`: what was announced, and what has become of it.
+
+use std::path::Path;
+
+use super::table::{Row, print};
+use super::{Exit, load, printable, tell};
+use crate::app::listed;
+use crate::clock::{Clock, SystemClock};
+use crate::control::{Answer, AskError, NoticeLine, Question, ask};
+use crate::domain::notice::Notices;
+
+pub fn list(file: &Path, data: &Path, json: bool) -> anyhow::Result<Exit> {
+    let (notices, from) = match ask(data, &Question::Notices) {
+        Ok(Answer::Notices { notices }) => (notices, "daemon"),
+        Ok(other) => return Err(super::unexpected(other)),
+        Err(AskError::NoDaemon { .. }) => (from_file(file)?, "config"),
+        Err(error) => return Err(error.into()),
+    };
+    if json {
+        tell(serde_json::to_string_pretty(&serde_json::json!({ "from": from, "notices": notices }))?);
+        return Ok(Exit::Well);
+    }
+    if from == "config" {
+        tell(format_args!("No porchlight runs with {}; this is what the config says.", data.display()));
+    }
+    if notices.is_empty() {
+        tell("There are no maintenances and no announcements.");
+        return Ok(Exit::Well);
+    }
+    let rows = notices.iter().map(|it| {
+        Row::from([
+            printable(&it.id),
+            printable(&it.kind),
+            printable(&it.phase),
+            printable(&it.starts_at),
+            it.ends_at.as_deref().map_or_else(|| "-".to_owned(), printable),
+            printable(&it.covers.join(", ")),
+            printable(&it.title),
+        ])
+    });
+    print(&["NOTICE", "KIND", "PHASE", "FROM", "TO", "COVERS", "TITLE"], rows);
+    Ok(Exit::Well)
+}
+
+/// Without a daemon nobody knows what is down: a window that is past counts as completed.
+fn from_file(file: &Path) -> anyhow::Result<Vec<NoticeLine>> {
+    let (config, _) = load(file)?;
+    let now = SystemClock::new().now().wall;
+    let notices = Notices { maintenances: config.maintenances, announcements: config.announcements };
+    Ok(listed(&notices, now, |it| it.phase(None, now).wire().to_owned()))
+}

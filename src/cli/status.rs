@@ -1,0 +1,154 @@
+//! `porchlight status`: how the running daemon is, at a glance.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::table::{Row, print};
+use super::{Exit, load, printable, tell};
+use crate::clock::{Clock, SystemClock};
+use crate::control::{Answer, AskError, EndpointLine, Own, Question, Status, ask};
+use crate::domain::moment::between;
+use crate::store;
+
+pub fn status(file: &Path, data: &Path, json: bool) -> anyhow::Result<Exit> {
+    let status = match ask(data, &Question::Status) {
+        Ok(Answer::Status(status)) => status,
+        Ok(other) => return Err(super::unexpected(other)),
+        Err(error @ AskError::NoDaemon { .. }) => {
+            if !json {
+                tell_last_known(file, data);
+            }
+            return Err(error.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if json {
+        tell(serde_json::to_string_pretty(&status)?);
+    } else {
+        show(&status);
+    }
+    Ok(if status.ready { Exit::Well } else { Exit::NotReady })
+}
+
+fn show(it: &Status) {
+    let daemon = &it.daemon;
+    tell(format_args!("Porchlight {} ({})", printable(&daemon.version), daemon.pid));
+    let ready = if it.ready { "ready".to_owned() } else { format!("NOT READY: {}", it.doubts.join("; ")) };
+    let mut lines = vec![
+        ("verdict", printable(&it.verdict)),
+        ("state", ready),
+        ("running for", length(Duration::from_secs(daemon.uptime_s))),
+        ("page", printable(&daemon.page)),
+        ("config", printable(&daemon.config)),
+        ("data", printable(&daemon.data)),
+        ("socket", printable(&daemon.socket)),
+    ];
+    lines.extend(own(&it.own));
+    for (name, said) in lines {
+        tell(format_args!("  {name:<12}{said}"));
+    }
+    tell("");
+    let components = it.components.iter().map(|it| {
+        let public = if it.public { "yes" } else { "no" };
+        Row::from([printable(&it.id), printable(&it.status), public.to_owned(), printable(&it.name)])
+    });
+    print(&["COMPONENT", "STATUS", "PUBLIC", "NAME"], components);
+    tell("");
+    let endpoints = it.endpoints.iter().map(endpoint);
+    print(
+        &["ENDPOINT", "COMPONENT", "HEALTH", "LAST KNOCK", "OUTCOME", "TOOK", "NEXT", "DROPPED"],
+        endpoints,
+    );
+}
+
+fn own(own: &Own) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    let stored = match &own.not_stored_since {
+        None => format!("works, {} commits", own.commits),
+        Some(since) => format!("FAILS since {}, {} results wait in memory", printable(since), own.waiting),
+    };
+    let lost = if own.lost == 0 { String::new() } else { format!(", {} results LOST", own.lost) };
+    lines.push(("storing", format!("{stored}{lost}")));
+    let rendered = own.rendered_s_ago.map_or_else(|| "never".to_owned(), |it| format!("{} ago", short(it)));
+    lines.push(("rendered", rendered));
+    if let Some(ago) = own.stalled_s_ago {
+        lines.push(("stood still", format!("{} ago", short(ago))));
+    }
+    if own.doubts_clock {
+        lines.push(("clock", "in doubt: it was set a moment ago".to_owned()));
+    }
+    if own.doubts_network {
+        lines.push(("network", "in doubt: no name of any host can be looked up".to_owned()));
+    }
+    lines
+}
+
+fn endpoint(it: &EndpointLine) -> Row {
+    let none = || "-".to_owned();
+    let last = it.last.as_ref();
+    let outcome = |last: &crate::control::KnockLine| match &last.reason {
+        Some(reason) => format!("{} ({})", printable(&last.outcome), printable(reason)),
+        None => printable(&last.outcome),
+    };
+    Row::from([
+        printable(&it.id),
+        printable(&it.component),
+        printable(&it.health),
+        last.map_or_else(|| "never".to_owned(), |last| format!("{} ago", short(last.age_s))),
+        last.map_or_else(none, outcome),
+        last.map_or_else(none, |last| format!("{:.0} ms", last.total_s * 1000.0)),
+        it.next_in_s.map_or_else(none, |next| format!("in {}", short(next))),
+        it.dropped_rings.to_string(),
+    ])
+}
+
+/// What the database last knew, as far as it can be read.
+fn tell_last_known(file: &Path, data: &Path) {
+    let Ok((config, _)) = load(file) else { return };
+    let Ok(known) = store::last_known(data, &config.endpoints) else { return };
+    let now = SystemClock::new().now().wall;
+    tell("Nobody is watching. This is what was known when somebody last did:");
+    let rows = known.iter().map(|it| {
+        let last = it.last.map(|last| between(last.at, now));
+        Row::from([
+            it.endpoint.to_string(),
+            it.state.health.wire().to_owned(),
+            last.map_or_else(|| "never".to_owned(), |ago| format!("{} ago", length(ago))),
+            it.last.map_or("-", |last| last.outcome.kind()).to_owned(),
+        ])
+    });
+    print(&["ENDPOINT", "HEALTH", "LAST KNOCK", "OUTCOME"], rows);
+}
+
+fn short(seconds: f64) -> String {
+    length(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+/// `7 s`, `5 min 7 s`, `3 h 5 min`, `2 d 3 h`.
+fn length(it: Duration) -> String {
+    let seconds = it.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    if minutes == 0 {
+        format!("{seconds} s")
+    } else if hours == 0 {
+        format!("{minutes} min {} s", seconds % 60)
+    } else if days == 0 {
+        format!("{hours} h {} min", minutes % 60)
+    } else {
+        format!("{days} d {} h", hours % 24)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_told_in_its_two_largest_units() {
+        let said = |seconds| length(Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 59, 60, 3599, 3600, 90_000].map(said),
+            ["0 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "1 d 1 h"]
+        );
+    }
+}

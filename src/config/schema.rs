@@ -1,0 +1,229 @@
+//! The JSON Schema that editors read: one row a key; the words are the manual's.
+
+use serde_json::{Map, Value, json};
+
+use super::manual;
+use crate::domain::endpoint::ID_LIMIT;
+
+/// What a value looks like.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Address,
+    Body,
+    Contacts,
+    Count,
+    Flag,
+    Headers,
+    Id,
+    Ids,
+    Instant,
+    Json,
+    Length,
+    Statuses,
+    /// A name or sentence for readers.
+    Text,
+    Texts,
+    Url,
+    Word(&'static [&'static str]),
+    Words,
+}
+
+/// Every key: its table, its name, its shape, and its default as JSON where
+/// one can be told without the rest of the file. The first row of a table that
+/// must have keys says so in [`REQUIRED`].
+const KEYS: &[(&str, &str, Shape, &str)] = &[
+    ("", "strict", Shape::Flag, "false"),
+    ("site", "name", Shape::Text, r#"{ "zh": "门灯", "en": "Porchlight" }"#),
+    ("site", "zone", Shape::Words, r#""Asia/Shanghai""#),
+    ("site", "lockout", Shape::Length, ""),
+    ("site", "recovering_for", Shape::Length, r#""2m""#),
+    ("site", "support", Shape::Contacts, "[]"),
+    ("server", "listen", Shape::Address, r#""127.0.0.1:8080""#),
+    ("store", "data", Shape::Words, r#""data""#),
+    ("store", "keep_results", Shape::Length, r#""90d""#),
+    ("sample", "listen", Shape::Address, r#""127.0.0.1:8081""#),
+    ("sample", "control", Shape::Address, r#""127.0.0.1:8082""#),
+    ("component", "id", Shape::Id, ""),
+    ("component", "name", Shape::Text, ""),
+    ("component", "group", Shape::Text, ""),
+    ("component", "role", Shape::Word(&["login", "support"]), r#""login""#),
+    ("component", "public", Shape::Flag, "true"),
+    ("component", "alternative_to", Shape::Ids, "[]"),
+    ("component", "roll_up", Shape::Word(&["all", "any"]), r#""all""#),
+    ("component", "critical", Shape::Ids, "[]"),
+    ("component", "was", Shape::Ids, "[]"),
+    ("endpoint", "id", Shape::Id, ""),
+    ("endpoint", "component", Shape::Id, ""),
+    ("endpoint", "url", Shape::Url, ""),
+    ("endpoint", "method", Shape::Word(METHODS), r#""GET""#),
+    ("endpoint", "headers", Shape::Headers, "{}"),
+    ("endpoint", "body", Shape::Body, ""),
+    ("endpoint", "json", Shape::Json, ""),
+    ("endpoint", "every", Shape::Length, r#""30s""#),
+    ("endpoint", "schedule", Shape::Words, ""),
+    ("endpoint", "zone", Shape::Words, ""),
+    ("endpoint", "deadline", Shape::Length, ""),
+    ("endpoint", "degraded_after", Shape::Length, ""),
+    ("endpoint", "failure_threshold", Shape::Count, "2"),
+    ("endpoint", "success_threshold", Shape::Count, "2"),
+    ("endpoint", "status", Shape::Statuses, r#""2xx""#),
+    ("endpoint", "contains", Shape::Texts, "[]"),
+    ("endpoint", "not_contains", Shape::Texts, "[]"),
+    ("endpoint", "was", Shape::Ids, "[]"),
+    ("maintenance", "id", Shape::Id, ""),
+    ("maintenance", "title", Shape::Text, ""),
+    ("maintenance", "body", Shape::Text, ""),
+    ("maintenance", "components", Shape::Ids, "[]"),
+    ("maintenance", "endpoints", Shape::Ids, "[]"),
+    ("maintenance", "starts_at", Shape::Instant, ""),
+    ("maintenance", "ends_at", Shape::Instant, ""),
+    ("announcement", "id", Shape::Id, ""),
+    ("announcement", "title", Shape::Text, ""),
+    ("announcement", "body", Shape::Text, ""),
+    ("announcement", "starts_at", Shape::Instant, ""),
+    ("announcement", "ends_at", Shape::Instant, ""),
+];
+
+/// Tables there may be many of, and what each must have.
+const REQUIRED: &[(&str, &[&str])] = &[
+    ("component", &["id", "name"]),
+    ("endpoint", &["id", "component", "url"]),
+    ("maintenance", &["id", "title", "starts_at", "ends_at"]),
+    ("announcement", &["id", "title"]),
+];
+
+/// As [`Method::ALL`] has them; a test compares.
+const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
+
+/// The whole schema. Draft 7, since the TOML extensions of editors read no newer one well.
+pub fn schema() -> Value {
+    let mut tables: Map<String, Value> = Map::new();
+    for &(table, key, shape, default) in KEYS {
+        let path = if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
+        let mut value = shaped(shape);
+        describe(&mut value, &path);
+        if let Ok(default) = serde_json::from_str::<Value>(default) {
+            value["default"] = default;
+        }
+        if table.is_empty() {
+            tables.insert(key.to_owned(), value);
+            continue;
+        }
+        let entry = tables.entry(table.to_owned()).or_insert_with(|| empty(table));
+        let many = entry["type"] == "array";
+        let properties = if many { &mut entry["items"]["properties"] } else { &mut entry["properties"] };
+        properties[key] = value;
+    }
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Porchlight",
+        "description": "The config file of Porchlight; `porchlight manual` explains every key.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": tables,
+        "definitions": { "secret": secret() },
+    })
+}
+
+fn empty(table: &str) -> Value {
+    let mut one = json!({ "type": "object", "additionalProperties": false, "properties": {} });
+    let mut whole = match REQUIRED.iter().find(|(name, _)| *name == table) {
+        Some((_, required)) => {
+            one["required"] = json!(required);
+            json!({ "type": "array", "items": one })
+        }
+        None => one,
+    };
+    describe(&mut whole, table);
+    whole
+}
+
+/// The manual's paragraph, without the marks of a comment.
+fn describe(value: &mut Value, path: &str) {
+    let Some(topic) = manual::find(path) else { return };
+    let words = topic.text.lines().take_while(|it| it.starts_with('#'));
+    let lines: Vec<&str> = words.map(|it| it.trim_start_matches('#').trim_start()).collect();
+    let text = lines.join("\n");
+    if !text.trim().is_empty() {
+        value["description"] = Value::from(text);
+    }
+}
+
+fn shaped(shape: Shape) -> Value {
+    let list = |one: Value| json!({ "anyOf": [one, { "type": "array", "items": one }] });
+    let id = || {
+        json!({ "type": "string", "maxLength": ID_LIMIT,
+                "pattern": "^[a-z0-9](?:(?!--)[a-z0-9_-])*$", "not": { "pattern": "[_-]$" } })
+    };
+    let words = || json!({ "type": "string", "pattern": "\\S" });
+    let text = || {
+        json!({ "anyOf": [words(), {
+            "type": "object", "additionalProperties": false, "minProperties": 1,
+            "properties": { "zh": words(), "en": words() } }] })
+    };
+    let or_secret = |plain: Value| json!({ "anyOf": [plain, { "$ref": "#/definitions/secret" }] });
+    match shape {
+        Shape::Address => {
+            json!({ "type": "string", "pattern": "^(?:[0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$" })
+        }
+        Shape::Body => or_secret(json!({ "type": "string" })),
+        Shape::Contacts => list(json!({
+            "type": "object", "additionalProperties": false, "required": ["label", "url"],
+            "properties": { "label": text(), "url": { "type": "string", "pattern": "^(?:https|tel|mailto):" } } })),
+        Shape::Count => json!({ "type": "integer", "minimum": 1, "maximum": 10 }),
+        Shape::Flag => json!({ "type": "boolean" }),
+        Shape::Headers => json!({
+            "type": "object", "additionalProperties": or_secret(json!({ "type": "string" })) }),
+        Shape::Id => id(),
+        Shape::Ids => list(id()),
+        Shape::Instant => {
+            json!({ "type": "string", "pattern": "^\\s*[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}" })
+        }
+        Shape::Json => json!({ "type": ["object", "array"] }),
+        Shape::Length => json!({ "type": "string", "pattern": "^\\s*(?:[0-9]+(?:ms|s|m|h|d))+\\s*$" }),
+        Shape::Statuses => list(json!({ "anyOf": [
+            { "type": "integer", "minimum": 100, "maximum": 599 },
+            { "type": "string", "pattern": "^(?:[1-5]xx|[1-5][0-9]{2}(?: *- *[1-5][0-9]{2})?)$" }] })),
+        Shape::Text => text(),
+        Shape::Texts => list(words()),
+        Shape::Url => json!({ "type": "string", "pattern": "^\\s*[Hh][Tt][Tt][Pp][Ss]?://[^\\s@#]+\\s*$" }),
+        Shape::Word(choices) => json!({ "type": "string", "enum": choices }),
+        Shape::Words => words(),
+    }
+}
+
+/// Where a secret is: in one place.
+fn secret() -> Value {
+    let place = |key: &str| {
+        json!({ "type": "object", "additionalProperties": false, "required": [key],
+                "properties": { key: { "type": "string" }, "prefix": { "type": "string" } } })
+    };
+    json!({
+        "description": "Where a secret is; never the secret itself.",
+        "oneOf": [place("env"), place("file"), place("sample")],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::endpoint::Method;
+
+    #[test]
+    fn methods_are_those_of_the_domain() {
+        let known: Vec<&str> = Method::ALL.iter().map(|it| it.as_str()).collect();
+        assert_eq!(METHODS, known);
+    }
+
+    #[test]
+    fn every_key_is_described_by_the_manual() {
+        for (table, key, ..) in KEYS {
+            let path = if table.is_empty() { (*key).to_owned() } else { format!("{table}.{key}") };
+            assert!(manual::find(&path).is_some(), "{path}");
+        }
+        let schema = schema();
+        let every = &schema["properties"]["endpoint"]["items"]["properties"]["every"];
+        assert_eq!(every["description"], "How often, from \"1s\" to \"1d\". Default: \"30s\"");
+        assert_eq!(every["default"], "30s");
+    }
+}

@@ -1,0 +1,72 @@
+//! The shipped file is the manual: it runs as it is and names every key.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::*;
+use crate::domain::endpoint::{Method, Value};
+
+#[test]
+fn the_shipped_file_has_no_faults_and_no_warnings() {
+    assert_eq!(warned(SHIPPED), "");
+    let config = good(SHIPPED);
+    let ids: Vec<&str> = config.components.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids, ["web", "app", "version", "recovery"]);
+    let ids: Vec<&str> = config.endpoints.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids, ["login-page", "web-signin", "app-signin", "app-version"]);
+    let signin = &config.endpoints[1].request;
+    assert_eq!(signin.method, Method::Post);
+    let Some(Value::Secret(body)) = &signin.body else { panic!("the body holds a secret") };
+    assert_eq!(body.expose_secret(), "{\"username\":\"probe\",\"password\":\"hunter2\"}");
+    assert_eq!(config.site.sample.unwrap().url, "http://127.0.0.1:8082/");
+    assert_eq!(config.site.recovering_for, Duration::from_secs(30));
+    assert_eq!(config.announcements.len(), 1);
+}
+
+#[test]
+fn every_line_of_the_manual_that_is_commented_out_would_be_read() {
+    // An example shows each option; these cannot stand beside what the file sets.
+    let beside = ["not both", "sends no body", "has no meaning here"];
+    let (mut tried, lines) = (0, SHIPPED.lines().collect::<Vec<_>>());
+    let shown = |line: &str| {
+        let line = line.strip_prefix("# ").unwrap_or_default();
+        let key = line.split([' ', '.']).next().unwrap_or_default();
+        let assigns = line.contains(" = ")
+            && !key.is_empty()
+            && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        assigns || line.starts_with("[[") || line.starts_with("  {") || line == "]"
+    };
+    let mut at = 0;
+    while at < lines.len() {
+        let end = at + lines[at..].iter().take_while(|line| shown(line)).count();
+        if end == at {
+            at += 1;
+            continue;
+        }
+        tried += end - at;
+        let block = lines[at..end].iter().map(|line| &line[2..]);
+        let text: Vec<&str> =
+            lines[..at].iter().copied().chain(block).chain(lines[end..].iter().copied()).collect();
+        if let Err(faults) = parse(&text.join("\n")) {
+            let conflicts = |fault: &Fault| beside.iter().any(|it| fault.message.contains(it));
+            assert!(faults.shown().iter().all(conflicts), "{faults}");
+        }
+        at = end;
+    }
+    assert!(30 <= tried, "{tried}");
+}
+
+#[test]
+fn the_manual_names_every_key() {
+    let strange = "zz = 1\nsite.zz = 1\nserver.zz = 1\nstore.zz = 1\nsample.zz = 1\nsite.support = [{ zz = 1 }]\n\
+        [[component]]\nzz = 1\n[[endpoint]]\nzz = 1\n[[maintenance]]\nzz = 1\n[[announcement]]\nzz = 1\n";
+    let faults = parse(strange).unwrap_err();
+    let unknown = faults.shown().iter().filter(|it| it.message.contains("unknown key"));
+    let keys: Vec<&str> = unknown.flat_map(|it| it.help.split('`').skip(1).step_by(2)).collect();
+    assert!(50 <= keys.len(), "{keys:?}");
+    for key in keys {
+        let named = SHIPPED.contains(&format!("{key} = ")) || SHIPPED.contains(&format!("[{key}]"));
+        assert!(named, "{key}");
+    }
+}

@@ -1,0 +1,19 @@
+//! Talking to the running daemon: an owner-only Unix socket in its data directory.
+//!
+//! One line of JSON in, one line of JSON out, and the connection ends.
+
+mod ask;
+mod door;
+mod talk;
+mod wire;
+
+pub use ask::{AskError, ask};
+pub use door::{Door, DoorError};
+pub use talk::{Answers, serve};
+pub use wire::{
+    Answer, Check, ComponentLine, DaemonLine, EndpointLine, Knock, KnockLine, NoticeLine, Own, Question,
+    Refusal, Reloaded, Status, VERSION,
+};
+
+/// The socket's name in the data directory.
+pub const SOCKET_FILE: &str = "porchlight.sock";

@@ -1,0 +1,251 @@
+//! The words that go over the socket. Both ends are ours, but need not be of one version.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Of this protocol; raised when an older reader would misunderstand a newer writer.
+pub const VERSION: u32 = 1;
+/// Names of questions, for the sentence to who asks another.
+const KNOWN: &str = "status, reload, probe, notices";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    Status,
+    /// Read the config anew.
+    Reload,
+    /// Knock once, now.
+    Probe {
+        endpoint: String,
+    },
+    Notices,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    v: u32,
+    ask: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+}
+
+impl Question {
+    pub(super) fn line(&self) -> serde_json::Result<Vec<u8>> {
+        let (ask, endpoint) = match self {
+            Self::Status => ("status", None),
+            Self::Reload => ("reload", None),
+            Self::Probe { endpoint } => ("probe", Some(endpoint.clone())),
+            Self::Notices => ("notices", None),
+        };
+        finished(&Asked { v: VERSION, ask: ask.to_owned(), endpoint })
+    }
+
+    /// Strictly: nothing that is not understood in full is answered.
+    pub(super) fn read(line: &[u8]) -> Result<Self, String> {
+        let asked: Asked =
+            serde_json::from_slice(line).map_err(|why| format!("this is not a question ({why})"))?;
+        if asked.v != VERSION {
+            return Err(format!("this daemon speaks version {VERSION} of the protocol, not {}", asked.v));
+        }
+        match (asked.ask.as_str(), asked.endpoint) {
+            ("status", None) => Ok(Self::Status),
+            ("reload", None) => Ok(Self::Reload),
+            ("notices", None) => Ok(Self::Notices),
+            ("probe", Some(endpoint)) => Ok(Self::Probe { endpoint }),
+            ("probe", None) => Err("`probe` needs an `endpoint`".to_owned()),
+            ("status" | "reload" | "notices", Some(_)) => Err(format!("`{}` takes no `endpoint`", asked.ask)),
+            _ => Err(format!("this daemon does not know that question; it knows {KNOWN}")),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Answer {
+    Status(Box<Status>),
+    Reloaded(Reloaded),
+    Knock(Box<Knock>),
+    Notices { notices: Vec<NoticeLine> },
+    Refused { why: Refusal, said: String },
+}
+
+/// Why there is no better answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    NotUnderstood,
+    NotAllowed,
+    /// Too many talk already, or it took too long.
+    Busy,
+    NoSuchEndpoint,
+    BadConfig,
+    Failed,
+}
+
+impl Answer {
+    pub fn refused(why: Refusal, said: impl Into<String>) -> Self {
+        Self::Refused { why, said: said.into() }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Answered {
+    pub(super) v: u32,
+    pub(super) answer: Answer,
+}
+
+impl Answered {
+    pub(super) fn line(answer: Answer) -> serde_json::Result<Vec<u8>> {
+        finished(&Self { v: VERSION, answer })
+    }
+}
+
+fn finished(line: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(line)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// What a reload did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    pub config: String,
+    pub said: Vec<String>,
+    pub warnings: Vec<String>,
+    pub restarted: Vec<String>,
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+    /// The new id and the old.
+    pub renamed: BTreeMap<String, String>,
+    pub unchanged: usize,
+    /// Keys whose change waits for a restart.
+    pub kept: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub ready: bool,
+    /// Why not.
+    pub doubts: Vec<String>,
+    pub verdict: String,
+    pub daemon: DaemonLine,
+    pub components: Vec<ComponentLine>,
+    pub endpoints: Vec<EndpointLine>,
+    pub own: Own,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonLine {
+    pub version: String,
+    pub pid: u32,
+    pub started_at: String,
+    pub uptime_s: u64,
+    pub page: String,
+    pub config: String,
+    pub data: String,
+    pub socket: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComponentLine {
+    pub id: String,
+    pub name: String,
+    pub status: String,
+    pub public: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointLine {
+    pub id: String,
+    pub component: String,
+    pub health: String,
+    pub last: Option<KnockLine>,
+    pub next_in_s: Option<f64>,
+    pub dropped_rings: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KnockLine {
+    pub at: String,
+    pub age_s: f64,
+    pub outcome: String,
+    pub reason: Option<String>,
+    pub total_s: f64,
+}
+
+/// The daemon's own health.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Own {
+    pub stalled_s_ago: Option<f64>,
+    pub doubts_clock: bool,
+    pub doubts_network: bool,
+    pub storing: bool,
+    pub not_stored_since: Option<String>,
+    pub waiting: u64,
+    pub lost: u64,
+    pub commits: u64,
+    pub rendered_s_ago: Option<f64>,
+}
+
+/// One knock for a person, phase by phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Knock {
+    pub endpoint: String,
+    pub method: String,
+    pub url: String,
+    pub at: String,
+    pub outcome: String,
+    pub reason: Option<String>,
+    pub http_status: Option<u16>,
+    pub total_s: f64,
+    pub deadline_s: f64,
+    /// In their order.
+    pub phases_s: Vec<(String, Option<f64>)>,
+    pub peer: Option<String>,
+    pub checks: Vec<Check>,
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    pub assertion: String,
+    /// None when the probe did not come as far as this.
+    pub held: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeLine {
+    pub id: String,
+    pub kind: String,
+    pub phase: String,
+    pub title: String,
+    pub starts_at: String,
+    pub ends_at: Option<String>,
+    pub covers: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_question_reads_back_as_it_was_written() {
+        let probe = Question::Probe { endpoint: "web".into() };
+        for question in [Question::Status, Question::Reload, probe, Question::Notices] {
+            assert_eq!(Question::read(&question.line().unwrap()), Ok(question));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_in_full_gets_a_sentence() {
+        let said = |line: &str| Question::read(line.as_bytes()).unwrap_err();
+        insta::assert_snapshot!(said(r#"{"v":2,"ask":"status"}"#), @"this daemon speaks version 1 of the protocol, not 2");
+        insta::assert_snapshot!(said(r#"{"v":1,"ask":"stop"}"#), @"this daemon does not know that question; it knows status, reload, probe, notices");
+        insta::assert_snapshot!(said(r#"{"v":1,"ask":"probe"}"#), @"`probe` needs an `endpoint`");
+        insta::assert_snapshot!(said(r#"{"v":1,"ask":"reload","endpoint":"web"}"#), @"`reload` takes no `endpoint`");
+        for line in [r#"{"v":1,"ask":"status","force":true}"#, "GET / HTTP/1.1", "", "[]", "{", "\u{0}"] {
+            assert!(said(line).starts_with("this is not a question ("), "{line}");
+        }
+    }
+}

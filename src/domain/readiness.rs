@@ -1,0 +1,183 @@
+//! Whether the daemon may be relied on now, and whether it works at all: one
+//! rule for `/readyz`, `/livez` and `porchlight status`.
+//!
+//! | what | doubt |
+//! | --- | --- |
+//! | endpoints, and none of them has a fresh result | no recent result |
+//! | results do not reach the disk | not stored |
+//! | the rendered bodies have run out, or there are none yet | not rendered |
+//!
+//! One endpoint that is silent beside others that are not is told on the page
+//! and by the metrics; it is no reason to take the daemon out of service.
+//!
+//! | what only a restart mends | fault |
+//! | --- | --- |
+//! | our own ticker was not heard for [`TICKER_SILENT`] | ticker |
+//! | the thread that stores has ended | writer |
+//! | the renderer did not come by for [`RENDERER_SILENT`] | renderer |
+
+use std::time::Duration;
+
+use super::facts::{Facts, Storing};
+use super::moment::Moment;
+
+/// The ticker comes ten times a second; silent for so long, the runtime stands still.
+pub const TICKER_SILENT: Duration = Duration::from_secs(5);
+/// The renderer comes by every 15 s at least; this covers the slowest rendering.
+pub const RENDERER_SILENT: Duration = Duration::from_secs(60);
+
+/// One reason not to rely on the daemon now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    NoRecentResult,
+    NotStored,
+    NotRendered,
+}
+
+impl Doubt {
+    pub const ALL: [Self; 3] = [Self::NoRecentResult, Self::NotStored, Self::NotRendered];
+
+    pub fn wire(self) -> &'static str {
+        match self {
+            Self::NoRecentResult => "no_recent_result",
+            Self::NotStored => "not_stored",
+            Self::NotRendered => "not_rendered",
+        }
+    }
+
+    /// What is asked.
+    pub fn check(self) -> &'static str {
+        match self {
+            Self::NoRecentResult => "results",
+            Self::NotStored => "store",
+            Self::NotRendered => "rendering",
+        }
+    }
+
+    /// The sentence for an operator.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NoRecentResult => "no endpoint has a recent result",
+            Self::NotStored => "results are not being stored",
+            Self::NotRendered => "the page is not being rendered",
+        }
+    }
+}
+
+/// Every doubt there is; none means ready. `rendered_until` is when the bodies
+/// that are served now run out.
+pub fn doubts(facts: &Facts, rendered_until: Option<Moment>, now: Moment) -> Vec<Doubt> {
+    let silent = !facts.endpoints.is_empty() && !facts.endpoints.iter().any(|it| it.is_fresh(now));
+    let rendered = rendered_until.is_some_and(|until| now.mono < until.mono);
+    let all = [
+        (silent, Doubt::NoRecentResult),
+        (facts.storing != Storing::Works, Doubt::NotStored),
+        (!rendered, Doubt::NotRendered),
+    ];
+    all.into_iter().filter_map(|(doubtful, doubt)| doubtful.then_some(doubt)).collect()
+}
+
+/// When the parts without which nothing works were last heard of, on the
+/// monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    pub ticked_at: Duration,
+    pub renderer_at: Duration,
+    /// Whether the thread that stores is there.
+    pub writer: bool,
+}
+
+/// One part that is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Ticker,
+    Writer,
+    Renderer,
+}
+
+impl Fault {
+    pub const ALL: [Self; 3] = [Self::Ticker, Self::Writer, Self::Renderer];
+
+    pub fn check(self) -> &'static str {
+        match self {
+            Self::Ticker => "ticker",
+            Self::Writer => "writer",
+            Self::Renderer => "renderer",
+        }
+    }
+
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Ticker => "our own ticker is silent: the process stands still",
+            Self::Writer => "the thread that stores has ended",
+            Self::Renderer => "the renderer did not come by for a minute",
+        }
+    }
+}
+
+/// Every part that is dead; none means that the process works.
+pub fn faults(pulse: &Pulse, now: Moment) -> Vec<Fault> {
+    let silent = |at: Duration, limit| limit <= now.mono.saturating_sub(at);
+    let all = [
+        (silent(pulse.ticked_at, TICKER_SILENT), Fault::Ticker),
+        (!pulse.writer, Fault::Writer),
+        (silent(pulse.renderer_at, RENDERER_SILENT), Fault::Renderer),
+    ];
+    all.into_iter().filter_map(|(dead, fault)| dead.then_some(fault)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::publish::fixture;
+
+    #[test]
+    fn a_process_works_while_ticker_writer_and_renderer_do() {
+        let now = fixture::now();
+        let good = Pulse { ticked_at: now.mono, renderer_at: now.mono, writer: true };
+        let almost = now.mono - TICKER_SILENT + Duration::from_millis(1);
+        let table: [(Pulse, &[Fault]); 6] = [
+            (good, &[]),
+            (Pulse { ticked_at: almost, ..good }, &[]),
+            (Pulse { ticked_at: now.mono - TICKER_SILENT, ..good }, &[Fault::Ticker]),
+            (Pulse { writer: false, ..good }, &[Fault::Writer]),
+            (Pulse { renderer_at: now.mono - RENDERER_SILENT, ..good }, &[Fault::Renderer]),
+            (Pulse { ticked_at: Duration::ZERO, writer: false, ..good }, &[Fault::Ticker, Fault::Writer]),
+        ];
+        for (pulse, expected) in table {
+            assert_eq!(faults(&pulse, now), expected, "{pulse:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_ready_while_results_come_are_stored_and_are_rendered() {
+        let now = fixture::now();
+        let (fine, later) = (fixture::fine(), Some(now.after(Duration::from_secs(30))));
+        let failing = Facts {
+            storing: Storing::Fails { since: Timestamp::UNIX_EPOCH, waiting: 3, lost: 1 },
+            ..fine.clone()
+        };
+        let silent = |from: usize| {
+            let mut facts = fine.clone();
+            for endpoint in &mut facts.endpoints[from..] {
+                std::sync::Arc::make_mut(endpoint).last = None;
+            }
+            facts
+        };
+        let table: [(Facts, Option<Moment>, &[Doubt]); 8] = [
+            (fine.clone(), later, &[]),
+            (silent(1), later, &[]),
+            (silent(0), later, &[Doubt::NoRecentResult]),
+            (Facts { endpoints: Vec::new(), ..fine.clone() }, later, &[]),
+            (failing.clone(), later, &[Doubt::NotStored]),
+            (fine.clone(), None, &[Doubt::NotRendered]),
+            (fine.clone(), Some(now), &[Doubt::NotRendered]),
+            (failing, None, &[Doubt::NotStored, Doubt::NotRendered]),
+        ];
+        for (number, (facts, until, expected)) in table.into_iter().enumerate() {
+            assert_eq!(doubts(&facts, until, now), expected, "row {number}");
+        }
+    }
+}
