@@ -67,13 +67,7 @@ struct Row {
 
 impl Audit {
     pub fn new() -> Self {
-        Self {
-            through: 0,
-            waiting: HashMap::new(),
-            indexed: 0,
-            stored: HashMap::new(),
-            folds: Vec::new(),
-        }
+        Self { through: 0, waiting: HashMap::new(), indexed: 0, stored: HashMap::new(), folds: Vec::new() }
     }
 
     /// Folds what was stored since the last look.
@@ -91,9 +85,12 @@ impl Audit {
             if row.outcome == STOPPING {
                 continue;
             }
-            let met = self.waiting.get_mut(&(row.door, row.at_ms, row.total_us)).and_then(VecDeque::pop_front);
+            let met =
+                self.waiting.get_mut(&(row.door, row.at_ms, row.total_us)).and_then(VecDeque::pop_front);
             let Some(met) = met else {
-                world.check(false, "I2", || format!("row {} is nobody's answer, or the second of one", row.id));
+                world.check(false, "I2", || {
+                    format!("row {} is nobody's answer, or the second of one", row.id)
+                });
                 continue;
             };
             let it = world.lock().answers[met].clone();
@@ -145,7 +142,9 @@ pub fn life_end(world: &World, dir: &Path) {
     let mut gone: Vec<_> = told.into_iter().filter(|it| !kept.contains(it)).collect();
     gone.sort_unstable();
     let lost = world.lock().lost;
-    world.check(u64::try_from(gone.len()).unwrap() <= lost, "I1", || format!("told as stored and gone: {gone:?}"));
+    world.check(u64::try_from(gone.len()).unwrap() <= lost, "I1", || {
+        format!("told as stored and gone: {gone:?}")
+    });
     let names: Vec<String> = {
         let mut select = connection.prepare("SELECT name FROM endpoint ORDER BY id").unwrap();
         select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()

@@ -5,9 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use porchlight::domain::component::{Component, Lang, Role, RollUp, Text};
-use porchlight::domain::endpoint::{
-    Cadence, Endpoint, EndpointId, Expect, Id, Method, Request, Thresholds,
-};
+use porchlight::domain::endpoint::{Cadence, Endpoint, EndpointId, Expect, Id, Method, Request, Thresholds};
 use porchlight::domain::facts::Site;
 use porchlight::domain::notice::{Covers, Maintenance, Notices};
 
@@ -44,8 +42,11 @@ const MINUTE: i64 = 60_000;
 
 impl Config {
     pub fn new(plan: &Plan) -> Self {
-        let entry = |(door, it): (usize, &Door)| {
-            Entry { door, names: vec![format!("e{door}")], every: it.every, present: true }
+        let entry = |(door, it): (usize, &Door)| Entry {
+            door,
+            names: vec![format!("e{door}")],
+            every: it.every,
+            present: true,
         };
         Self { entries: plan.doors.iter().enumerate().map(entry).collect(), windows: Vec::new(), made: 0 }
     }
@@ -82,9 +83,8 @@ impl Config {
     }
 
     fn edit_window(&mut self, chance: &mut Chance, kind: u64, now: i64) -> String {
-        let minutes = |chance: &mut Chance, from, to| {
-            i64::try_from(chance.between(from, to)).unwrap() * MINUTE
-        };
+        let minutes =
+            |chance: &mut Chance, from, to| i64::try_from(chance.between(from, to)).unwrap() * MINUTE;
         match kind {
             1 if !self.windows.is_empty() => {
                 let index = index(chance, self.windows.len());

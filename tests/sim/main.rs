@@ -56,11 +56,8 @@ fn run(plan: Plan, bug: Option<Bug>) -> Result<u64, String> {
     loop {
         // What would be left if the power went before the first flush.
         copy(&dir, &spare);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let (end, flushed) = runtime.block_on(life::live(world.clone(), &dir, &mut next));
         let cut = end == End::PowerCut && !flushed;
         if end == End::Crash || (end == End::PowerCut && flushed) {
@@ -71,7 +68,9 @@ fn run(plan: Plan, bug: Option<Bug>) -> Result<u64, String> {
         if end == End::Crash || end == End::PowerCut {
             copy(&spare, &dir);
         }
-        world.note(|| format!("life {} ends: {end:?}{}", world.lock().life, if cut { ", tail lost" } else { "" }));
+        world.note(|| {
+            format!("life {} ends: {end:?}{}", world.lock().life, if cut { ", tail lost" } else { "" })
+        });
         check::life_end(&world, &dir);
         let mut inner = world.lock();
         if inner.violation.is_some() || end == End::Over {

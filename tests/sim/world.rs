@@ -212,8 +212,10 @@ impl Inner {
         if self.violation.is_none() {
             let at = self.time();
             let tail: Vec<String> = self.tail.iter().cloned().collect();
-            self.violation =
-                Some(format!("invariant {invariant} at virtual time {at:?}: {what}\n  {}", tail.join("\n  ")));
+            self.violation = Some(format!(
+                "invariant {invariant} at virtual time {at:?}: {what}\n  {}",
+                tail.join("\n  ")
+            ));
         }
     }
 
@@ -286,7 +288,8 @@ impl Doors {
             let real = door.at(time);
             let calm = crate::plan::LENGTH - crate::plan::CALM <= time;
             let chance = &mut world.latency[index];
-            let latency = latency(real, door, chance, |fault| !calm && self.world.plan.faults.contains(&fault));
+            let latency =
+                latency(real, door, chance, |fault| !calm && self.world.plan.faults.contains(&fault));
             let dies = door.poisoned && !calm && chance.one_in(3);
             (UnderWay(self, index, number), real, latency, dies)
         };
