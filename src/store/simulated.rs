@@ -17,7 +17,7 @@ impl SimulatedWriter {
     }
 
     /// Waits until something may have arrived, or the store is closing.
-    pub async fn wait(&self) {
+    pub async fn wait(&mut self) {
         self.writer.shared().arrived.notified().await;
     }
 
