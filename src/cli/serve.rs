@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::task::TaskTracker;
 
-use super::{Exit, load, log, tell};
+use super::{Exit, counted, load, log, tell};
 use crate::app::{App, Load, Ringing, Source};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -179,9 +179,4 @@ impl Greeting {
         tell("  status    porchlight status, in another terminal");
         tell("  stop      Ctrl-C");
     }
-}
-
-/// `1 endpoint`, `2 endpoints`.
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
