@@ -7,12 +7,14 @@ pub mod domain;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod meter;
 pub mod probe;
 pub mod sample;
 pub mod schedule;
 pub mod store;
 pub mod words;
 
+pub mod observe;
 pub mod pipeline;
 pub mod publish;
 pub mod serve;

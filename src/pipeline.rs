@@ -3,6 +3,8 @@
 //! Bell → probe → judge → record → facts. Telling follows by itself: whoever
 //! renders watches the facts.
 
+pub mod knocks;
+
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +26,7 @@ use crate::probe::{Probed, Prober};
 use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Loaded, Recorded, Recording, Store};
+use knocks::Knocks;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
@@ -54,6 +57,7 @@ pub struct Spine {
     pub store: Store,
     pub facts: watch::Sender<Arc<Facts>>,
     pub clock: Arc<dyn Clock>,
+    pub meters: knocks::Meters,
 }
 
 /// Knocks at one endpoint whenever its bell rings. It outlives a change of the
@@ -73,6 +77,8 @@ pub struct Worker {
     /// Held while a result is judged, recorded and told, and while the endpoint
     /// gets another id: no result goes under an id that is just being given up.
     settling: Arc<tokio::sync::Mutex<()>>,
+    /// What is counted, under the id it was last counted for.
+    knocks: Mutex<(EndpointId, Arc<Knocks>)>,
 }
 
 /// When a worker ends.
@@ -95,7 +101,9 @@ impl Until {
 
 impl Worker {
     pub fn new(spine: Arc<Spine>, endpoint: Arc<Endpoint>, bell: Arc<Bell>, state: JudgeState) -> Self {
+        let knocks = spine.meters.begin(&endpoint.id, &bell);
         Self {
+            knocks: Mutex::new((endpoint.id.clone(), knocks)),
             spine,
             endpoint: Mutex::new(endpoint),
             place: AtomicUsize::default(),
@@ -140,6 +148,7 @@ impl Worker {
                 () = until.over() => return,
                 () = self.bell.answer() => (),
             }
+            self.spine.meters.lateness.time(self.bell.lateness());
             // Boxed, so that a worker that waits does not hold the room a request needs.
             let confirm = Box::pin(self.round(&until.stop)).await;
             if confirm && self.wait_to_confirm(until).await {
@@ -234,7 +243,22 @@ impl Worker {
                 http_status: None,
                 fresh_for,
             },
-            probed = self.spine.prober.probe(&endpoint, fresh_for) => probed.result,
+            probed = self.spine.prober.probe(&endpoint, fresh_for) => {
+                self.count(&endpoint.id, &probed);
+                probed.result
+            }
+        }
+    }
+
+    fn count(&self, id: &EndpointId, probed: &Probed) {
+        let mut knocks = self.knocks.lock().unwrap_or_else(PoisonError::into_inner);
+        if knocks.0 != *id {
+            *knocks = (id.clone(), self.spine.meters.begin(id, &self.bell));
+        }
+        knocks.1.count(probed);
+        drop(knocks);
+        if let Some(error) = &probed.error {
+            tracing::debug!("`{id}` gave no whole answer: {error}");
         }
     }
 

@@ -28,13 +28,22 @@ pub(super) async fn start_chores(
     tasks: &TaskTracker,
 ) -> anyhow::Result<chores::Scheduler> {
     let keeper = Arc::new(keeper);
-    let chores =
-        [chores::PRUNE, chores::CHECKPOINT, chores::OPTIMISE].map(|chore| (chore, Arc::new(Bell::new())));
+    let chores = [chores::PRUNE, chores::CHECKPOINT, chores::OPTIMISE, chores::CHECK]
+        .map(|chore| (chore, Arc::new(Bell::new())));
     for (chore, bell) in chores.clone() {
+        // A start looks through small databases only; this one reads them all.
+        if chore == chores::CHECK {
+            bell.ring();
+        }
         let (keeper, stop) = (keeper.clone(), stop.clone());
         tasks.spawn(async move {
             while chores::turn(&chore, &bell, &stop).await {
-                if let Err(error) = keeper.do_chore(chore).await {
+                let done = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    done = keeper.do_chore(chore) => done,
+                };
+                if let Err(error) = done {
                     tracing::warn!(
                         "The chore `{}` failed and is tried again at its next turn: {error}",
                         chore.name
@@ -54,6 +63,9 @@ impl Housekeeper {
         }
         if chore == chores::OPTIMISE {
             return self.store.optimise().await;
+        }
+        if chore == chores::CHECK {
+            return self.store.check().await;
         }
         if self.own.doubts_the_clock() {
             tracing::info!("Nothing is pruned while the clock is in doubt");

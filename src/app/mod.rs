@@ -5,6 +5,7 @@ mod chores;
 mod crew;
 mod listen;
 mod live;
+mod numbers;
 mod reload;
 mod sample;
 mod start;
@@ -40,6 +41,8 @@ pub struct App {
     writer: std::thread::JoinHandle<()>,
     pub addr: SocketAddr,
     pub sample: Option<SampleAddrs>,
+    /// Where the numbers are, if anywhere.
+    pub metrics: Option<SocketAddr>,
     pub spine: Arc<Spine>,
     pub publisher: Arc<Publisher>,
     pub live: Arc<Live>,

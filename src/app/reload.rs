@@ -245,10 +245,14 @@ fn keep_what_is_open(running: &Config, wanted: &mut Config) -> Vec<&'static str>
         (wanted.server.listen != running.server.listen, "server.listen"),
         (wanted.store.data != running.store.data, "store.data"),
         (wanted.sample != running.sample, "sample"),
+        (wanted.metrics != running.metrics, "metrics"),
+        (wanted.metrics != running.metrics, "metrics"),
     ];
     wanted.server.listen = running.server.listen;
     wanted.store.data = running.store.data.clone();
     wanted.sample = running.sample.clone();
+    wanted.metrics = running.metrics.clone();
+    wanted.metrics = running.metrics.clone();
     wanted.site.sample = running.site.sample.clone();
     differs.into_iter().filter_map(|(differs, key)| differs.then_some(key)).collect()
 }

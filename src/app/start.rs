@@ -12,6 +12,7 @@ use super::chores::{Housekeeper, start_chores};
 use super::crew::Crew;
 use super::listen::page_listener;
 use super::live::{ASKED, Live};
+use super::numbers::{Numbers, Shown};
 use super::sample::start_sample;
 use super::watch::{must_live, reassure, tick};
 use super::{App, Ringing};
@@ -21,6 +22,7 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::facts::{Facts, Storing};
 use crate::domain::moment::minus;
 use crate::domain::notice::Notices;
+use crate::pipeline::knocks::Meters;
 use crate::pipeline::{self, Spine, follow_storing};
 use crate::probe::own::OwnHealth;
 use crate::probe::{Outbound, Prober};
@@ -49,6 +51,7 @@ impl App {
         ringing: Ringing,
     ) -> anyhow::Result<Self> {
         let cap = serve::connection_cap(config.endpoints.len());
+        let numbers = config.metrics.as_ref().map(|it| Numbers::bind(it.listen)).transpose()?;
         let listener = page_listener(config.server.listen)?;
         let addr = listener.local_addr().context("reading our own address")?;
         let stop = CancellationToken::new();
@@ -103,8 +106,13 @@ impl App {
 
         let own = Arc::new(OwnHealth::new(clock.clone()));
         let prober = Prober::new(outbound, own.clone(), clock.clone());
-        let spine =
-            Arc::new(Spine { prober: Box::new(prober), store: store.clone(), facts, clock: clock.clone() });
+        let spine = Arc::new(Spine {
+            prober: Box::new(prober),
+            store: store.clone(),
+            facts,
+            clock: clock.clone(),
+            meters: Meters::default(),
+        });
         let publisher = {
             let clock = clock.clone();
             Arc::new(
@@ -112,6 +120,11 @@ impl App {
                     .context("rendering the first bodies")?,
             )
         };
+
+        publisher.ask({
+            let (own, store) = (own.clone(), store.clone());
+            Box::new(move || (own.ticked_at(), store.is_alive()))
+        });
 
         // The first visitor after a restart reads what was known before it.
         let known = seen.borrow().clone();
@@ -135,6 +148,15 @@ impl App {
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
+        let metrics = match numbers {
+            Some(numbers) => {
+                let addr = numbers.addr()?;
+                let shown = Shown { spine: spine.clone(), publisher: publisher.clone(), own: own.clone() };
+                tasks.spawn(numbers.serve(shown, stop.clone(), tasks.clone()));
+                Some(addr)
+            }
+            None => None,
+        };
         let (keep_results, keeps) = watch::channel(config.store.keep_results);
         let keeper = Housekeeper { store: store.clone(), keep_results: keeps, clock, own: own.clone() };
         let scheduler = start_chores(keeper, &stop, &tasks).await?;
@@ -158,6 +180,19 @@ impl App {
         // Last, so that whoever reads the page can talk to us as well.
         let serving = serve::serve(listener, publisher.clone().router(), cap, stop.clone(), tasks.clone());
         tasks.spawn(must_live("the server", serving, stop.clone(), failed.clone()));
-        Ok(Self { stop, failed, tasks, scheduler, store, writer, addr, sample, spine, publisher, live })
+        Ok(Self {
+            stop,
+            failed,
+            tasks,
+            scheduler,
+            store,
+            writer,
+            addr,
+            sample,
+            metrics,
+            spine,
+            publisher,
+            live,
+        })
     }
 }

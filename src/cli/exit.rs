@@ -16,6 +16,7 @@ pub enum Exit {
     NothingLearnt,
     NotReady,
     BadData,
+    NoData,
     AddressTaken,
     NoDaemon,
     CannotWrite,
@@ -33,6 +34,7 @@ impl Exit {
             Self::NothingLearnt => 4,
             Self::NotReady => 5,
             Self::BadData => 65,
+            Self::NoData => 66,
             Self::AddressTaken | Self::NoDaemon => 69,
             Self::CannotWrite => 73,
             Self::DataInUse => 75,
@@ -56,7 +58,13 @@ impl Exit {
             Some(StoreError::Newer { .. } | StoreError::Foreign { .. } | StoreError::Damaged { .. }) => {
                 Self::BadData
             }
-            Some(StoreError::Unwritable { .. }) => Self::CannotWrite,
+            Some(StoreError::Missing { .. }) => Self::NoData,
+            Some(
+                StoreError::Unwritable { .. }
+                | StoreError::NoRoom { .. }
+                | StoreError::Exists { .. }
+                | StoreError::HasDatabase { .. },
+            ) => Self::CannotWrite,
             _ => Self::Unforeseen,
         }
     }

@@ -106,19 +106,21 @@ fn ask(flags: Flags, mut answers: Answers) -> Result<Answers, String> {
     // A placeholder, so that each answer is checked by itself.
     answers.url = "https://login.example.com/".to_owned();
     answers = match flags.name {
-        Some(name) => answers.named(&name),
+        Some(name) => checked(answers.named(&name)).map_err(|it| format!("--name: {it}"))?,
         None => question("What is your service called? (one name, or `中文 / English`)", |it| {
             checked(answers.clone().named(it))
         })?,
     };
     answers = match flags.url {
-        Some(url) => Answers { url, ..answers },
+        Some(url) => checked(Answers { url, ..answers }).map_err(|it| format!("--url: {it}"))?,
         None => question("The address of its login page? (https://…)", |it| {
             checked(Answers { url: it.to_owned(), ..answers.clone() })
         })?,
     };
-    answers.contains = flags.contains;
-    if answers.contains.is_none() && asked {
+    if let Some(text) = flags.contains {
+        let contains = Some(text);
+        answers = checked(Answers { contains, ..answers }).map_err(|it| format!("--contains: {it}"))?;
+    } else if asked {
         answers = question("A text that must stand on that page? (empty: none)", |it| {
             let text = (!it.is_empty()).then(|| it.to_owned());
             checked(Answers { contains: text, ..answers.clone() })

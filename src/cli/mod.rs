@@ -1,9 +1,11 @@
 //! The command line: what each command is asked with, and what it exits with.
 
 mod above;
+mod backup;
 mod check;
 mod exit;
 mod init;
+mod log;
 mod man;
 mod manual;
 mod notice;
@@ -35,6 +37,7 @@ Examples:
   porchlight probe login-page         knock once now and show each phase
   porchlight status                   how the running daemon is
   porchlight reload                   let it read the config anew
+  porchlight backup monday.db         copy the database, also while porchlight runs
 
 Exit codes:
   0   all is well
@@ -43,9 +46,10 @@ Exit codes:
   3   probe: the door did not open (failure)
   4   probe: nothing could be learnt (unknown)
   5   status: the daemon runs, but is not ready
-  65  the database is damaged, newer than this program, or not ours
+  65  the database or backup is damaged, newer than this program, or not ours
+  66  there is no such database or backup
   69  an address to listen on is taken, or not ours to use; or no daemon runs
-  73  the data directory, or the file to write, cannot be written
+  73  the data directory or the file to write cannot be written, has no room, or is there already
   75  another porchlight uses the same data
   78  the config has faults";
 
@@ -57,18 +61,25 @@ struct Arguments {
     #[command(flatten)]
     above: above::Flags,
 
+    #[command(flatten)]
+    log: log::Flags,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Knock on schedule and serve the page (the default)
-    Serve {
-        /// How much to log: error, warn, info, debug, or a filter like `porchlight::probe=debug`
-        #[arg(long, default_value = "info", value_name = "FILTER")]
-        log: String,
+    /// Write a checked copy of the database to a new file, beside a running porchlight or without one
+    Backup {
+        /// The file to make; an existing one is never overwritten
+        file: PathBuf,
+        /// Print a JSON object instead of a sentence
+        #[arg(long)]
+        json: bool,
     },
+    /// Knock on schedule and serve the page (the default)
+    Serve,
     /// Say everything that is wrong with the config, and what would be right
     Check {
         /// Print a JSON object instead of sentences
@@ -109,6 +120,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Put a backup into a data directory without a database, while no porchlight uses it
+    Restore {
+        /// The backup, or a copy that was made before an upgrade
+        file: PathBuf,
+        /// Print a JSON object instead of a sentence
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the config's JSON Schema, for editors
     Schema,
     /// Show how the running daemon is: components, endpoints, next bells, its own health
@@ -145,8 +164,9 @@ pub fn main() -> ExitCode {
     let file = file.as_path();
     // One provider for the whole process, before anything can ask for another.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let done = match arguments.command.unwrap_or(Command::Serve { log: "info".into() }) {
-        Command::Serve { log } => serve::serve(file, &log),
+    let done = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(file, &arguments.log),
+        Command::Backup { file: to, json } => backup::backup(file, &to, json),
         Command::Check { json } => check::check(file, json),
         Command::Completions { shell } => man::completions(shell, Arguments::command()),
         Command::Init(flags) => init::init(flags, file, above::above()),
@@ -157,6 +177,7 @@ pub fn main() -> ExitCode {
         }
         Command::Probe { id, json } => probe::probe(file, &data_dir(file), &id, json),
         Command::Reload { json } => reload::reload(&data_dir(file), json),
+        Command::Restore { file: from, json } => backup::restore(file, &from, json),
         Command::Schema => schema::schema(),
         Command::Status { json } => status::status(file, &data_dir(file), json),
     };
@@ -208,6 +229,11 @@ fn printable(text: &str) -> String {
 #[expect(clippy::disallowed_methods, reason = "the one place where `{ env = … }` is looked up for Config")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// `1 endpoint`, `2 endpoints`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// One line to standard output. A reader that hung up is not an error of ours.

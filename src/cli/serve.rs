@@ -6,25 +6,19 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::task::TaskTracker;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::prelude::*;
 
-use super::{Exit, load, tell};
+use super::{Exit, counted, load, log, tell};
 use crate::app::{App, Load, Ringing, Source};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::probe::Outbound;
-use crate::schedule::LOG_FILTER;
 use crate::service;
 
-pub fn serve(file: &Path, log: &str) -> anyhow::Result<Exit> {
-    let filter: Targets =
-        format!("{log},{LOG_FILTER}").parse().with_context(|| format!("reading --log {log}"))?;
-    let lines = tracing_subscriber::fmt::layer().with_target(false);
-    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+pub(super) fn serve(file: &Path, log: &log::Flags) -> anyhow::Result<Exit> {
+    log.begin();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    let done = runtime.block_on(run(file));
+    let done = runtime.block_on(run(file, log.is_json()));
     // What still blocks a thread, on a disk that hangs say, must not hold the process.
     runtime.shutdown_background();
     done
@@ -72,7 +66,7 @@ impl Signals {
     }
 }
 
-async fn run(file: &Path) -> anyhow::Result<Exit> {
+async fn run(file: &Path, json: bool) -> anyhow::Result<Exit> {
     let mut signals = Signals::new().context("listening for signals")?;
     let (config, warnings) = load(file)?;
     for warning in warnings {
@@ -86,7 +80,11 @@ async fn run(file: &Path) -> anyhow::Result<Exit> {
         tracing::info!("Stopped before the start was complete");
         return Ok(Exit::Well);
     };
-    greeting.tell(&app);
+    if json {
+        tracing::info!(page = %app.addr, watching = greeting.watching, "Serving");
+    } else {
+        greeting.tell(&app);
+    }
     service::ready(&greeting.status());
     if signals.again {
         app.live.ask_to_look_again(&again);
@@ -164,6 +162,9 @@ impl Greeting {
         tell(format_args!("  JSON      {page}/api/v1/summary.json"));
         tell(format_args!("  watching  {}, all of them within 5 s", self.watching));
         tell(format_args!("  history   {}/", self.history));
+        if let Some(metrics) = app.metrics {
+            tell(format_args!("  metrics   http://{metrics}/metrics"));
+        }
         if let Some(sample) = app.sample {
             tell(format_args!(
                 "  sample    http://{}/      break the sample wallet here and watch the page say so",
@@ -178,9 +179,4 @@ impl Greeting {
         tell("  status    porchlight status, in another terminal");
         tell("  stop      Ctrl-C");
     }
-}
-
-/// `1 endpoint`, `2 endpoints`.
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

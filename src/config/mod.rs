@@ -50,6 +50,8 @@ pub struct Config {
     /// So is `starts_at`, where the file gives none.
     pub announcements: Vec<Announcement>,
     pub sample: Option<Sample>,
+    /// None: nobody can read what is counted.
+    pub metrics: Option<Metrics>,
 }
 
 #[derive(Debug, Clone)]
@@ -63,6 +65,11 @@ pub struct Store {
     pub data: PathBuf,
     /// Raw results older than this are pruned.
     pub keep_results: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metrics {
+    pub listen: SocketAddr,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

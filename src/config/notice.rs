@@ -49,13 +49,15 @@ pub(super) fn maintenance(
     let starts_at = section.required("starts_at", AN_INSTANT, |it| instant(it, zone));
     let ends_at = section.required("ends_at", AN_INSTANT, |it| instant(it, zone));
     in_order(section, starts_at.as_ref(), ends_at.as_ref());
+    let ends_at = ends_at?.into_inner();
     Some(Maintenance {
         id: this?,
         title: title?,
         body,
         covers,
         starts_at: starts_at?.into_inner(),
-        ends_at: ends_at?.into_inner(),
+        ends_at,
+        announced_end: ends_at,
         published_at: now,
         ended_at: None,
     })

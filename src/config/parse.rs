@@ -59,6 +59,7 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let store = one(section, "store", "[store]", |it| site::store(it, around.dir));
     let store = store.unwrap_or_else(|| site::default_store(around.dir));
     let sample = one(section, "sample", "[sample]", |it| site::sample(it, &server));
+    let metrics = one(section, "metrics", "[metrics]", |it| site::metrics(it, &server, sample.as_ref()));
     site.sample = sample.as_ref().map(site::sample_page);
 
     let components =
@@ -76,7 +77,7 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     if section.report.is_clean() {
         blind(section.report, &components, &endpoints);
     }
-    Config { site, server, store, components, endpoints, maintenances, announcements, sample }
+    Config { site, server, store, components, endpoints, maintenances, announcements, sample, metrics }
 }
 
 /// A table there is at most one of.

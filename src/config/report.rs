@@ -161,8 +161,8 @@ impl<'t> Report<'t> {
             let inside = keys.iter().filter(|(it, ..)| !found.span.is_empty() && holds(it));
             inside.min_by_key(|(it, ..)| it.len()).map(|(_, heading, key)| (*heading, *key))
         };
-        let (heading, key) = found.about.or_else(around)?;
-        manual::find(&path(heading, key)?)
+        let named = |(heading, key)| manual::find(&path(heading, key)?);
+        found.about.and_then(named).or_else(|| around().and_then(named))
     }
 
     /// A line that is no TOML was not read: what is missing may stand on it,

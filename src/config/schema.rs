@@ -43,6 +43,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("store", "keep_results", Shape::Length, r#""90d""#),
     ("sample", "listen", Shape::Address, r#""127.0.0.1:8081""#),
     ("sample", "control", Shape::Address, r#""127.0.0.1:8082""#),
+    ("metrics", "listen", Shape::Address, r#""127.0.0.1:8083""#),
     ("component", "id", Shape::Id, ""),
     ("component", "name", Shape::Text, ""),
     ("component", "group", Shape::Text, ""),

@@ -11,7 +11,7 @@ use super::section::{Section, checked};
 use super::text::title;
 use super::time::{duration, zone};
 use super::value::{address, phrase, url};
-use super::{Sample, Server, Store};
+use super::{Metrics, Sample, Server, Store};
 use crate::domain::component::Text;
 use crate::domain::facts::{Contact, SamplePage, Site};
 
@@ -128,6 +128,21 @@ pub(super) fn sample(section: &mut Section<'_, '_>, server: &Server) -> Sample {
     let listen = free("listen", "[sample] listen", default.listen);
     let control = free("control", "[sample] control", default.control);
     Sample { listen, control }
+}
+
+/// The listener for numbers: on when the section is there.
+pub(super) fn metrics(section: &mut Section<'_, '_>, server: &Server, sample: Option<&Sample>) -> Metrics {
+    let entry = section.take("listen");
+    let span = entry.as_ref().map_or_else(|| section.span.clone(), |it| it.span());
+    let given = entry.and_then(|it| checked(section.report, &it, address));
+    let listen = given.map_or(local(8083), Spanned::into_inner);
+    let sample = sample.map(|it| [("[sample] listen", it.listen), ("[sample] control", it.control)]);
+    let taken = std::iter::once(("[server] listen", server.listen)).chain(sample.into_iter().flatten());
+    for (other, _) in taken.filter(|(_, it)| *it == listen && listen.port() != 0) {
+        let message = format!("`listen` is {listen}, as {other} is");
+        section.report.wrong(span.clone(), message, "give each its own port");
+    }
+    Metrics { listen }
 }
 
 pub(super) fn sample_page(sample: &Sample) -> SamplePage {

@@ -266,6 +266,7 @@ mod tests {
             covers: Covers { components: vec![Id::parse("web").unwrap()], endpoints: vec![] },
             starts_at: at(from),
             ends_at: at(to),
+            announced_end: at(to),
             published_at: at(0),
             ended_at: None,
         }

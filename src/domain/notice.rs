@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::component::Text;
 use super::endpoint::{ComponentId, EndpointId, NoticeId};
+use super::uptime::Window;
 
 /// What a maintenance covers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +23,8 @@ pub struct Maintenance {
     pub covers: Covers,
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
+    /// The end as last told before it began; a later one was not announced.
+    pub announced_end: Timestamp,
     /// When we first told of it; later than `starts_at` means unannounced.
     pub published_at: Timestamp,
     /// A person ended or cancelled it then.
@@ -70,9 +73,24 @@ impl Maintenance {
         self.starts_at <= now && now < self.end()
     }
 
-    /// Whether it was told before it began, so that its time is not counted in uptime.
-    pub fn was_announced(&self) -> bool {
-        self.published_at <= self.starts_at
+    /// The time that is not counted in uptime: what was told before it began.
+    ///
+    /// | told | window | not counted |
+    /// | --- | --- | --- |
+    /// | before the start | as it was told | all of it |
+    /// | before the start | ended or shortened since | up to its end |
+    /// | before the start | extended once it ran | up to the end told before the start |
+    /// | at the start or later | any | nothing |
+    pub fn announced(&self) -> Option<Window> {
+        let window = Window { from: self.starts_at, to: self.end().min(self.announced_end) };
+        (self.published_at <= self.starts_at && window.from < window.to).then_some(window)
+    }
+
+    /// The edit as it is to be kept: told since the first time, with the end
+    /// that was told before it began.
+    pub fn edited(&self, next: Self, now: Timestamp) -> Self {
+        let announced_end = if now < self.starts_at { next.ends_at } else { self.announced_end };
+        Self { published_at: self.published_at, announced_end, ..next }
     }
 
     /// `unwell_since`: when the oldest outage that goes on in what is covered
@@ -101,8 +119,7 @@ impl Maintenance {
     /// | inside | an end that is still ahead, the words | the start, what it covers |
     /// | at or after the end | the words | the start, the end, what it covers |
     ///
-    /// An end moved later while it runs counts as announced like the rest of the
-    /// window: the end first announced is not stored, only logged as a change.
+    /// An end moved later while it runs is taken, but was not announced: see [`Self::announced`].
     pub fn may_become(&self, next: &Self, now: Timestamp) -> Result<(), RewritesHistory> {
         let keeps_the_past = if now < self.starts_at {
             now <= next.starts_at
@@ -182,6 +199,7 @@ mod tests {
             covers: Covers::default(),
             starts_at: at(10),
             ends_at: at(20),
+            announced_end: at(20),
             published_at: at(0),
             ended_at: None,
         }
@@ -222,6 +240,21 @@ mod tests {
         assert!(!ok(moved(10, 12), 15));
         assert!(!ok(moved(10, 40), 25));
         assert!(ok(window(), 25));
+    }
+
+    #[test]
+    fn only_what_was_told_before_it_began_is_announced() {
+        let minutes =
+            |it: &Maintenance| it.announced().map(|it| (it.from.as_second() / 60, it.to.as_second() / 60));
+        let moved = |ends| Maintenance { ends_at: at(ends), announced_end: at(ends), ..window() };
+        assert_eq!(minutes(&window()), Some((10, 20)));
+        assert_eq!(minutes(&window().edited(moved(40), at(5))), Some((10, 40)));
+        assert_eq!(minutes(&window().edited(moved(40), at(15))), Some((10, 20)));
+        assert_eq!(minutes(&window().edited(moved(15), at(12))), Some((10, 15)));
+        assert_eq!(minutes(&window().edited(moved(15), at(12)).edited(moved(18), at(13))), Some((10, 18)));
+        assert_eq!(minutes(&Maintenance { ended_at: Some(at(13)), ..window() }), Some((10, 13)));
+        assert_eq!(minutes(&Maintenance { ended_at: Some(at(5)), ..window() }), None);
+        assert_eq!(minutes(&Maintenance { published_at: at(11), ..window() }), None);
     }
 
     #[test]

@@ -147,6 +147,29 @@ pub fn summarize(facts: &Facts, now: Moment) -> Summary {
     }
 }
 
+/// The status of any component now, whether the public sees it or not.
+pub fn status_now(facts: &Facts, component: &Component, now: Moment) -> Status {
+    status_of(facts, component, facts.endpoints_of(component).map(|it| &**it), now)
+}
+
+fn status_of<'a>(
+    facts: &Facts,
+    component: &Component,
+    endpoints: impl Iterator<Item = &'a EndpointFacts>,
+    now: Moment,
+) -> Status {
+    let running = || facts.notices.maintenances.iter().filter(|it| it.is_running(now.wall));
+    let parts: Vec<Part<'_>> = endpoints
+        .map(|it| Part {
+            endpoint: &it.endpoint.id,
+            health: it.told(now),
+            covered: running().any(|maintenance| maintenance.covers_endpoint(&it.endpoint)),
+        })
+        .collect();
+    let covered = running().any(|it| it.covers_component(component));
+    status::status(covered, &parts, &component.roll_up)
+}
+
 /// One component with the history its summary was made from.
 struct Told {
     summary: ComponentSummary,
@@ -164,16 +187,7 @@ impl Told {
         let running = |it: &&Maintenance| it.is_running(now.wall);
         let covering = maintenances.iter().filter(|it| it.covers_all(component, each(endpoints)));
         let covered_until = covering.filter(running).map(Maintenance::end).max();
-        let covered = maintenances.iter().filter(running).any(|it| it.covers_component(component));
-        let parts: Vec<Part<'_>> = endpoints
-            .iter()
-            .map(|it| Part {
-                endpoint: &it.endpoint.id,
-                health: it.told(now),
-                covered: maintenances.iter().filter(running).any(|m| m.covers_endpoint(&it.endpoint)),
-            })
-            .collect();
-        let status = status::status(covered, &parts, &component.roll_up);
+        let status = status_of(facts, component, endpoints.iter().copied(), now);
         let stretches = day::as_spans(&timeline);
         let outages: Vec<(Outage, Status)> = outages(&stretches, now.wall)
             .into_iter()
@@ -244,10 +258,10 @@ fn counted(
 ) -> Uptime {
     let mut sum = Uptime::default();
     for history in histories {
-        let announced = maintenances.iter().filter(|it| it.was_announced());
-        let covering =
-            announced.filter(|it| it.covers_component(component) || it.covers_endpoint(history.endpoint));
-        let excluded = uptime::merged(covering.filter_map(Maintenance::window).collect());
+        let covering = maintenances
+            .iter()
+            .filter(|it| it.covers_component(component) || it.covers_endpoint(history.endpoint));
+        let excluded = uptime::merged(covering.filter_map(Maintenance::announced).collect());
         sum = sum.plus(uptime::uptime(&history.spans, &excluded, window));
     }
     sum

@@ -68,6 +68,8 @@ pub struct Marks {
     pub tls_began: Option<Instant>,
     pub connect_ended: Option<Instant>,
     pub certificate_fault: Option<rustls::CertificateError>,
+    /// The earliest end in the chain that was shown.
+    pub certificate_until: Option<jiff::Timestamp>,
 }
 
 /// The marks of one request, shared with the hooks inside its client.
@@ -284,6 +286,9 @@ impl ServerCertVerifier for Verifier {
             Dates::ReadAt(at) => at,
         };
         let verified = self.inner.verify_server_cert(leaf, intermediates, name, ocsp, at);
+        let ends = std::iter::once(leaf).chain(intermediates);
+        let until = ends.filter_map(|it| super::certificate::not_after(it)).min();
+        self.trace.note(|marks| marks.certificate_until = until);
         if let Err(rustls::Error::InvalidCertificate(fault)) = &verified {
             self.trace.note(|marks| marks.certificate_fault = Some(fault.clone()));
         }

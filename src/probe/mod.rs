@@ -1,6 +1,7 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
 mod body;
+mod certificate;
 mod classify;
 mod client;
 mod date;
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 pub use client::Outbound;
@@ -38,6 +40,8 @@ pub struct Probed {
     /// The chain of causes when there was no whole answer. It never holds a
     /// secret: what a request carries is no part of it.
     pub error: Option<String>,
+    /// When the first certificate of the chain that was shown runs out.
+    pub certificate_until: Option<Timestamp>,
 }
 
 /// One assertion and whether it held.
@@ -98,6 +102,7 @@ impl Prober {
             peer: answer.peer,
             checks: answer.checks,
             error: answer.error,
+            certificate_until: trace.marks().certificate_until,
         }
     }
 

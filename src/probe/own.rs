@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::meter::Counter;
 
 /// How often [`OwnHealth::tick`] is called.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -37,6 +38,9 @@ pub struct OwnHealth {
     dns: Mutex<Group>,
     dates: Mutex<Group>,
     stepped: Arc<Notify>,
+    /// How often we stood still, and how often the wall clock was set.
+    pub stalls: Counter,
+    pub steps: Counter,
 }
 
 /// The last word of each host on one question: did it fail?
@@ -56,6 +60,8 @@ impl OwnHealth {
             dns: Mutex::default(),
             dates: Mutex::default(),
             stepped: Arc::default(),
+            stalls: Counter::default(),
+            steps: Counter::default(),
             clock,
         }
     }
@@ -67,6 +73,7 @@ impl OwnHealth {
         let before = self.last_tick.swap(mono, Ordering::AcqRel);
         if micros(STALL) < mono.saturating_sub(before) {
             self.last_stall_end.store(mono, Ordering::Release);
+            self.stalls.inc();
             tracing::warn!(
                 "We were not running for {} ms; probes in flight are not judged",
                 (mono - before) / 1000
@@ -80,9 +87,15 @@ impl OwnHealth {
             );
             self.clock_doubted_until.store(micros(now.mono + STEP_DOUBT), Ordering::Release);
             self.stepped.notify_one();
+            self.steps.inc();
         }
         // Small differences are drift and are followed.
         *known = offset(now);
+    }
+
+    /// When [`OwnHealth::tick`] was last called, on the monotonic clock.
+    pub fn ticked_at(&self) -> Duration {
+        Duration::from_micros(self.last_tick.load(Ordering::Acquire))
     }
 
     /// Notified when the wall clock was set.

@@ -71,12 +71,13 @@ struct UntilDto {
     sure: &'static str,
 }
 
+/// All null in the body that says nothing is known.
 #[derive(Debug, Default, Serialize)]
 struct StoringDto {
-    works: bool,
+    works: Option<bool>,
     since: Option<String>,
-    waiting: u64,
-    lost: u64,
+    waiting: Option<u64>,
+    lost: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -245,11 +246,15 @@ impl Times<'_> {
     }
 
     fn storing(&self, storing: Storing) -> StoringDto {
+        let told = |works, since, waiting, lost| StoringDto {
+            works: Some(works),
+            since,
+            waiting: Some(waiting),
+            lost: Some(lost),
+        };
         match storing {
-            Storing::Works => StoringDto { works: true, ..StoringDto::default() },
-            Storing::Fails { since, waiting, lost } => {
-                StoringDto { works: false, since: Some(self.write(since)), waiting, lost }
-            }
+            Storing::Works => told(true, None, 0, 0),
+            Storing::Fails { since, waiting, lost } => told(false, Some(self.write(since)), waiting, lost),
         }
     }
 

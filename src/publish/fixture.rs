@@ -182,6 +182,7 @@ pub fn maintenance(components: &[&str], from: &str, to: &str) -> Maintenance {
         covers: Covers { components: components.iter().map(|it| id(it)).collect(), endpoints: vec![] },
         starts_at: at(from),
         ends_at: at(to),
+        announced_end: at(to),
         published_at: at("2026-11-20T09:00:00+08:00"),
         ended_at: None,
     }

@@ -7,12 +7,13 @@ use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware;
 use axum::response::{Redirect, Response};
 use axum::routing::get;
 
-use super::Publisher;
 use super::body::Body;
 use super::render::{CannotTell, Rendered};
+use super::{Publisher, Shared, health, meters};
 use crate::domain::component::Lang;
 use crate::domain::endpoint::Id;
 use crate::domain::moment::Moment;
@@ -21,8 +22,6 @@ use crate::domain::moment::Moment;
 const LONGEST_CACHE: u64 = 15;
 /// For what must be asked again every time.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-type Shared = State<Arc<Publisher>>;
 
 pub fn router(publisher: Arc<Publisher>) -> Router {
     Router::new()
@@ -44,7 +43,9 @@ pub fn router(publisher: Arc<Publisher>) -> Router {
             }),
         )
         .fallback(async |State(it): Shared, asked: HeaderMap| it.nowhere(&asked))
-        .with_state(publisher)
+        .with_state(Arc::clone(&publisher))
+        .merge(health::router(Arc::clone(&publisher)))
+        .layer(middleware::from_fn_with_state(publisher, meters::counted))
 }
 
 /// One value for each number of seconds that may be left.

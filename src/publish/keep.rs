@@ -30,6 +30,7 @@ pub async fn keep(
     loop {
         let known = facts.borrow_and_update().clone();
         let now = clock.now();
+        publisher.meters.came_by(now);
         let publishing = Arc::clone(&publisher);
         let rendered = tokio::task::spawn_blocking(move || {
             let rendered = render(&known, now)?;
@@ -39,9 +40,14 @@ pub async fn keep(
         });
         let rendered = rendered.await;
         let took = clock.now().mono.saturating_sub(now.mono);
+        publisher.meters.render.time(took);
         let rest = match rendered {
-            Ok(Ok(rest)) => rest.saturating_sub(took),
+            Ok(Ok(rest)) => {
+                publisher.meters.rendered_at.set(now.wall.as_second());
+                rest.saturating_sub(took)
+            }
             Ok(Err(error)) => {
+                publisher.meters.render_failed.inc();
                 tracing::error!(
                     "The page could not be rendered; what was rendered runs out by itself: {error}"
                 );

@@ -4,7 +4,9 @@ mod accept;
 mod api;
 mod body;
 mod handlers;
+mod health;
 pub mod keep;
+mod meters;
 mod pages;
 mod policy;
 pub mod render;
@@ -15,16 +17,20 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use axum::extract::State;
 use axum::http::HeaderValue;
 use tokio::sync::{Notify, watch};
 
 use crate::domain::facts::{Facts, Site};
 use crate::domain::moment::Moment;
+use crate::domain::verdict::Verdict;
+use meters::Meters;
 use pages::Pages;
 use render::CannotTell;
 
@@ -39,7 +45,12 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/c/{id}"),
     ("GET", "/en/c/{id}"),
     ("GET", "/api/v1/summary.json"),
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
 ];
+
+/// When our ticker was last heard (monotonic), and whether the store's thread is there.
+pub type Vitals = Box<dyn Fn() -> (Duration, bool) + Send + Sync>;
 
 pub type Now = Arc<dyn Fn() -> Moment + Send + Sync>;
 
@@ -52,7 +63,13 @@ pub struct Publisher {
     now: Now,
     caching: Vec<HeaderValue>,
     sabotaged: AtomicBool,
+    pub meters: Meters,
+    vitals: OnceLock<Vitals>,
+    /// The newest, which may be ahead of what is served.
+    facts: watch::Receiver<Arc<Facts>>,
 }
+
+type Shared = State<Arc<Publisher>>;
 
 /// Everything that is served at one time says the same: the ready bodies, the
 /// component pages made on demand, and what is said when they have run out.
@@ -67,6 +84,8 @@ struct Edition {
 impl Publisher {
     /// Nothing is served as true before the first [`Publisher::publish`].
     pub fn new(site: &Site, facts: watch::Receiver<Arc<Facts>>, now: Now) -> Result<Self, RenderError> {
+        let meters = Meters::default();
+        meters.came_by(now());
         let edition = Edition {
             facts: Arc::clone(&facts.borrow()),
             rendered: None,
@@ -81,7 +100,28 @@ impl Publisher {
             now,
             caching: handlers::caching(),
             sabotaged: AtomicBool::new(false),
+            meters,
+            vitals: OnceLock::new(),
+            facts,
         })
+    }
+
+    /// Says whom `/livez` asks about the parts that are not of this room.
+    pub fn ask(&self, vitals: Vitals) {
+        let _ = self.vitals.set(vitals);
+    }
+
+    /// What the page says now.
+    pub fn verdict(&self) -> Verdict {
+        let now = (self.now)();
+        let edition = self.edition.load();
+        let fresh = edition.rendered.as_ref().filter(|it| now.mono < it.valid_until.mono);
+        fresh.map_or(Verdict::Unknown, |it| it.verdict)
+    }
+
+    /// `/livez` and `/readyz` alone, for a listener that shows no page.
+    pub fn health(self: Arc<Self>) -> Router {
+        health::router(self)
     }
 
     /// Puts what was rendered of `facts` before the readers; component pages

@@ -13,6 +13,7 @@ use crate::domain::endpoint::ComponentId;
 use crate::domain::facts::{Facts, Site};
 use crate::domain::moment::Moment;
 use crate::domain::summary::summarize;
+use crate::domain::verdict::Verdict;
 use crate::publish::policy;
 use crate::words::Words;
 
@@ -35,6 +36,7 @@ pub struct Rendered {
     pub valid_until: Moment,
     /// When time alone will change what is said.
     pub next_change: Option<Timestamp>,
+    pub verdict: Verdict,
 }
 
 /// What is served once that has passed, and before there is any.
@@ -63,6 +65,7 @@ pub fn render(facts: &Facts, now: Moment) -> Result<Rendered, RenderError> {
         summary: json(&SummaryDto::new(facts, &summary))?,
         valid_until: summary.valid_until,
         next_change: summary.next_change,
+        verdict: summary.verdict,
     })
 }
 

@@ -400,6 +400,7 @@ fn the_summary_is_what_the_page_says() {
     assert_eq!(json["generated_at"], "2026-11-23T10:12:03+08:00");
     assert_eq!(json["until"]["sure"], "unknown");
     assert_eq!(json["storing"]["works"], true);
+    assert_eq!(json["storing"]["waiting"], 0);
     let sms = &json["components"][1];
     assert_eq!(sms["status"], "major_outage");
     assert_eq!(sms["cause"], "timeout_ttfb");
@@ -662,4 +663,50 @@ async fn those_who_ask_together_share_one_rendering() {
     }
     let made = asks.join_all().await;
     assert!(made.iter().all(|page| Arc::ptr_eq(page, &made[0])));
+}
+
+#[test]
+fn the_summary_that_cannot_tell_does_not_say_that_storing_fails() {
+    let stale = render::cannot_tell(&fixture::site()).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&stale.summary.identity).unwrap();
+    let null = serde_json::Value::Null;
+    assert_eq!(json["storing"]["works"], null);
+    assert_eq!((&json["storing"]["waiting"], &json["storing"]["lost"]), (&null, &null));
+}
+
+#[tokio::test]
+async fn health_is_asked_in_text_or_json_and_is_never_kept() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    for path in ["/livez", "/readyz"] {
+        let text = door.get(path).await;
+        assert_eq!((text.status, text.header(header::CACHE_CONTROL)), (StatusCode::OK, "no-store"));
+        assert_eq!(text.text().lines().filter(|it| it.starts_with("ok ")).count(), 3, "{}", text.text());
+        let json = door.ask(Method::GET, path, &[(header::ACCEPT, "application/json")]).await;
+        let json: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
+        assert_eq!(json["ok"], true);
+        assert_eq!(json["checks"].as_object().unwrap().len(), 3);
+        let head = door.ask(Method::HEAD, path, &[]).await;
+        assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    }
+    door.pass(90);
+    let ready = door.get("/readyz").await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(ready.text().contains("FAILED  rendering: the page is not being rendered"), "{}", ready.text());
+    let live = door.get("/livez").await;
+    assert_eq!(live.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(live.text().contains("FAILED  renderer"), "{}", live.text());
+    door.publisher.ask(Box::new(|| (std::time::Duration::ZERO, false)));
+    let live = door.get("/livez").await;
+    let live = live.text();
+    assert!(live.contains("FAILED  ticker") && live.contains("FAILED  writer"), "{live}");
+}
+
+#[tokio::test]
+async fn every_request_is_counted_by_its_door() {
+    let door = Door::open(fixture::of(Verdict::Yes));
+    for path in ["/", "/", "/c/sms", "/nowhere", "/c/nobody"] {
+        door.get(path).await;
+    }
+    let counted = door.publisher.meters.requests();
+    assert_eq!(counted, [("/", "2xx", 2), ("/c/{id}", "2xx", 1), ("/c/{id}", "4xx", 1), ("other", "4xx", 1)]);
 }

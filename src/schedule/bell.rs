@@ -19,6 +19,9 @@ pub struct Bell {
     dropped: AtomicU64,
     /// When it is to ring next, for those who want to know.
     due: Mutex<Option<Instant>>,
+    made: Instant,
+    /// When the ring that is to be answered was due, in microseconds since it was made.
+    was_due: AtomicU64,
 }
 
 impl Bell {
@@ -28,13 +31,21 @@ impl Bell {
             wake: Notify::new(),
             dropped: AtomicU64::new(0),
             due: Mutex::default(),
+            made: Instant::now(),
+            was_due: AtomicU64::new(0),
         }
     }
 
     /// Whether somebody will come.
     pub fn ring(&self) -> bool {
+        self.ring_due(Instant::now())
+    }
+
+    /// A ring that should have been at `due`.
+    pub fn ring_due(&self, due: Instant) -> bool {
         let rung = self.state.compare_exchange(IDLE, RUNG, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if rung {
+            self.was_due.store(micros(due.saturating_duration_since(self.made)), Ordering::Release);
             self.wake.notify_one();
         } else {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -71,6 +82,16 @@ impl Bell {
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
+
+    /// How long after its time the last ring is asked about.
+    pub fn lateness(&self) -> Duration {
+        let due = Duration::from_micros(self.was_due.load(Ordering::Acquire));
+        self.made.elapsed().saturating_sub(due)
+    }
+}
+
+fn micros(length: Duration) -> u64 {
+    u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Default for Bell {
@@ -94,5 +115,16 @@ mod tests {
         assert_eq!(bell.dropped(), 2);
         assert!(bell.ring());
         bell.answer().await;
+    }
+
+    #[tokio::test]
+    async fn lateness_counts_from_when_the_ring_was_due_and_not_from_when_it_came() {
+        let now = Instant::now();
+        let Some(made) = now.checked_sub(Duration::from_secs(10)) else { return };
+        let bell = Bell { made, ..Bell::new() };
+        bell.ring_due(made + Duration::from_secs(7));
+        bell.answer().await;
+        let late = bell.lateness();
+        assert!(Duration::from_secs(3) <= late && late < Duration::from_secs(60), "{late:?}");
     }
 }

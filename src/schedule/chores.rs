@@ -33,6 +33,9 @@ pub const CHECKPOINT: Chore =
 pub const OPTIMISE: Chore =
     Chore { name: "optimise", cron: "0 23 3 * * *", period: Duration::from_secs(86_400) };
 
+/// The whole database is read, so that damage is found while there are backups from before it.
+pub const CHECK: Chore = Chore { name: "check", cron: "0 41 3 * * *", period: Duration::from_secs(86_400) };
+
 /// Starts the scheduler; it must be kept and shut down by the caller.
 pub async fn start(chores: &[(Chore, Arc<Bell>)]) -> Result<Scheduler, JobSchedulerError> {
     let scheduler = Scheduler::new_with_channel_size(CHANNEL).await?;

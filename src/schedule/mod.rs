@@ -16,8 +16,6 @@ use crate::domain::endpoint::{Endpoint, EndpointId};
 use bell::Bell;
 use queue::Queue;
 
-/// For the log: the chores' scheduler tells every job it adds; its warnings are enough.
-pub const LOG_FILTER: &str = "tokio_cron_scheduler=warn";
 /// Changes that may wait to be taken in: reloads follow one another, so one is enough.
 pub const CHANGES: usize = 1;
 

@@ -105,7 +105,7 @@ impl Queue {
                 self.ring_at(&id, What::First, Instant::now() + FIRST_AGAIN);
             }
             What::First | What::Ring => {
-                bell.ring();
+                bell.ring_due(due);
                 place.ring = None;
                 if let Cadence::Every(every) = place.entry.endpoint.cadence {
                     let on_phase = self.start + phase(&id, every);

@@ -30,11 +30,31 @@ pub enum StoreError {
     )]
     Damaged { path: PathBuf, what: String },
 
-    #[error(
-        "cannot write to {path} ({why}); the data directory must belong to the user \
-         that runs porchlight and lie on a writable disk"
-    )]
+    #[error("cannot write to {path} ({why}); {}", mend(why))]
     Unwritable { path: PathBuf, why: String },
+
+    #[error(
+        "there is no room beside {path} for a copy of the database ({need} MiB); \
+         free that much and try again, nothing was changed"
+    )]
+    NoRoom { path: PathBuf, need: u64 },
+
+    #[error("{path} is there already and is not overwritten; choose another name, or move it away")]
+    Exists { path: PathBuf },
+
+    #[error(
+        "there is already a database at {path}, which is not overwritten; name another data directory \
+         (`data` in [store]), or move the file away"
+    )]
+    HasDatabase { path: PathBuf },
+
+    #[error("there is no database at {path}; look at the name, and at `data` in [store] of the config")]
+    Missing { path: PathBuf },
+
+    #[error(
+        "this porchlight was built with SQLite {version}, which may lose commits; build it with 3.51.3 or later"
+    )]
+    OldSqlite { version: &'static str },
 
     #[error("could not {doing} {path}")]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
@@ -53,6 +73,9 @@ pub enum StoreError {
     #[error("the database file {path} was removed or replaced while it was in use; restart porchlight")]
     Vanished { path: PathBuf },
 
+    #[error("the write-ahead log beside {path} was removed or replaced while it was in use")]
+    LogVanished { path: PathBuf },
+
     #[error("the query took longer than it may and was stopped")]
     TooSlow,
 
@@ -66,6 +89,15 @@ pub enum StoreError {
     Stopped,
 }
 
+/// What helps when a file cannot be written.
+fn mend(why: &str) -> &'static str {
+    if why.contains("No space left") || why.contains("disk is full") || why.contains("quota") {
+        "free some space and try again"
+    } else {
+        "the directory must belong to the user that runs porchlight and lie on a writable disk"
+    }
+}
+
 impl StoreError {
     /// For the log, which tells the whole chain.
     pub(super) fn as_dyn(&self) -> &(dyn std::error::Error + 'static) {
@@ -77,6 +109,22 @@ impl StoreError {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         matches!(self, Self::Sqlite { source, .. }
             if matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)))
+    }
+
+    /// Whether the disk has no room left.
+    pub(super) fn is_full(&self) -> bool {
+        use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMSIZE};
+        let Self::Sqlite { source, .. } = self else { return false };
+        let code = source.sqlite_error().map(|it| it.extended_code);
+        code.is_some_and(|code| [SQLITE_FULL, SQLITE_IOERR_SHMSIZE].contains(&code))
+    }
+
+    /// Whether the file itself is broken.
+    pub(super) fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        matches!(self, Self::Damaged { .. })
+            || matches!(self, Self::Sqlite { source, .. }
+                if matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
     }
 
     /// Whether the work itself is at fault, so that trying again cannot help.

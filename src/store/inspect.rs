@@ -6,16 +6,16 @@
 //! | no file or an empty one, but a filled write-ahead log | damaged |
 //! | an empty file, and a database was born here before | damaged |
 //! | not SQLite, a cut file, or one that fails `quick_check` | damaged |
-//! | a write-ahead log that is none | damaged |
+//! | a write-ahead log that is none, or of another database | damaged |
 //! | another program's application id, or tables without one | foreign |
 //! | a schema beyond ours | newer |
 
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::{ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::copy::beside;
 use super::error::StoreError;
 use super::migrations::{APPLICATION_ID, latest};
 use super::open::{head, raw};
@@ -35,7 +35,16 @@ pub(super) struct Found {
     pub(super) version: i64,
 }
 
-pub(super) fn inspect(path: &Path, was_born: bool) -> Result<Found, StoreError> {
+/// How much of a database is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What can be read before a start: small databases without their indexes.
+    Start,
+    /// Every page and every index.
+    Whole,
+}
+
+pub(super) fn inspect(path: &Path, was_born: bool, depth: Depth) -> Result<Found, StoreError> {
     let damaged = |what: String| StoreError::Damaged { path: path.to_owned(), what };
     let wal_path = beside(path, "-wal");
     let (wal_start, wal_size) = head::<4>(&wal_path)?.unwrap_or_default();
@@ -62,7 +71,7 @@ pub(super) fn inspect(path: &Path, was_born: bool) -> Result<Found, StoreError> 
         return Err(damaged(format!("{} is not its write-ahead log", wal_path.display())));
     }
     let sizes = Sizes { file: size, wal: wal_size };
-    read(path, sizes).map_err(|error| match error {
+    read(path, sizes, depth).map_err(|error| match error {
         Trouble::Sqlite(error) => match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(error.to_string()),
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
@@ -91,15 +100,24 @@ impl From<rusqlite::Error> for Trouble {
     }
 }
 
-fn read(path: &Path, sizes: Sizes) -> Result<Found, Trouble> {
-    let refused = |error| Err(Trouble::Refused(error));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // Without a log nobody is writing, and SQLite need not lay files beside ours.
-    let connection = if sizes.wal == 0 {
-        raw(Path::new(&immutable(path)), flags | OpenFlags::SQLITE_OPEN_URI)?
+/// A connection to a database that nobody writes to.
+pub(super) fn look(path: &Path) -> rusqlite::Result<Connection> {
+    // Without a log SQLite need not lay files beside ours.
+    if std::fs::metadata(beside(path, "-wal")).is_ok_and(|meta| 0 < meta.len()) {
+        raw(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
     } else {
-        raw(path, flags)?
-    };
+        without_log(path)
+    }
+}
+
+fn without_log(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    raw(Path::new(&immutable(path)), flags | OpenFlags::SQLITE_OPEN_URI)
+}
+
+fn read(path: &Path, sizes: Sizes, depth: Depth) -> Result<Found, Trouble> {
+    let refused = |error| Err(Trouble::Refused(error));
+    let connection = look(path)?;
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let found = number("application_id")?;
     let version = number("user_version")?;
@@ -114,25 +132,36 @@ fn read(path: &Path, sizes: Sizes) -> Result<Found, Trouble> {
     if latest() < version {
         return refused(StoreError::Newer { path: path.to_owned(), found: version, known: latest() });
     }
+    if sizes.wal > 0
+        && let (Some(own), Some(seen)) = (first_change(&without_log(path)?), first_change(&connection))
+        && own != seen
+    {
+        let what = "the write-ahead log beside it belongs to another database".into();
+        return refused(StoreError::Damaged { path: path.to_owned(), what });
+    }
     let (pages, page) = (number("page_count")?, number("page_size")?);
     let page = u64::try_from(page).unwrap_or_default().max(1);
     if sizes.file / page + sizes.wal / page < u64::try_from(pages).unwrap_or_default() {
         let what = format!("it should have {pages} pages, but is cut short");
         return refused(StoreError::Damaged { path: path.to_owned(), what });
     }
-    if sizes.file + sizes.wal < QUICK_CHECK_LIMIT {
-        let answer: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if answer != "ok" {
-            return refused(StoreError::Damaged { path: path.to_owned(), what: answer });
-        }
+    let check = match depth {
+        Depth::Whole => "PRAGMA integrity_check(1)",
+        Depth::Start if sizes.file + sizes.wal < QUICK_CHECK_LIMIT => "PRAGMA quick_check(1)",
+        Depth::Start => return Ok(Found { version }),
+    };
+    let answer: String = connection.query_row(check, [], |row| row.get(0))?;
+    if answer != "ok" {
+        return refused(StoreError::Damaged { path: path.to_owned(), what: answer });
     }
     Ok(Found { version })
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
+/// What tells one database from another: its first change is never pruned. None
+/// when there is none yet, or when the file cannot be read without its log.
+fn first_change(connection: &Connection) -> Option<(i64, String)> {
+    let sql = "SELECT at_ms, subject FROM change WHERE id = 1 AND what LIKE '%\\_added' ESCAPE '\\'";
+    connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).ok()
 }
 
 /// The file as a URI that tells SQLite nobody writes to it.
@@ -161,10 +190,12 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
 
     use super::*;
-    use crate::store::testing::{Running, goes_up, open, success};
-    use crate::store::{DATABASE_FILE, LOCK_FILE};
+    use crate::store::sync_endpoints;
+    use crate::store::testing::{Running, at, endpoint, goes_up, open, success};
+    use crate::store::{BALLAST_FILE, DATABASE_FILE, LOCK_FILE};
 
     /// A directory with a database of some pages, closed.
     async fn closed() -> tempfile::TempDir {
@@ -174,11 +205,11 @@ mod tests {
         running.stop()
     }
 
-    /// Everything in the directory but the lock.
+    /// Everything in the directory but the lock and the ballast.
     fn bytes(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
         files
-            .filter(|path| !path.ends_with(LOCK_FILE))
+            .filter(|path| !path.ends_with(LOCK_FILE) && !path.ends_with(BALLAST_FILE))
             .map(|path| (path.clone(), fs::read(path).unwrap()))
             .collect()
     }
@@ -218,7 +249,7 @@ mod tests {
         let dir = closed().await;
         change(dir.path(), "PRAGMA user_version = 99");
         let error = refusal(dir.path());
-        assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
     }
 
     #[test]
@@ -299,6 +330,34 @@ mod tests {
         assert_eq!(crate::store::Reader::open(whole.path()).unwrap().count_results().unwrap(), 601);
         let error = open(copy(8192).path()).unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_log_of_another_database_is_refused_and_a_missing_index_of_ones_own_is_not() {
+        let living = |second: i64| async move {
+            let running = Running::new();
+            let endpoints = [endpoint("web", &[])];
+            running.store.transact(move |tx| sync_endpoints(tx, &endpoints, at(second))).await.unwrap();
+            running.succeed("web", second..=second + 20).await;
+            running
+        };
+        let (one, other) = (living(100).await, living(200).await);
+        one.store.checkpoint().await.unwrap();
+        one.store.record(success("web", 300)).await;
+        let copy = |with_log_of: &Running| {
+            let dir = tempfile::tempdir().unwrap();
+            let log = format!("{DATABASE_FILE}-wal");
+            fs::copy(one.dir.path().join(DATABASE_FILE), dir.path().join(DATABASE_FILE)).unwrap();
+            fs::copy(with_log_of.dir.path().join(&log), dir.path().join(log)).unwrap();
+            dir
+        };
+        let mixed = copy(&other);
+        let error = open(mixed.path()).expect_err("the log of another database is replayed");
+        assert!(error.to_string().contains("belongs to another database"), "{error}");
+        // Without its index, which is made anew.
+        let own = copy(&one);
+        open(own.path()).unwrap();
+        assert_eq!(crate::store::Reader::open(own.path()).unwrap().count_results().unwrap(), 22);
     }
 
     #[test]

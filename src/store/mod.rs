@@ -20,25 +20,32 @@ use crate::domain::moment::minus;
 use crate::domain::probe::ProbeResult;
 use crate::domain::span::Transition;
 
+mod backup;
+mod ballast;
 mod changes;
 mod components;
+mod copy;
 mod endpoints;
 mod error;
 mod horizon;
+mod identity;
 mod inspect;
 mod load;
 mod lock;
+mod meters;
 mod migrations;
 mod newest;
 mod notice_rows;
 mod notices;
 mod open;
+mod pressure;
 mod queue;
 mod reader;
 mod results;
 mod sabotage;
 #[cfg(feature = "simulation")]
 mod simulated;
+mod sound;
 mod spans;
 #[cfg(test)]
 mod testing;
@@ -47,11 +54,15 @@ mod values;
 mod work;
 mod writer;
 
+pub use backup::{Copied, backup, restore};
+pub use ballast::BALLAST_FILE;
 pub use components::sync_components;
+pub use copy::Progress;
 pub use endpoints::{log_redefined, sync_endpoints};
 pub use error::StoreError;
 pub use load::{Loaded, last_known};
 pub use lock::LOCK_FILE;
+pub use meters::Meters;
 pub use newest::Seen;
 pub use notices::sync_notices;
 pub use open::DATABASE_FILE;
@@ -60,6 +71,7 @@ pub use reader::Reader;
 pub use sabotage::Sabotage;
 #[cfg(feature = "simulation")]
 pub use simulated::SimulatedWriter;
+pub use sound::Soundness;
 pub use tx::Tx;
 pub use writer::Writer;
 
@@ -191,6 +203,19 @@ impl Store {
         self.shared.storing.subscribe()
     }
 
+    /// Whether the files are well, apart from whether results reach them.
+    pub fn soundness(&self) -> watch::Receiver<Soundness> {
+        self.shared.soundness.subscribe()
+    }
+
+    /// Reads the whole database on a connection of its own, beside the writer,
+    /// and says loudly when it is damaged.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let (shared, dir) = (Arc::clone(&self.shared), Arc::clone(&self.dir));
+        let checking = tokio::task::spawn_blocking(move || sound::check(&shared, &dir));
+        checking.await.map_err(|_| StoreError::Stopped)?
+    }
+
     /// Results lost since the start, for want of room or because they could not be stored.
     pub fn lost(&self) -> u64 {
         self.shared.lost.load(Ordering::Relaxed)
@@ -199,6 +224,21 @@ impl Store {
     /// Results that could not be stored before the end; known once the writer has ended.
     pub fn left_behind(&self) -> u64 {
         self.shared.left_behind.load(Ordering::Acquire)
+    }
+
+    /// What the store counts of itself.
+    pub fn meters(&self) -> &Meters {
+        &self.shared.meters
+    }
+
+    /// Recordings that wait for a commit.
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting()
+    }
+
+    /// Whether the writer has not ended.
+    pub fn is_alive(&self) -> bool {
+        !self.shared.is_gone()
     }
 
     /// Commits since the start.
@@ -210,6 +250,8 @@ impl Store {
     /// a chunk a transaction; says how many rows went. How old they are is told
     /// by [`horizon`], not by `now` alone: the clock may be wrong.
     pub async fn prune(&self, now: Timestamp, keep_results: Duration) -> Result<usize, StoreError> {
+        let kept = u64::try_from(keep_results.as_millis()).unwrap_or(u64::MAX);
+        self.shared.keep_ms.store(kept, Ordering::Relaxed);
         let today = self.transact(move |tx| horizon::advance(tx.connection(), now)).await?;
         let (results_before, spans_before) = (minus(today, keep_results), minus(today, KEEP_SPANS));
         let mut pruned = 0;

@@ -57,6 +57,7 @@ pub(super) struct Columns<'a> {
     body: Option<&'a Text>,
     starts: Timestamp,
     ends: Option<Timestamp>,
+    announced_end: Option<Timestamp>,
     published: Timestamp,
     ended: Option<Timestamp>,
     covers: Option<&'a Covers>,
@@ -74,6 +75,7 @@ impl Notice for Maintenance {
             body: self.body.as_ref(),
             starts: self.starts_at,
             ends: Some(self.ends_at),
+            announced_end: Some(self.announced_end),
             published: self.published_at,
             ended: self.ended_at,
             covers: Some(&self.covers),
@@ -93,6 +95,7 @@ impl Notice for Announcement {
             body: self.body.as_ref(),
             starts: self.starts_at,
             ends: self.ends_at,
+            announced_end: None,
             published: self.published_at,
             ended: self.ended_at,
             covers: None,
@@ -115,13 +118,14 @@ fn write(connection: &Connection, row: Option<i64>, notice: &impl Notice) -> rus
     let row: i64 = connection
         .prepare_cached(
             "INSERT INTO notice (id, kind, name, title_zh, title_en, body_zh, body_en,
-                                 starts_ms, ends_ms, published_ms, ended_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                                 starts_ms, ends_ms, published_ms, ended_ms, announced_end_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
              ON CONFLICT (id) DO UPDATE SET
                  title_zh = excluded.title_zh, title_en = excluded.title_en,
                  body_zh = excluded.body_zh, body_en = excluded.body_en,
                  starts_ms = excluded.starts_ms, ends_ms = excluded.ends_ms,
-                 published_ms = excluded.published_ms, ended_ms = excluded.ended_ms
+                 published_ms = excluded.published_ms, ended_ms = excluded.ended_ms,
+                 announced_end_ms = excluded.announced_end_ms
              RETURNING id",
         )?
         .query_row(
@@ -137,6 +141,7 @@ fn write(connection: &Connection, row: Option<i64>, notice: &impl Notice) -> rus
                 it.ends.map(ms),
                 ms(it.published),
                 it.ended.map(ms),
+                it.announced_end.map(ms),
             ),
             |row| row.get(0),
         )?;
@@ -157,7 +162,8 @@ pub(super) fn read_all(connection: &Connection) -> Result<All, StoreError> {
     let doing = "reading the notices";
     let mut select = connection
         .prepare_cached(
-            "SELECT id, kind, name, title_zh, title_en, body_zh, body_en, starts_ms, ends_ms, published_ms, ended_ms
+            "SELECT id, kind, name, title_zh, title_en, body_zh, body_en, starts_ms, ends_ms, published_ms, ended_ms,
+                    announced_end_ms
              FROM notice ORDER BY starts_ms, id",
         )
         .doing(doing)?;
@@ -185,6 +191,7 @@ struct Stored {
     ends: Option<i64>,
     published: i64,
     ended: Option<i64>,
+    announced_end: Option<i64>,
 }
 
 impl Stored {
@@ -199,6 +206,7 @@ impl Stored {
             ends: row.get(8)?,
             published: row.get(9)?,
             ended: row.get(10)?,
+            announced_end: row.get(11)?,
         })
     }
 
@@ -211,6 +219,7 @@ impl Stored {
             covers,
             starts_at: at(self.starts)?,
             ends_at: at(ends)?,
+            announced_end: at(self.announced_end.unwrap_or(ends))?,
             published_at: at(self.published)?,
             ended_at: self.ended.map(at).transpose()?,
         })

@@ -115,7 +115,7 @@ fn maintenance_edit(
             Some(_) if now < wanted.ends_at => Edit::Refuse,
             Some(_) => Edit::Nothing,
             None => {
-                let next = Maintenance { published_at: stored.published_at, ..wanted.clone() };
+                let next = stored.edited(wanted.clone(), now);
                 if &next == stored {
                     Edit::Nothing
                 } else if stored.may_become(&next, now).is_ok() {
@@ -164,6 +164,7 @@ fn in_ms(it: &Maintenance) -> Maintenance {
     Maintenance {
         starts_at: whole_ms(it.starts_at),
         ends_at: whole_ms(it.ends_at),
+        announced_end: whole_ms(it.announced_end),
         published_at: whole_ms(it.published_at),
         ended_at: it.ended_at.map(whole_ms),
         ..it.clone()
@@ -202,6 +203,7 @@ mod tests {
             covers: Covers { components: vec![id("web")], endpoints: vec![id("app-v4"), id("app-v6")] },
             starts_at: at(starts),
             ends_at: at(ends),
+            announced_end: at(ends),
             published_at: at(loaded),
             ended_at: None,
         }
@@ -285,6 +287,19 @@ mod tests {
         assert_eq!(loads.maintenance(Some((10, 20)), 5), "10-20 p0");
         assert_eq!(loads.maintenance(Some((30, 40)), 6), "30-40 p0");
         assert_eq!(loads.maintenance(Some((30, 50)), 35), "30-50 p0");
+        assert_eq!(loads.changes(), ["notice_published", "notice_changed", "notice_changed"]);
+    }
+
+    #[test]
+    fn the_end_that_was_announced_outlives_an_extension_and_a_restart() {
+        let loads = Loads::new();
+        let announced = |ends, minute| {
+            let file = Notices { maintenances: vec![window(10, ends, minute)], announcements: vec![] };
+            loads.load(&file, minute).0.maintenances[0].announced_end
+        };
+        assert_eq!([0, 5].map(|minute| announced(20, minute)), [at(20); 2]);
+        assert_eq!(announced(30, 6), at(30), "moved before it began");
+        assert_eq!([15, 16, 60].map(|minute| announced(50, minute)), [at(30); 3]);
         assert_eq!(loads.changes(), ["notice_published", "notice_changed", "notice_changed"]);
     }
 

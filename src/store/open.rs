@@ -1,16 +1,18 @@
 //! Opening the database: looked at before it is touched, refused rather than repaired.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::error::{Doing, StoreError};
+use super::identity::Identity;
+use super::inspect::{self, Depth};
 use super::lock::Lock;
-use super::{inspect, migrations};
+use super::{backup, migrations};
 
 /// The database, in the data directory.
 pub const DATABASE_FILE: &str = "porchlight.db";
@@ -21,39 +23,14 @@ const BUSY: Duration = Duration::from_secs(5);
 /// writer then looks whether it is to end before it asks again.
 pub(super) const WRITER_BUSY: Duration = Duration::from_millis(250);
 
+/// The first SQLite whose log can be reset while another connection writes.
+const SAFE_SQLITE: i32 = 3_051_003;
+
 /// A write-ahead log that grew beyond this is cut once it was checkpointed.
-const WAL_LIMIT: i64 = 64 << 20;
+pub(super) const WAL_LIMIT: i64 = 64 << 20;
 
 /// Statements kept prepared: more than the room has.
 const STATEMENTS: usize = 64;
-
-/// Which file is open: a file removed or replaced under us takes commits into nowhere.
-#[derive(Debug)]
-pub(super) struct Identity {
-    pub(super) path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    fn of(path: &Path) -> Result<Self, StoreError> {
-        let meta = fs::metadata(path).map_err(|source| StoreError::Io {
-            doing: "look at",
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self { path: path.to_owned(), device: meta.dev(), inode: meta.ino() })
-    }
-
-    /// One `stat`, a thousandth of what the commit after it costs.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
-        let same = |meta: fs::Metadata| meta.dev() == self.device && meta.ino() == self.inode;
-        if fs::metadata(&self.path).is_ok_and(same) {
-            return Ok(());
-        }
-        Err(StoreError::Vanished { path: self.path.clone() })
-    }
-}
 
 /// The writing connection, its lock and its file.
 pub(super) fn for_writing(dir: &Path) -> Result<(Connection, Lock, Identity), StoreError> {
@@ -61,23 +38,27 @@ pub(super) fn for_writing(dir: &Path) -> Result<(Connection, Lock, Identity), St
         path: path.to_owned(),
         why: why.to_string(),
     };
+    if rusqlite::version_number() < SAFE_SQLITE {
+        return Err(StoreError::OldSqlite { version: rusqlite::version() });
+    }
     // What is stored is nobody's but ours.
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|why| unwritable(dir, &why))?;
     let mut lock = Lock::take(dir)?;
     let path = dir.join(DATABASE_FILE);
-    let found = inspect::inspect(&path, lock.was_born)?;
+    let found = inspect::inspect(&path, lock.was_born, Depth::Start)?;
+    backup::before_migration(&path, found)?;
     OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
         .open(&path)
         .map_err(|why| unwritable(&path, &why))?;
-    let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let made = settle(&connection).and_then(|()| migrations::migrate(&connection, found.version));
-    made.map_err(|error| match error {
-        StoreError::Sqlite { source, .. } if is_refused_write(&source) => unwritable(&path, &source),
-        other => other,
-    })?;
+    let connection = writing(&path)
+        .and_then(|connection| migrations::migrate(&connection, found.version).map(|()| connection))
+        .map_err(|error| match error {
+            StoreError::Sqlite { source, .. } if is_refused_write(&source) => unwritable(&path, &source),
+            other => other,
+        })?;
     connection.busy_timeout(WRITER_BUSY).doing("preparing the connection")?;
     lock.born(dir)?;
     // The name of a new file must outlive a power cut as well.
@@ -88,6 +69,13 @@ pub(super) fn for_writing(dir: &Path) -> Result<(Connection, Lock, Identity), St
     })?;
     let identity = Identity::of(&path)?;
     Ok((connection, lock, identity))
+}
+
+/// A connection whose commits are on the disk. It must be the only one that writes.
+pub(super) fn writing(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    settle(&connection)?;
+    Ok(connection)
 }
 
 /// A connection that can change nothing.
@@ -127,6 +115,21 @@ fn settle(connection: &Connection) -> Result<(), StoreError> {
     let _: i64 = connection
         .pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT, |row| row.get(0))
         .doing(doing)?;
+    connection.pragma_update(None, "mmap_size", 0).doing(doing)?;
+    // A setting that did not take would be noticed at the power cut. That of the
+    // map is not answered at all where there can be none.
+    for (pragma, wanted) in [("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0), ("mmap_size", 0)]
+    {
+        let set = connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).optional();
+        let set = set.doing(doing)?.unwrap_or(wanted);
+        if set != wanted {
+            return Err(StoreError::Inconsistent { table: pragma, what: format!("{set}, not {wanted}") });
+        }
+    }
+    // From the first read on, the log and its index have their files.
+    let _: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .doing("looking at the database")?;
     Ok(())
 }
 

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use super::error::StoreError;
+use super::meters::Meters;
 use super::tx::Tx;
-use super::{Recorded, Recording};
+use super::{Recorded, Recording, Soundness};
 use crate::domain::endpoint::EndpointId;
 use crate::domain::facts::Storing;
 use crate::domain::probe::ProbeResult;
@@ -21,6 +22,9 @@ const BATCH: usize = 5_000;
 
 /// How long to wait before a failed commit is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How long the writer waits for work before it looks whether its files are still there.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// Changes by people and chores that may wait; results have the backlog.
 const WORKS: usize = 1_000;
@@ -65,6 +69,10 @@ pub(super) struct Shared {
     #[cfg(feature = "simulation")]
     pub(super) arrived: tokio::sync::Notify,
     pub(super) storing: watch::Sender<Storing>,
+    pub(super) soundness: watch::Sender<Soundness>,
+    /// How long results are kept, in milliseconds, as the last pruning knew it; zero before it.
+    pub(super) keep_ms: AtomicU64,
+    pub(super) meters: Meters,
     backlog: usize,
     pub(super) sabotage: AtomicU8,
     pub(super) commits: AtomicU64,
@@ -120,6 +128,9 @@ impl Shared {
             #[cfg(feature = "simulation")]
             arrived: tokio::sync::Notify::new(),
             storing: watch::Sender::new(Storing::Works),
+            soundness: watch::Sender::new(Soundness::default()),
+            keep_ms: AtomicU64::new(0),
+            meters: Meters::default(),
             backlog,
             sabotage: AtomicU8::new(0),
             commits: AtomicU64::new(0),
@@ -189,6 +200,31 @@ impl Shared {
         }
     }
 
+    /// How long results are kept; none before the first pruning.
+    pub(super) fn keep(&self) -> Option<Duration> {
+        let keep = self.keep_ms.load(Ordering::Relaxed);
+        (keep > 0).then(|| Duration::from_millis(keep))
+    }
+
+    /// Changes what is known of the files; says whether it was news.
+    pub(super) fn found(&self, change: impl FnOnce(&mut Soundness)) -> bool {
+        self.soundness.send_if_modified(|known| {
+            let before = *known;
+            change(known);
+            before != *known
+        })
+    }
+
+    /// Recordings that wait, those in the writer's hand included.
+    pub(super) fn waiting(&self) -> usize {
+        let queue = self.lock();
+        queue.waiting + queue.in_hand
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.lock().gone
+    }
+
     pub(super) fn is_stopped(&self) -> bool {
         let queue = self.lock();
         queue.closing || queue.gone
@@ -206,8 +242,8 @@ impl Shared {
         self.arrived.notify_one();
     }
 
-    /// The writer's next batch. Waits for one; after a failure, first for the
-    /// time of the next try. None when closing and there is nothing more to do.
+    /// The writer's next batch. Waits for one, and after a failure first for the
+    /// time of the next try; empty when none came for a while. None when closing and there is nothing more to do.
     pub(super) fn next(&self, failed: bool) -> Option<Vec<Job>> {
         let mut queue = self.lock();
         if failed {
@@ -218,7 +254,11 @@ impl Shared {
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let idle = |queue: &mut Queue| queue.jobs.is_empty() && !queue.closing;
-        queue = self.bell.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
+        let waited = self.bell.wait_timeout_while(queue, IDLE, idle);
+        queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if queue.jobs.is_empty() && !queue.closing {
+            return Some(Vec::new());
+        }
         queue.batch()
     }
 

@@ -26,20 +26,8 @@ pub struct Reader {
 impl Reader {
     /// Opens the database in `dir` beside a running daemon or without one.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join(DATABASE_FILE);
         let connection = open::for_reading(dir)?;
-        let number = |pragma: &str| {
-            connection
-                .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
-                .doing("looking at the database")
-        };
-        let (found, version) = (number("application_id")?, number("user_version")?);
-        if found != APPLICATION_ID {
-            return Err(StoreError::Foreign { path, found });
-        }
-        if latest() < version {
-            return Err(StoreError::Newer { path, found: version, known: latest() });
-        }
+        ours(&connection, &dir.join(DATABASE_FILE))?;
         Ok(Self { connection, limit: LIMIT })
     }
 
@@ -78,6 +66,24 @@ impl Reader {
             other => other,
         })
     }
+}
+
+/// Refuses a database of another program or of a newer one of ours.
+pub(super) fn ours(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let path = path.to_owned();
+    let number = |pragma: &str| {
+        connection
+            .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+            .doing("looking at the database")
+    };
+    let (found, version) = (number("application_id")?, number("user_version")?);
+    if found != APPLICATION_ID {
+        return Err(StoreError::Foreign { path, found });
+    }
+    if latest() < version {
+        return Err(StoreError::Newer { path, found: version, known: latest() });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub enum Sabotage {
     FailCommits,
     /// The writer stops before its next transaction, until told otherwise.
     Hang,
+    /// Commits are acknowledged before they are on the disk.
+    SyncNormal,
 }
 
 impl Sabotage {
@@ -20,6 +22,7 @@ impl Sabotage {
         match shared.sabotage.load(Ordering::Relaxed) {
             0 => Self::None,
             1 => Self::FailCommits,
+            3 => Self::SyncNormal,
             _ => Self::Hang,
         }
     }
@@ -29,6 +32,7 @@ impl Sabotage {
             Self::None => 0,
             Self::FailCommits => 1,
             Self::Hang => 2,
+            Self::SyncNormal => 3,
         };
         shared.sabotage.store(code, Ordering::Relaxed);
     }

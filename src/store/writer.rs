@@ -3,20 +3,26 @@
 //! There is no timer: while one commit is flushed to the disk, the next batch
 //! gathers in the queue. Nobody is told "stored" before the flush is done.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::ballast::Ballast;
 use super::error::{Doing, StoreError};
+use super::identity::Identity;
 use super::lock::Lock;
 use super::newest::{self, REMEMBER_EVERY};
-use super::open::{self, Identity};
+use super::open;
 use super::queue::{Chore, Entry, Job, Shared};
 use super::sabotage::Sabotage;
 use super::tx::{Rows, Tx};
-use super::{Recorded, results, spans};
+use super::{Recorded, pressure, results, spans};
+use crate::meter::Stopwatch;
+
+/// The files are weighed at a commit, and not more often than this.
+const WEIGH_AFTER: Duration = Duration::from_secs(1);
 
 /// How often a hang that was asked for looks whether it may end.
 const HANG: Duration = Duration::from_millis(5);
@@ -34,6 +40,11 @@ pub struct Writer {
     identity: Identity,
     /// Results stored since the newest were last remembered.
     unremembered: usize,
+    ballast: Ballast,
+    /// Whether the write-ahead log was already told to be too long.
+    told_of_the_log: bool,
+    weighed: Stopwatch,
+    dir: PathBuf,
     shared: Arc<Shared>,
     _lock: Lock,
 }
@@ -46,8 +57,19 @@ const PACE: Duration = Duration::from_millis(20);
 impl Writer {
     pub(super) fn open(dir: &Path, shared: Arc<Shared>) -> Result<Self, StoreError> {
         let (connection, lock, identity) = open::for_writing(dir)?;
-        let rows = Rows::default();
-        Ok(Self { connection, rows, identity, unremembered: 0, shared, _lock: lock })
+        shared.meters.weigh(dir);
+        Ok(Self {
+            connection,
+            rows: Rows::default(),
+            identity,
+            unremembered: 0,
+            ballast: Ballast::take(dir),
+            told_of_the_log: false,
+            weighed: Stopwatch::start(),
+            dir: dir.to_owned(),
+            shared,
+            _lock: lock,
+        })
     }
 
     /// Blocks until the store is closed and everything that waits is stored,
@@ -55,6 +77,10 @@ impl Writer {
     pub fn run(mut self) {
         let mut failed = false;
         while let Some(batch) = self.shared.next(failed) {
+            if batch.is_empty() {
+                self.look_around();
+                continue;
+            }
             while Sabotage::of(&self.shared) == Sabotage::Hang {
                 std::thread::park_timeout(HANG);
             }
@@ -89,7 +115,10 @@ impl Writer {
         let worked = waiting.is_empty() || self.settle(waiting);
         for (chore, answer) in chores {
             let done = match chore {
-                Chore::Checkpoint => self.chore("PASSIVE"),
+                Chore::Checkpoint => {
+                    self.look_around();
+                    self.chore("PASSIVE")
+                }
                 Chore::Optimise => self.connection.execute_batch("PRAGMA optimize").doing("optimising"),
             };
             // Whoever asked may have gone.
@@ -100,9 +129,20 @@ impl Writer {
 
     fn settle(&mut self, mut batch: Vec<Job>) -> bool {
         let alone = batch.len() == 1;
-        match self.commit(&mut batch, alone) {
+        let watch = Stopwatch::start();
+        let committed = self.commit(&mut batch, alone);
+        let meters = &self.shared.meters;
+        meters.commit.time(watch.read());
+        meters.batch.observe(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+        if WEIGH_AFTER <= self.weighed.read() {
+            self.weighed = Stopwatch::start();
+            meters.weigh(&self.dir);
+        }
+        match committed {
             Ok(done) => {
                 self.unremembered += done.results;
+                self.ballast.retake();
+                self.shared.found(|known| known.vanished = false);
                 // First the news that storing works, then the answers.
                 self.shared.committed(done.refused);
                 for job in batch {
@@ -117,14 +157,26 @@ impl Writer {
                 true
             }
             Err(error) => {
+                meters.failed.inc();
                 self.give_back(batch, error);
                 false
             }
         }
     }
 
-    fn give_back(&self, batch: Vec<Job>, error: StoreError) {
+    fn give_back(&mut self, batch: Vec<Job>, error: StoreError) {
         self.roll_back("ROLLBACK");
+        if error.is_full() && self.ballast.give_up() {
+            self.relieve(&batch);
+        }
+        let news = match &error {
+            StoreError::Vanished { .. } => self.shared.found(|known| known.vanished = true),
+            error if error.is_damage() => self.shared.found(|known| known.damaged = true),
+            _ => false,
+        };
+        if news {
+            tracing::error!(error = error.as_dyn(), "The database cannot be written to any more");
+        }
         let error = Arc::new(error);
         let (mut entries, mut answers) = (Vec::new(), Vec::new());
         for job in batch {
@@ -143,8 +195,11 @@ impl Writer {
         }
     }
 
-    fn commit(&self, batch: &mut [Job], alone: bool) -> Result<Done, StoreError> {
-        self.identity.check()?;
+    fn commit(&mut self, batch: &mut [Job], alone: bool) -> Result<Done, StoreError> {
+        self.hold_on()?;
+        if Sabotage::of(&self.shared) == Sabotage::SyncNormal {
+            self.run_sql("PRAGMA synchronous = NORMAL")?;
+        }
         self.begin()?;
         let tx = Tx::new(&self.connection, &self.rows);
         let mut done = Done::default();
@@ -237,8 +292,8 @@ impl Writer {
         }
     }
 
-    fn chore(&self, how: &str) -> Result<(), StoreError> {
-        self.identity.check()?;
+    fn chore(&mut self, how: &str) -> Result<(), StoreError> {
+        self.hold_on()?;
         self.connection
             .query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()))
             .doing("moving the write-ahead log into the database")
@@ -258,6 +313,75 @@ impl Writer {
     pub(super) fn set_pragma(&self, name: &str, value: &str) {
         if let Err(error) = self.connection.pragma_update(None, name, value) {
             tracing::warn!("Could not set `{name}`: {error}");
+        }
+    }
+}
+
+impl Writer {
+    /// Goes on only while what is written gets into the files that bear our names.
+    fn hold_on(&mut self) -> Result<(), StoreError> {
+        match self.identity.check() {
+            Err(StoreError::LogVanished { .. }) => self.renew_the_log(),
+            checked => checked,
+        }
+    }
+
+    /// The write-ahead log lost its name. We still hold it, so its content is
+    /// folded into the database, and a new one is begun.
+    fn renew_the_log(&mut self) -> Result<(), StoreError> {
+        let lost = || StoreError::LogVanished { path: self.identity.path.clone() };
+        let (frames, folded): (i64, i64) = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
+            .doing("saving the write-ahead log")?;
+        if frames != folded {
+            return Err(lost());
+        }
+        // The old connection must be gone first: two in one process share the lost
+        // files. Nothing is written to what stands in for it, for the files do not
+        // match until the new one is open.
+        let nothing = Connection::open_in_memory().doing("letting go of the lost log")?;
+        drop(std::mem::replace(&mut self.connection, nothing));
+        self.rows.borrow_mut().clear();
+        self.connection = open::writing(&self.identity.path)?;
+        self.connection.busy_timeout(open::WRITER_BUSY).doing("preparing the connection")?;
+        self.identity = Identity::of(&self.identity.path)?;
+        tracing::warn!(
+            "The write-ahead log of the database was removed while it was in use; nothing of it is lost, \
+             but leave the files beside the database alone"
+        );
+        Ok(())
+    }
+
+    /// What nobody asks for: whether the files are still there, how long the log
+    /// is, and whether the ballast can be laid again.
+    fn look_around(&mut self) {
+        let looked = self.hold_on();
+        let vanished = matches!(looked, Err(StoreError::Vanished { .. }));
+        if self.shared.found(|known| known.vanished = vanished)
+            && let Err(error) = &looked
+        {
+            tracing::error!(error = error.as_dyn(), "Nothing can be stored until the file is back");
+        }
+        self.ballast.retake();
+        pressure::tell_of_a_long_log(&self.identity.path, &mut self.told_of_the_log);
+    }
+
+    /// With the ballast given up: the log goes into the database, and what is too
+    /// old goes out of it, so that its room can be used again.
+    fn relieve(&mut self, batch: &[Job]) {
+        let now = batch.iter().find_map(|job| match job {
+            Job::Record(Entry { result: Some(result), .. }) => Some(result.at.wall),
+            _ => None,
+        });
+        let keep = self.shared.keep();
+        let pruned = match now.zip(keep) {
+            Some((now, keep)) => pressure::prune_at_once(&self.connection, now, keep),
+            None => Ok(0),
+        };
+        match pruned.and_then(|pruned| self.chore("TRUNCATE").map(|()| pruned)) {
+            Ok(pruned) => tracing::info!("Made room in the database: {pruned} old rows are gone"),
+            Err(error) => tracing::warn!(error = error.as_dyn(), "Could not make room in the database"),
         }
     }
 }
@@ -293,7 +417,7 @@ fn refuse(entry: &mut Entry, error: &StoreError) {
     }
 }
 
-fn in_transaction(
+pub(super) fn in_transaction(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {

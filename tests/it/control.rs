@@ -37,7 +37,7 @@ fn socket(dir: &Path) -> PathBuf {
 fn running(dir: &Path) -> (Target, Daemon) {
     let target = Target::answering(page("200 OK", "fine"));
     let daemon = Daemon::start(dir, &config(&target));
-    wait_until("the login is known", || porchlight(dir, &["status"]).status.success().then_some(()));
+    wait_until("the login is known", || (health(&daemon.summary(), "login") == "up").then_some(()));
     (target, daemon)
 }
 

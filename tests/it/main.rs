@@ -6,21 +6,32 @@
     reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
 )]
 
+mod alerts;
+mod backup;
 mod control;
 mod crowd;
+mod first;
 mod first_release;
+mod install;
 mod kill;
 mod knock;
+mod migration;
 mod names;
+mod notify;
+mod observing;
 mod own;
 mod pki;
+mod power;
+mod pressure;
 mod reload;
 mod schedule;
+mod scribe;
 mod soak;
 mod support;
 mod target;
 mod terminal;
 mod tidy;
+mod traced;
 mod travel;
 mod truth;
 mod wallet;

@@ -1,6 +1,7 @@
 //! A certificate authority of our own, and TLS servers with chains good and bad.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::client::WebPkiServerVerifier;
@@ -37,6 +38,13 @@ impl Pki {
             "expired" => (date_time_ymd(2021, 1, 1), date_time_ymd(2022, 1, 1)),
             "expired-but-server-lives-then" => (date_time_ymd(2021, 1, 1), date_time_ymd(2022, 1, 1)),
             "not-yet" => (date_time_ymd(2080, 1, 1), date_time_ymd(2081, 1, 1)),
+            "ends-in-five-days" => {
+                let day = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+                    + jiff::Span::new().days(5);
+                let month = u8::try_from(day.month()).unwrap();
+                let ends = date_time_ymd(i32::from(day.year()), month, u8::try_from(day.day()).unwrap());
+                (date_time_ymd(2021, 1, 1), ends)
+            }
             _ => (date_time_ymd(2021, 1, 1), date_time_ymd(2089, 1, 1)),
         };
         let key = KeyPair::generate().unwrap();
@@ -47,41 +55,61 @@ impl Pki {
         (leaf.der().clone(), key)
     }
 
+    /// The authority, for a file of roots.
+    pub fn pem(&self) -> String {
+        self.authority.pem()
+    }
+
     /// Serves `200 OK` over TLS on loopback for as long as the test's runtime lives.
     pub async fn serve(&self, chain: &str) -> u16 {
+        let one = self.acceptor(chain);
+        serve(chain, move || one.clone()).await
+    }
+
+    /// Shows the second chain instead of the first from when it is told to.
+    pub async fn serve_either(&self, chains: [&str; 2], second: Arc<AtomicBool>) -> u16 {
+        let [first, other] = chains.map(|it| self.acceptor(it));
+        serve("good", move || if second.load(Ordering::Acquire) { other.clone() } else { first.clone() })
+            .await
+    }
+
+    fn acceptor(&self, chain: &str) -> TlsAcceptor {
         let (leaf, key) = self.leaf(chain);
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let mut config =
             rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![leaf], key).unwrap();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let date = match chain {
-            "expired-but-server-lives-then" => "Date: Tue, 01 Jun 2021 12:00:00 GMT\r\n".to_owned(),
-            _ => {
-                let now = jiff::fmt::rfc2822::DateTimePrinter::new();
-                format!("Date: {}\r\n", now.timestamp_to_rfc9110_string(&jiff::Timestamp::now()).unwrap())
-            }
-        };
-        let answer = format!("HTTP/1.1 200 OK\r\n{date}Content-Length: 2\r\nConnection: close\r\n\r\nok");
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, answer) = (acceptor.clone(), answer.clone());
-                tokio::spawn(async move {
-                    let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                    let mut seen = Vec::new();
-                    while !seen.ends_with(b"\r\n\r\n") {
-                        match stream.read_u8().await {
-                            Ok(byte) => seen.push(byte),
-                            Err(_) => return,
-                        }
-                    }
-                    let _ = stream.write_all(answer.as_bytes()).await;
-                    let _ = stream.shutdown().await;
-                });
-            }
-        });
-        port
+        TlsAcceptor::from(Arc::new(config))
     }
+}
+
+async fn serve(chain: &str, acceptor: impl Fn() -> TlsAcceptor + Send + 'static) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let date = match chain {
+        "expired-but-server-lives-then" => "Date: Tue, 01 Jun 2021 12:00:00 GMT\r\n".to_owned(),
+        _ => {
+            let now = jiff::fmt::rfc2822::DateTimePrinter::new();
+            format!("Date: {}\r\n", now.timestamp_to_rfc9110_string(&jiff::Timestamp::now()).unwrap())
+        }
+    };
+    let answer = format!("HTTP/1.1 200 OK\r\n{date}Content-Length: 2\r\nConnection: close\r\n\r\nok");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, answer) = (acceptor(), answer.clone());
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut seen = Vec::new();
+                while !seen.ends_with(b"\r\n\r\n") {
+                    match stream.read_u8().await {
+                        Ok(byte) => seen.push(byte),
+                        Err(_) => return,
+                    }
+                }
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    port
 }

@@ -38,7 +38,7 @@ fn small(dir: &Path, url: &str) -> String {
 fn help_names_the_commands_and_the_exit_codes() {
     let output = porchlight(&["--help"]);
     assert!(output.status.success());
-    for word in ["check", "probe", "serve", "--config", "78"] {
+    for word in ["backup", "check", "probe", "restore", "serve", "--config", "66", "78"] {
         assert!(said(&output).contains(word), "{word}: {}", said(&output));
     }
 }
@@ -219,24 +219,6 @@ fn a_locked_database_does_not_hold_a_stop_up() {
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     assert_eq!(status.code(), Some(1), "results were lost: {}", daemon.log());
     assert!(daemon.log().contains("could not be stored"), "{}", daemon.log());
-}
-
-#[test]
-fn a_hangup_checks_the_config_and_changes_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(dir.path(), "[[component]]\nid = \"web\"\nname = \"Web\"\n");
-    wait_until("it says that it runs", || daemon.log().contains("Ctrl-C").then_some(()));
-    daemon.signal("HUP");
-    wait_until("it is checked", || {
-        daemon.log().contains("checked and right; restart to apply").then_some(())
-    });
-    write(dir.path(), "[[component]]\nidd = \"web\"\n");
-    daemon.signal("HUP");
-    wait_until("it is refused", || daemon.log().contains("The old config keeps running").then_some(()));
-    assert!(daemon.log().contains("idd"), "{}", daemon.log());
-    assert_eq!(daemon.summary()["components"][0]["id"], "web");
-    daemon.signal("TERM");
-    assert!(daemon.child.wait().unwrap().success());
 }
 
 #[test]

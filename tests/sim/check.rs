@@ -385,16 +385,15 @@ fn counted(world: &World, facts: &Facts, summary: &Summary, now: Moment) {
         for known in facts.endpoints.iter().filter(|it| it.endpoint.component == component.component.id) {
             let told = told(known, now);
             whole += told.first().map_or(0, |first| now.wall.as_millisecond() - first.1);
-            let announced: Vec<&Window> =
-                record.iter().filter(|it| it.published <= it.starts && covers(it, known)).collect();
+            let covering: Vec<&Window> = record.iter().filter(|it| covers(it, known)).collect();
             for (code, from, to) in told {
-                let edges = announced.iter().flat_map(|it| [it.starts, it.end()]);
+                let edges = covering.iter().flat_map(|it| [it.starts, it.end(), it.announced]);
                 let mut cuts: Vec<i64> = edges.filter(|&edge| from < edge && edge < to).collect();
                 cuts.extend([from, to]);
                 cuts.sort_unstable();
                 for cut in cuts.windows(2) {
                     let kind = match code {
-                        _ if announced.iter().any(|it| it.holds(cut[0])) => 3,
+                        _ if covering.iter().any(|it| it.is_left_out(cut[0])) => 3,
                         0 | 1 => 0,
                         DOWN => 1,
                         _ => 2,

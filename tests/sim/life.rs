@@ -74,6 +74,7 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
     let (synced, wanted_again) = (known.clone(), wanted.clone());
     let synced = store.transact(move |tx| {
         store::sync_endpoints(tx, &synced, now.wall)?;
+        store::sync_components(tx, &config::components(), now.wall)?;
         store::sync_notices(tx, &wanted_again, now.wall)
     });
     let (notices, _) = synced.await.unwrap();
@@ -108,7 +109,13 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
     if world.has(Bug::ConfirmForever) {
         let _ = doors.again.set(again(&bells, &tasks));
     }
-    let spine = Spine { prober: Box::new(doors), store: store.clone(), facts, clock: clock.clone() };
+    let spine = Spine {
+        prober: Box::new(doors),
+        store: store.clone(),
+        facts,
+        clock: clock.clone(),
+        meters: Default::default(),
+    };
     let spine = Arc::new(spine);
     let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
     let mut entries = Vec::new();

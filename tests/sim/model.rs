@@ -105,6 +105,8 @@ pub struct Window {
     pub component: usize,
     pub starts: i64,
     pub ends: i64,
+    /// The end that was told before it began; only until then it does not count.
+    pub announced: i64,
     pub published: i64,
     pub ended: Option<i64>,
 }
@@ -116,6 +118,10 @@ impl Window {
 
     pub fn holds(&self, time: i64) -> bool {
         self.starts <= time && time < self.end()
+    }
+
+    pub fn is_left_out(&self, time: i64) -> bool {
+        self.published <= self.starts && self.holds(time) && time < self.announced
     }
 
     /// `unwell`: when the oldest outage that goes on in what it covers began.
@@ -160,7 +166,8 @@ pub fn load(record: &mut Vec<Window>, file: &[Window], now: i64) {
             same_past && wanted.ends == kept.ends
         };
         if may {
-            *kept = Window { published: kept.published, ..wanted.clone() };
+            let announced = if now < kept.starts { wanted.ends } else { kept.announced };
+            *kept = Window { published: kept.published, announced, ..wanted.clone() };
         }
     }
     for kept in record {

@@ -344,7 +344,14 @@ impl Doors {
         let day = Duration::from_secs(86_400);
         let fresh_for = if self.world.has(Bug::SilenceStaysGreen) { day } else { fresh_for };
         let result = ProbeResult { at, total: answered.total, outcome, http_status: None, fresh_for };
-        Probed { result, phases: Phases::default(), peer: None, checks: Vec::new(), error: None }
+        Probed {
+            result,
+            phases: Phases::default(),
+            peer: None,
+            checks: Vec::new(),
+            error: None,
+            certificate_until: None,
+        }
     }
 }
 

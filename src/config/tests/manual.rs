@@ -35,7 +35,7 @@ fn every_line_of_the_manual_that_is_commented_out_would_be_read() {
         let assigns = line.contains(" = ")
             && !key.is_empty()
             && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-        assigns || line.starts_with("[[") || line.starts_with("  {") || line == "]"
+        assigns || line.starts_with('[') || line.starts_with("  {") || line == "]"
     };
     let mut at = 0;
     while at < lines.len() {
@@ -59,7 +59,7 @@ fn every_line_of_the_manual_that_is_commented_out_would_be_read() {
 
 #[test]
 fn the_manual_names_every_key() {
-    let strange = "zz = 1\nsite.zz = 1\nserver.zz = 1\nstore.zz = 1\nsample.zz = 1\nsite.support = [{ zz = 1 }]\n\
+    let strange = "zz = 1\nsite.zz = 1\nserver.zz = 1\nstore.zz = 1\nsample.zz = 1\nmetrics.zz = 1\nsite.support = [{ zz = 1 }]\n\
         [[component]]\nzz = 1\n[[endpoint]]\nzz = 1\n[[maintenance]]\nzz = 1\n[[announcement]]\nzz = 1\n";
     let faults = parse(strange).unwrap_err();
     let unknown = faults.shown().iter().filter(|it| it.message.contains("unknown key"));

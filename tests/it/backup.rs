@@ -1,0 +1,176 @@
+//! Backup and restore, as an operator uses them.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use crate::first_release;
+use crate::scribe::{Scribe, stored};
+use crate::support::{Daemon, wait_until};
+use crate::wallet::Wallet;
+
+fn porchlight(config: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_porchlight"))
+        .arg("--config")
+        .arg(config)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A config whose data directory is `data` beside it.
+fn config(dir: &Path) -> std::path::PathBuf {
+    let file = dir.join("config.toml");
+    let data = dir.join("data").display().to_string();
+    std::fs::write(&file, format!("[store]\ndata = {data:?}\n[[component]]\nid = \"web\"\nname = \"Web\"\n"))
+        .unwrap();
+    file
+}
+
+#[test]
+fn a_backup_beside_a_daemon_is_restored_elsewhere_with_all_that_was_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let wallet = Wallet::new();
+    let mut daemon = Daemon::start(dir.path(), &wallet.config("1s"));
+    wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    wallet.set("app", "error503");
+    wait_until("it is down", || (daemon.summary()["verdict"] == "partial").then_some(()));
+    let seen = daemon.summary()["outages"].clone();
+    let (file, to) = (dir.path().join("config.toml"), dir.path().join("monday.db"));
+    let target = to.display().to_string();
+    let output = porchlight(&file, &["backup", &target, "--json"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["bytes"].as_u64().unwrap(), std::fs::metadata(&to).unwrap().len());
+    assert!(told["results"].as_u64().unwrap() >= 4 && told["schema"] == 2, "{told}");
+    assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(output.stderr.is_empty(), "no progress where nobody looks: {}", said(&output));
+
+    let again = porchlight(&file, &["backup", &target]);
+    assert_eq!(again.status.code(), Some(73), "{}", said(&again));
+    assert!(said(&again).contains("is there already and is not overwritten"), "{}", said(&again));
+    let beside = porchlight(&file, &["restore", &target]);
+    assert_eq!(beside.status.code(), Some(75), "a daemon runs: {}", said(&beside));
+    daemon.kill();
+    let over = porchlight(&file, &["restore", &target]);
+    assert_eq!(over.status.code(), Some(73), "{}", said(&over));
+    assert!(said(&over).contains("already a database"), "{}", said(&over));
+
+    let other = tempfile::tempdir().unwrap();
+    let restored = porchlight(&config(other.path()), &["restore", &target]);
+    assert!(restored.status.success(), "{}", said(&restored));
+    assert!(said(&restored).starts_with("restored "), "{}", said(&restored));
+    let lock = std::fs::read_to_string(other.path().join("data/porchlight.lock")).unwrap();
+    assert!(lock.lines().any(|line| line == "born"), "{lock}");
+    let daemon = Daemon::start(other.path(), &wallet.config("1s"));
+    assert_eq!(daemon.summary()["outages"][0]["started_at"], seen[0]["started_at"], "{seen}");
+}
+
+#[test]
+fn a_backup_under_load_is_a_beginning_of_what_was_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = config(dir.path());
+    let data = dir.path().join("data");
+    let scribe = Scribe::start(&data, 1_000_000, &[], false);
+    wait_until("it writes", || (scribe.acknowledged() >= 100).then_some(()));
+    let mut lengths = Vec::new();
+    for name in ["a.db", "b.db", "c.db"] {
+        let before = scribe.acknowledged();
+        let to = dir.path().join(name);
+        let output = porchlight(&file, &["backup", &to.display().to_string()]);
+        assert!(output.status.success(), "{}", said(&output));
+        let rows = stored(&to);
+        assert_eq!(rows, (1..).take(rows.len()).collect::<Vec<_>>(), "{name} is no beginning");
+        assert!(before <= rows.len(), "{name}: {before} were acknowledged, {} are there", rows.len());
+        lengths.push(rows.len());
+        wait_until("it writes on", || (scribe.acknowledged() > before + 50).then_some(()));
+    }
+    assert!(lengths.is_sorted_by(|one, next| one < next), "{lengths:?}");
+    let acknowledged = scribe.kill();
+    assert!(lengths[2] <= acknowledged.len() + 5, "{lengths:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 5, "nothing half done is left");
+}
+
+#[test]
+fn a_killed_backup_leaves_nothing_under_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = config(dir.path());
+    assert!(Scribe::start(&dir.path().join("data"), 5, &[], false).wait().0);
+    let database = dir.path().join("data/porchlight.db");
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    // Large enough that a copy takes half a second.
+    connection
+        .execute_batch(
+            "INSERT OR IGNORE INTO endpoint (id, name) VALUES (9, 'big');
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000)
+             INSERT INTO result (endpoint, at_ms, outcome, total_us) SELECT 9, i, 0, 1 FROM n",
+        )
+        .unwrap();
+    drop(connection);
+    let to = dir.path().join("killed.db");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_porchlight"))
+        .arg("--config")
+        .arg(&file)
+        .args(["backup", &to.display().to_string()])
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    let _ = child.kill();
+    child.wait().unwrap();
+    assert!(!to.exists());
+}
+
+#[test]
+fn what_is_not_a_whole_database_of_ours_is_not_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = config(dir.path());
+    let made = |name: &str, change: &dyn Fn(&Path)| {
+        let home = dir.path().join(format!("{name}-home"));
+        let made = first_release::make(&home);
+        let path = dir.path().join(name);
+        std::fs::rename(made, &path).unwrap();
+        change(&path);
+        path.display().to_string()
+    };
+    let sql = |sql: &'static str| {
+        move |path: &Path| rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap()
+    };
+    let bytes = |change: &'static dyn Fn(&mut Vec<u8>)| {
+        move |path: &Path| {
+            let mut bytes = std::fs::read(path).unwrap();
+            change(&mut bytes);
+            std::fs::write(path, bytes).unwrap();
+        }
+    };
+    let cases = [
+        (made("newer", &sql("PRAGMA user_version = 99")), 65),
+        (made("foreign", &sql("PRAGMA application_id = 7")), 65),
+        (made("short", &bytes(&|bytes| bytes.truncate(20_000))), 65),
+        (made("holed", &bytes(&|bytes| bytes[40_960..45_056].fill(0xA5))), 65),
+        (made("text", &bytes(&|bytes| *bytes = b"dear friend".to_vec())), 65),
+        (made("empty", &bytes(&Vec::clear)), 65),
+        (dir.path().join("nowhere").display().to_string(), 66),
+    ];
+    for (path, code) in cases {
+        let output = porchlight(&file, &["restore", &path]);
+        assert_eq!(output.status.code(), Some(code), "{path}: {}", said(&output));
+        assert!(said(&output).contains(&path), "{}", said(&output));
+        assert!(!dir.path().join("data/porchlight.db").exists(), "{path}");
+    }
+    let good = made("good", &|_| ());
+    let output = porchlight(&file, &["restore", &good]);
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
+fn without_a_database_there_is_nothing_to_back_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = porchlight(&config(dir.path()), &["backup", "never.db"]);
+    assert_eq!(output.status.code(), Some(66), "{}", said(&output));
+    assert!(!dir.path().join("data").exists(), "asking makes nothing");
+}
