@@ -184,7 +184,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/store"]),
     ("reqwest", &["src/probe"]),
     ("askama", &["src/publish", "src/sample"]),
-    ("axum", &["src/publish", "src/serve.rs", "src/sample"]),
+    ("axum", &["src/publish", "src/serve.rs", "src/observe", "src/sample"]),
     ("DeTable", &["src/config"]),
     ("fluent_bundle", &["src/words"]),
     ("hickory_resolver", &["src/probe"]),
