@@ -7,6 +7,12 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use porchlight::app::{App, ReloadError, Ringing};
+use porchlight::clock::{Clock, SystemClock};
+use porchlight::config::{Config, Surroundings, read_secret};
+use porchlight::probe::Outbound;
+use porchlight::store::Sabotage;
+
 use crate::support::{Daemon, get, health, wait_until};
 use crate::target::{Target, page};
 
@@ -332,4 +338,40 @@ fn a_second_stop_signal_stops_at_once() {
     daemon.signal("TERM");
     assert_eq!(daemon.child.wait().unwrap().code(), Some(1), "{}", daemon.log());
     assert!(daemon.log().contains("stopped at once by a second signal"), "{}", daemon.log());
+}
+
+#[test]
+fn a_store_that_does_not_answer_makes_the_reload_fail_whole() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let dir = tempfile::tempdir().unwrap();
+    let (target, _) = hearing(Duration::ZERO);
+    let parse = |id: &str| {
+        let text = format!(
+            "{WEB}{}[server]\nlisten = \"127.0.0.1:{}\"\n[store]\ndata = \"data\"\n",
+            endpoint(&target, id, "/", "60s"),
+            crate::support::free_port()
+        );
+        let around = Surroundings { env: &|_| None, file: &read_secret, sample: &|_| None, dir: dir.path() };
+        Config::parse(&text, "config.toml", &around, SystemClock::new().now().wall).unwrap().0
+    };
+    runtime.block_on(async {
+        let clock = Arc::new(SystemClock::new());
+        let app = App::start(parse("old"), Outbound::new(), clock, Ringing::ByHand).await.unwrap();
+        let watched = || {
+            let facts = app.spine.facts.borrow().clone();
+            facts.endpoints.iter().map(|it| it.endpoint.id.to_string()).collect::<Vec<_>>()
+        };
+        app.spine.store.sabotage(Sabotage::Hang);
+        let failed = app.live.reload(parse("new")).await;
+        assert!(matches!(failed, Err(ReloadError::Store(_))), "{failed:?}");
+        assert_eq!(watched(), ["old"]);
+        app.spine.store.sabotage(Sabotage::None);
+        // Nothing of it happens later either.
+        let done = app.live.reload(parse("third")).await.unwrap();
+        assert_eq!((done.added.len(), done.removed.len()), (1, 1), "{done:?}");
+        assert_eq!(watched(), ["third"]);
+        app.stop().await.unwrap();
+    });
+    assert_eq!(sql(dir.path(), "SELECT name FROM endpoint ORDER BY name"), "old\nthird");
 }

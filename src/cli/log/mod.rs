@@ -18,6 +18,7 @@ const LIBRARIES: &str = "libraries";
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub(super) struct Logging {
     /// How much the daemon logs: off, error, warn, info, debug or trace, and
     /// more or less for single rooms, as in `info,probe=debug,store=warn`
