@@ -13,6 +13,7 @@ use crate::config::Config;
 
 /// Flag over environment over file.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub struct Flags {
     /// The file that says what to watch
     #[arg(

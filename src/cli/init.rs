@@ -13,6 +13,7 @@ const SCHEMA: &str = "porchlight.schema.json";
 
 /// The flags of `init`.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct Flags {
     /// What your service is called; `中文 / English` gives each language its own
     #[arg(long)]

@@ -50,7 +50,7 @@ pub fn man(mut command: Command) -> anyhow::Result<Exit> {
     let mut page = String::from_utf8(page)?;
     page.push_str(".SH COMMANDS\n");
     for sub in command.get_subcommands().filter(|it| it.get_name() != "help") {
-        page.push_str(&section(sub));
+        page.push_str(&section(sub, "porchlight"));
     }
     page.push_str(".SH EXIT STATUS\n");
     let codes = exit_codes.lines().skip_while(|it| *it != "Exit codes:").skip(1);
@@ -68,7 +68,8 @@ pub fn man(mut command: Command) -> anyhow::Result<Exit> {
     Ok(Exit::Well)
 }
 
-fn section(command: &Command) -> String {
+/// A command and those below it.
+fn section(command: &Command, above: &str) -> String {
     let own = || {
         command
             .get_arguments()
@@ -76,7 +77,7 @@ fn section(command: &Command) -> String {
     };
     let values: String =
         own().filter(|it| it.is_positional()).map(|it| format!(" \\fI{}\\fR", roff(&name(it)))).collect();
-    let mut text = format!(".SS \"porchlight {}{values}\"\n", command.get_name());
+    let mut text = format!(".SS \"{above} {}{values}\"\n", command.get_name());
     text.push_str(&format!("{}\n", roff(&command.get_about().map(ToString::to_string).unwrap_or_default())));
     for argument in own() {
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
@@ -89,6 +90,9 @@ fn section(command: &Command) -> String {
         };
         text.push_str(&format!(".TP\n{flag}\n{}\n", roff(&help)));
     }
+    let above = format!("{above} {}", command.get_name());
+    let below = command.get_subcommands().filter(|it| it.get_name() != "help");
+    text.extend(below.map(|it| section(it, &above)));
     text
 }
 

@@ -114,6 +114,9 @@ pub(super) fn url(report: &Report<'_>, entry: &Entry<'_>, schemes: &[&str]) -> R
     }
     let url = match Url::parse(written.trim()) {
         Ok(url) => url,
+        Err(url::ParseError::RelativeUrlWithoutBase) => {
+            return wrong("this address lacks its beginning", allowed());
+        }
         Err(error) => return wrong(format!("this is not an address: {error}"), allowed()),
     };
     if !url.username().is_empty() || url.password().is_some() {

@@ -62,7 +62,10 @@ fn init_without_a_terminal_names_what_it_was_not_told() {
     for (arguments, word) in [
         (vec!["init"], "--name and --url were not given"),
         (vec!["init", "--name", "Bank"], "--url was not given"),
-        (vec!["init", "--name", "Bank", "--url", "login.example.com"], "--url: this is not an address"),
+        (
+            vec!["init", "--name", "Bank", "--url", "login.example.com"],
+            "--url: this address lacks its beginning",
+        ),
         (vec!["init", "--name", "", "--url", "https://login.example.com/"], "--name: this text is empty"),
     ] {
         let refused = porchlight(dir.path(), &arguments);
@@ -92,7 +95,7 @@ fn init_asks_a_terminal_three_questions_and_asks_again_after_a_wrong_answer() {
     let answers = "示例银行 / Sample Bank\nlogin.example.com\nhttps://login.example.com/\npassword\n";
     asked.stdin.take().unwrap().write_all(answers.as_bytes()).unwrap();
     let output = asked.wait_with_output().unwrap();
-    assert!(said(&output).contains("this is not an address"), "{}", said(&output));
+    assert!(said(&output).contains("this address lacks its beginning"), "{}", said(&output));
     let text = std::fs::read_to_string(dir.path().join("config.toml")).unwrap();
     assert!(
         text.contains("url = \"https://login.example.com/\"") && text.contains("contains = \"password\"")

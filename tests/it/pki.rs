@@ -55,11 +55,6 @@ impl Pki {
         (leaf.der().clone(), key)
     }
 
-    /// The authority, for a file of roots.
-    pub fn pem(&self) -> String {
-        self.authority.pem()
-    }
-
     /// A chain and its key for `localhost`, as PEM.
     pub fn pems(&self) -> (String, String) {
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -77,6 +72,11 @@ impl Pki {
             .with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|it| it.as_bytes().to_vec()).collect();
         config
+    }
+
+    /// The authority, for a file of roots.
+    pub fn pem(&self) -> String {
+        self.authority.pem()
     }
 
     /// Serves `200 OK` over TLS on loopback for as long as the test's runtime lives.

@@ -316,9 +316,9 @@ fn a_stop_while_it_starts_ends_it_cleanly() {
 fn a_second_stop_signal_stops_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(dir.path(), WEB);
-    // Half a head holds the stop up for its grace.
+    // Half a head after a whole one holds the stop up for its grace.
     let mut visitor = std::net::TcpStream::connect(daemon.addr).unwrap();
-    visitor.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    visitor.write_all(b"GET /en HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n").unwrap();
     assert_eq!(get(daemon.addr, "/").status, 200);
     daemon.signal("TERM");
     wait_until("it is stopping", || daemon.log().contains("a second signal stops at once").then_some(()));

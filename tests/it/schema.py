@@ -74,6 +74,8 @@ good = [
     small + 'method = "POST"\njson = { a = [1, { b = 2 }] }\nheaders = { x-a = "1" }\n',
     '[site]\nname = { zh = "门灯" }\nlockout = "30m"\nsupport = [{ label = "Help", url = "tel:+86-1" }]\n',
     '[server]\nlisten = "[::1]:8080"\n',
+    '[server]\npublic_url = "https://status.example.com/login/"\ntrusted_proxies = ["127.0.0.1", "10.0.0.0/8"]\n',
+    small + 'proxy = "socks5h://proxy.example.com:1080"\n[probe]\nproxy = "http://proxy.example.com:3128"\n',
     small + '[[maintenance]]\nid = "m"\ntitle = "t"\ncomponents = ["web"]\nstarts_at = 2026-11-25T00:00:00Z\nends_at = "2026-11-26 00:00"\n',
 ]
 bad = [
@@ -88,6 +90,8 @@ bad = [
     '[site]\nsupport = [{ label = "x", url = "http://x.example" }]\n',
     '[server]\nlisten = "localhost:8080"\n',
     '[server]\nlisten = ":8080"\n',
+    '[server]\ntls = { certificate = "a" }\n',
+    '[probe]\nproxy = "ftp://proxy.example.com:21"\n',
     '[component]\nid = "web"\nname = "Web"\n',
     '[[component]]\nname = "Web"\n',
     '[[component]]\nid = "Web Mail"\nname = "Web"\n',

@@ -203,7 +203,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/store"]),
     ("reqwest", &["src/probe"]),
     ("askama", &["src/publish", "src/sample"]),
-    ("axum", &["src/publish", "src/observe", "src/serve", "src/sample"]),
+    ("axum", &["src/publish", "src/serve", "src/sample", "src/observe"]),
     ("DeTable", &["src/config"]),
     ("fluent_bundle", &["src/words"]),
     ("hickory_resolver", &["src/probe"]),

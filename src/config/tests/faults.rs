@@ -144,7 +144,7 @@ error: there is no component `wbe`
    |
    = help: did you mean `web`?
 
-error: this is not an address: relative URL without a base
+error: this address lacks its beginning
   --> config.toml:21:7
    |
 21 | url = "wallet.example.com"
