@@ -245,6 +245,11 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// `1 endpoint`, `2 endpoints`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// One line to standard output. A reader that hung up is not an error of ours.
 fn tell(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");

@@ -19,6 +19,7 @@ mod memory;
 mod page;
 mod probes;
 mod process;
+mod reload;
 mod report;
 mod start;
 mod target;
@@ -57,6 +58,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "lateness", about: "how late probes start, and whether they drift", run: lateness::run },
     Bench { name: "commits", about: "how long a result waits until it is on the disk", run: commits::run },
     Bench { name: "backup", about: "a backup of 1.1 GB beside a daemon at work", run: backup::run },
+    Bench { name: "reload", about: "how long a reload takes with 2000 endpoints", run: reload::run },
     Bench { name: "changes", about: "the slowest request while the status changes", run: changes::run },
 ];
 
