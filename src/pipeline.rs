@@ -167,7 +167,7 @@ impl Worker {
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
         for transition in &transitions {
             tracing::info!(
-                "`{}` is {} since {} ({})",
+                "`{}` is {} since {:.3} ({})",
                 endpoint.id,
                 transition.health.wire(),
                 transition.from,

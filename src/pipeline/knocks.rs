@@ -30,8 +30,11 @@ pub const PHASES: [&str; 5] = ["dns", "connect", "tls", "first_byte", "transfer"
 pub struct Meters {
     /// How long after it was due a round began.
     pub lateness: Histogram,
-    endpoints: Mutex<HashMap<EndpointId, (Arc<Knocks>, Arc<Bell>)>>,
+    endpoints: Mutex<HashMap<EndpointId, Counting>>,
 }
+
+/// One endpoint's numbers, and the bell that counts the rings it dropped.
+type Counting = (Arc<Knocks>, Arc<Bell>);
 
 /// What is counted of one endpoint since this process first knocked at it.
 pub struct Knocks {

@@ -16,17 +16,14 @@ use crate::domain::readiness::{Doubt, Fault, Pulse, doubts, faults};
 /// One question, and what is wrong if something is.
 type Check = (&'static str, Option<&'static str>);
 
-/// Below `base`, which begins and ends with `/`.
-pub(super) fn router(publisher: Arc<Publisher>, base: &str) -> Router {
+/// Where both are whatever the base path: a supervisor asks this machine, not the public address.
+pub(super) const DOORS: [&str; 2] = ["/livez", "/readyz"];
+
+pub(super) fn router(publisher: Arc<Publisher>) -> Router {
+    let [live, ready] = DOORS;
     Router::new()
-        .route(
-            &format!("{base}livez"),
-            get(async |State(it): Shared, asked: HeaderMap| answer(&asked, &it.live())),
-        )
-        .route(
-            &format!("{base}readyz"),
-            get(async |State(it): Shared, asked: HeaderMap| answer(&asked, &it.ready())),
-        )
+        .route(live, get(async |State(it): Shared, asked: HeaderMap| answer(&asked, &it.live())))
+        .route(ready, get(async |State(it): Shared, asked: HeaderMap| answer(&asked, &it.ready())))
         .with_state(publisher)
 }
 

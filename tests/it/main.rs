@@ -3,6 +3,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
 )]
 

@@ -151,8 +151,8 @@ mod tests {
 
     fn say_evil() {
         for evil in EVIL {
-            let error = std::io::Error::other(*evil);
-            tracing::info!(field = evil, debug = ?evil, shown = %evil, error = &error as &dyn Error, n = 3, ok = true, "{evil}");
+            let error: &dyn Error = &std::io::Error::other(*evil);
+            tracing::info!(field = evil, debug = ?evil, shown = %evil, error = error, n = 3, ok = true, "{evil}");
             tracing::warn!("fixed words");
         }
     }
