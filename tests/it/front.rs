@@ -130,7 +130,7 @@ fn behind(what: &str, below: &str) {
         CONFIG,
         behind,
         &server,
-        logging(dir.path(), "info,porchlight::serve=debug"),
+        logging(dir.path(), "info,serve=debug"),
     );
     let mut to_see: Vec<String> = vec![below.to_owned()];
     let mut seen = BTreeSet::new();
