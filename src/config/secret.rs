@@ -13,6 +13,10 @@ use super::section::{Entry, Section};
 use super::server::CertificateFault;
 use super::value::string;
 
+/// What is doubtful about a pair for this host at this time, or why it cannot be served.
+pub type LookAtCertificate =
+    dyn Fn(&TlsFiles, Option<&str>, Timestamp) -> Result<Vec<CertificateFault>, CertificateFault>;
+
 /// What is asked outside the file while it is read.
 pub struct Surroundings<'a> {
     /// Environment variables.
@@ -23,8 +27,7 @@ pub struct Surroundings<'a> {
     pub sample: &'a dyn Fn(&str) -> Option<SecretString>,
     /// Looks at a certificate and its key as a browser would that asks for
     /// this host now; gives what is doubtful, or why they cannot be served.
-    pub certificate:
-        &'a dyn Fn(&TlsFiles, Option<&str>, Timestamp) -> Result<Vec<CertificateFault>, CertificateFault>,
+    pub certificate: &'a LookAtCertificate,
     /// Where the configuration file is; relative paths in it start here.
     pub dir: &'a Path,
 }

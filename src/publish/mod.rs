@@ -37,7 +37,7 @@ use render::CannotTell;
 pub use body::Body;
 pub use render::{RenderError, Rendered, render};
 
-/// Every door of this room: the last two at the root, the rest below the base path.
+/// Every door of this room, below the base path.
 pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/"),
     ("GET", "/en"),

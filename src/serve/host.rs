@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use url::Url;
 
 /// Those who ask for these know an address, not a name: supervisors and load balancers.
-const EXEMPT: [&str; 2] = ["/livez", "/readyz"];
+const EXEMPT: [&str; 2] = ["livez", "readyz"];
 
 /// The names of this server.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Hosts {
     /// As browsers send it, so that it is known at a glance.
     usual: String,
     listen: IpAddr,
+    /// Begins and ends with `/`.
+    base: String,
 }
 
 impl Hosts {
@@ -29,7 +31,7 @@ impl Hosts {
             Some(port) => format!("{name}:{port}"),
             None => name.clone(),
         };
-        Self { name, port, usual, listen: listen.ip() }
+        Self { name, port, usual, listen: listen.ip(), base: public_url.path().to_owned() }
     }
 
     /// The answer to a request that asks for somebody else, or does not say for whom.
@@ -40,7 +42,7 @@ impl Hosts {
     /// | `localhost`, a loopback address or the one we listen at, any port | goes on: the operator, on the machine |
     /// | anybody else, in `Host`, `:authority` or the request's line | 421 |
     /// | nobody, two hosts, or something that is no host | 400 |
-    /// | whatever, for `/livez` or `/readyz` | goes on |
+    /// | whatever, for `livez` or `readyz` below the base path | goes on |
     pub fn refusal(&self, uri: &Uri, headers: &HeaderMap) -> Option<Response<Body>> {
         let status = self.minds(uri, headers)?;
         let why = if status == StatusCode::BAD_REQUEST {
@@ -68,7 +70,7 @@ impl Hosts {
         {
             return None;
         }
-        if EXEMPT.contains(&uri.path()) {
+        if uri.path().strip_prefix(&self.base).is_some_and(|it| EXEMPT.contains(&it)) {
             return None;
         }
         let written = first.map(|it| Authority::try_from(it.as_bytes()));
@@ -131,9 +133,10 @@ mod tests {
             ("/login/", &["\u{fc}"], 400),
             ("/login/", &[""], 400),
             ("/login/", &[], 400),
-            ("/livez", &[], 200),
-            ("/readyz", &["10.0.0.1:8080"], 200),
-            ("/livez/", &["10.0.0.1:8080"], 421),
+            ("/login/livez", &[], 200),
+            ("/login/readyz", &["10.0.0.1:8080"], 200),
+            ("/login/livez/", &["10.0.0.1:8080"], 421),
+            ("/livez", &["10.0.0.1:8080"], 421),
             ("https://status.example.com/login/", &[], 200),
             ("https://status.example.com/login/", &["status.example.com"], 200),
             ("http://evil.example/login/", &["status.example.com"], 421),

@@ -125,13 +125,8 @@ fn behind(what: &str, below: &str) {
     let front = Front::start(what, dir.path(), behind, below);
     let origin = format!("https://{NAME}:{}", front.port);
     let server = format!("public_url = \"{origin}{below}\"\ntrusted_proxies = [\"127.0.0.1\"]");
-    let mut daemon = Daemon::start_served(
-        dir.path(),
-        CONFIG,
-        behind,
-        &server,
-        logging(dir.path(), "info,porchlight::serve=debug"),
-    );
+    let mut daemon =
+        Daemon::start_served(dir.path(), CONFIG, behind, &server, logging(dir.path(), "info,serve=debug"));
     let mut to_see: Vec<String> = vec![below.to_owned()];
     let mut seen = BTreeSet::new();
     while let Some(path) = to_see.pop() {

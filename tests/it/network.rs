@@ -243,7 +243,7 @@ fn the_log_names_the_client_only_as_trusted_proxies_tell() {
             &Wallet::new().config("60s"),
             local(),
             server,
-            logging(dir.path(), "info,porchlight::serve=debug"),
+            logging(dir.path(), "info,serve=debug"),
         );
         let (status, _) = raw(
             daemon.addr,
