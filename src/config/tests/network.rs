@@ -23,7 +23,7 @@ fn the_public_address_has_a_path_that_ends_with_a_slash() {
         assert_eq!(config.site.public_url, config.server.public_url);
     }
     insta::assert_snapshot!(server_said("public_url = \"status.example.com\""), @r#"
-error: this is not an address: relative URL without a base
+error: this address lacks its beginning
  --> config.toml:2:14
   |
 2 | public_url = "status.example.com"
