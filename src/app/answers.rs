@@ -1,5 +1,6 @@
 //! What the socket's questions are answered with.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::live::chain;
-use super::{App, Live, Load, ReloadError};
+use super::{Live, Load, ReloadError};
 use crate::control::{
     self, Answer, Answers, Check, ComponentLine, DaemonLine, Door, EndpointLine, Knock, KnockLine,
     NoticeLine, Own, Question, Refusal, Status,
@@ -27,33 +28,34 @@ struct Desk {
     daemon: DaemonLine,
 }
 
-impl App {
-    /// Opens the socket in the data directory. A daemon that cannot is told of
-    /// and goes on: knocking and telling need no socket.
-    pub fn open_door(&self, data: &Path, config: &Path, load: Load) {
-        let door = match Door::open(data) {
-            Ok(door) => door,
-            Err(error) => {
-                tracing::warn!(
-                    "`porchlight status` and the like will not reach this daemon: {}",
-                    chain(&error)
-                );
-                return;
-            }
-        };
-        let daemon = DaemonLine {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            started_at: self.live.started.wall.to_string(),
-            uptime_s: 0,
-            page: format!("http://{}/", self.addr),
-            config: absolute(config),
-            data: absolute(data),
-            socket: absolute(door.path()),
-        };
-        let desk = Arc::new(Desk { live: self.live.clone(), load, daemon });
-        self.tasks.spawn(control::serve(door, desk, self.stop.clone(), self.tasks.clone()));
-    }
+/// Where a daemon's config comes from.
+pub struct Source {
+    pub file: PathBuf,
+    pub load: Load,
+}
+
+/// Opens the socket in the data directory. A daemon that cannot says so and
+/// goes on: knocking and telling need no socket.
+pub(super) fn open_door(live: &Arc<Live>, source: Source, page: SocketAddr, data: &Path) {
+    let door = match Door::open(data) {
+        Ok(door) => door,
+        Err(error) => {
+            tracing::warn!("`porchlight status` and the like will not reach this daemon: {}", chain(&error));
+            return;
+        }
+    };
+    let daemon = DaemonLine {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        started_at: live.started.wall.to_string(),
+        uptime_s: 0,
+        page: format!("http://{page}/"),
+        config: absolute(&source.file),
+        data: absolute(data),
+        socket: absolute(door.path()),
+    };
+    let desk = Arc::new(Desk { live: live.clone(), load: source.load, daemon });
+    live.tasks.spawn(control::serve(door, desk, live.stop.clone(), live.tasks.clone()));
 }
 
 fn absolute(path: &Path) -> String {
@@ -284,6 +286,6 @@ fn shown(it: &Announcement, now: Timestamp) -> &'static str {
 }
 
 /// A text in each language it is written in.
-pub fn in_both(text: &Text) -> String {
+fn in_both(text: &Text) -> String {
     Lang::ALL.iter().filter_map(|lang| text.written(*lang)).collect::<Vec<_>>().join(" / ")
 }

@@ -29,7 +29,7 @@ struct Post {
 }
 
 impl Crew {
-    pub(super) fn new(spine: Arc<Spine>, stop: CancellationToken, tasks: TaskTracker) -> Self {
+    pub fn new(spine: Arc<Spine>, stop: CancellationToken, tasks: TaskTracker) -> Self {
         Self { spine, stop, tasks, posts: Mutex::default() }
     }
 
@@ -55,7 +55,7 @@ impl Crew {
     }
 
     /// Posts a new worker.
-    pub(super) fn post(&self, endpoint: Arc<Endpoint>, state: JudgeState) -> Entry {
+    pub fn post(&self, endpoint: Arc<Endpoint>, state: JudgeState) -> Entry {
         let bell = Arc::new(Bell::new());
         let worker =
             Arc::new(Worker::new(Arc::clone(&self.spine), Arc::clone(&endpoint), Arc::clone(&bell), state));

@@ -70,6 +70,7 @@ pub(super) fn door(server: &Server, addr: SocketAddr, publisher: Arc<Publisher>)
         hosts: server.public_url.as_ref().map(|it| Hosts::new(it, addr)),
         proxies: TrustedProxies::new(server.trusted_proxies.clone()),
         tls: files.map(Tls::new).transpose()?.map(Arc::new),
+        meters: Arc::default(),
     })
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Shown {
     pub(super) spine: Arc<Spine>,
     pub(super) publisher: Arc<Publisher>,
     pub(super) own: Arc<OwnHealth>,
+    /// Of the page's listener.
+    pub(super) visitors: Arc<serve::Meters>,
 }
 
 impl Numbers {
@@ -81,6 +83,9 @@ impl Shown {
                 rendered_at: page.rendered_at.get(),
                 valid_until: self.publisher.rendered_until(),
                 requests: page.requests(),
+                connections: self.visitors.open.get(),
+                came: self.visitors.came.get(),
+                shown_out: self.visitors.shown_out.get(),
             },
             own: OwnSeen {
                 stalls: self.own.stalls.get(),

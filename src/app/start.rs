@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::answers::{Source, open_door};
 use super::chores::{Housekeeper, start_chores};
 use super::crew::Crew;
 use super::listen::{door, page_listener};
@@ -31,7 +32,19 @@ use crate::serve;
 use crate::store::{self, Store};
 
 impl App {
+    /// One whose config never changes and that nobody talks to.
     pub async fn start(
+        config: Config,
+        outbound: Outbound,
+        clock: Arc<dyn Clock>,
+        ringing: Ringing,
+    ) -> anyhow::Result<Self> {
+        Self::start_from(None, config, outbound, clock, ringing).await
+    }
+
+    /// With `source` it can be talked to: its config is read from there anew.
+    pub async fn start_from(
+        source: Option<Source>,
         config: Config,
         outbound: Outbound,
         clock: Arc<dyn Clock>,
@@ -140,12 +153,12 @@ impl App {
         if let Some(tls) = tls.clone() {
             tasks.spawn(tls.keep_fresh(stop.clone()));
         }
-        let serving = serve::serve(listener, door, cap, stop.clone(), tasks.clone());
-        tasks.spawn(must_live("the server", serving, stop.clone(), failed.clone()));
+        let visitors = Arc::clone(&door.meters);
         let metrics = match numbers {
             Some(numbers) => {
                 let addr = numbers.addr()?;
-                let shown = Shown { spine: spine.clone(), publisher: publisher.clone(), own: own.clone() };
+                let shown =
+                    Shown { spine: spine.clone(), publisher: publisher.clone(), own: own.clone(), visitors };
                 tasks.spawn(numbers.serve(shown, stop.clone(), tasks.clone()));
                 Some(addr)
             }
@@ -154,6 +167,7 @@ impl App {
         let (keep_results, keeps) = watch::channel(config.store.keep_results);
         let keeper = Housekeeper { store: store.clone(), keep_results: keeps, clock, own: own.clone() };
         let scheduler = start_chores(keeper, &stop, &tasks).await?;
+        let data = config.store.data.clone();
         let live = Arc::new(Live {
             spine: spine.clone(),
             publisher: publisher.clone(),
@@ -168,6 +182,12 @@ impl App {
             stop: stop.clone(),
             tasks: tasks.clone(),
         });
+        if let Some(source) = source {
+            open_door(&live, source, addr, &data);
+        }
+        // Last, so that whoever reads the page can talk to us as well.
+        let serving = serve::serve(listener, door, cap, stop.clone(), tasks.clone());
+        tasks.spawn(must_live("the server", serving, stop.clone(), failed.clone()));
         Ok(Self {
             stop,
             failed,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Exit, load, tell};
+use super::{Exit, counted, load, tell};
 use crate::config::Faults;
 
 #[derive(Serialize)]
@@ -51,12 +51,12 @@ pub fn check(file: &Path, json: bool) -> anyhow::Result<Exit> {
                     tell(warning);
                 }
                 tell(format_args!(
-                    "{} is right: {} endpoints of {} components, {} maintenances, {} announcements",
+                    "{} is right: {} of {}, {}, {}",
                     file.display(),
-                    report.endpoints,
-                    report.components,
-                    report.maintenances,
-                    report.announcements
+                    counted(report.endpoints, "endpoint"),
+                    counted(report.components, "component"),
+                    counted(report.maintenances, "maintenance"),
+                    counted(report.announcements, "announcement")
                 ));
             }
         }

@@ -63,7 +63,7 @@ struct Arguments {
     above: above::Flags,
 
     #[command(flatten)]
-    log: log::Flags,
+    log: log::Logging,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -243,6 +243,11 @@ fn look_at_certificate(
 #[expect(clippy::disallowed_methods, reason = "the one place where `{ env = … }` is looked up for Config")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// `1 endpoint`, `2 endpoints`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// One line to standard output. A reader that hung up is not an error of ours.

@@ -7,14 +7,14 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::task::TaskTracker;
 
-use super::{Exit, load, log, tell};
-use crate::app::{App, Load, Ringing};
+use super::{Exit, counted, load, log, tell};
+use crate::app::{App, Load, Ringing, Source};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::probe::Outbound;
 use crate::service;
 
-pub(super) fn serve(file: &Path, log: &log::Flags) -> anyhow::Result<Exit> {
+pub(super) fn serve(file: &Path, log: &log::Logging) -> anyhow::Result<Exit> {
     log.begin();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
@@ -72,14 +72,14 @@ async fn run(file: &Path, json: bool) -> anyhow::Result<Exit> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let (greeting, data) = (Greeting::of(&config), config.store.data.clone());
-    let Some(app) = start(config, &mut signals).await? else {
+    let greeting = Greeting::of(&config);
+    let reading = file.to_owned();
+    let again: Load = Arc::new(move || load(&reading));
+    let source = Source { file: file.to_owned(), load: again.clone() };
+    let Some(app) = start(config, source, &mut signals).await? else {
         tracing::info!("Stopped before the start was complete");
         return Ok(Exit::Well);
     };
-    let reading = file.to_owned();
-    let again: Load = Arc::new(move || load(&reading));
-    app.open_door(&data, file, again.clone());
     if json {
         tracing::info!(page = %app.addr, watching = greeting.watching, "Serving");
     } else {
@@ -113,9 +113,10 @@ async fn run(file: &Path, json: bool) -> anyhow::Result<Exit> {
 }
 
 /// The started daemon; none when it was told to stop meanwhile, and has.
-async fn start(config: Config, signals: &mut Signals) -> anyhow::Result<Option<App>> {
+async fn start(config: Config, source: Source, signals: &mut Signals) -> anyhow::Result<Option<App>> {
     // A task of its own: opening a large database blocks, and signals are heard all the same.
-    let starting = App::start(config, Outbound::new(), Arc::new(SystemClock::new()), Ringing::OnSchedule);
+    let clock = Arc::new(SystemClock::new());
+    let starting = App::start_from(Some(source), config, Outbound::new(), clock, Ringing::OnSchedule);
     let mut starting = TaskTracker::new().spawn(starting);
     tokio::select! {
         biased;
@@ -178,9 +179,4 @@ impl Greeting {
         tell("  status    porchlight status, in another terminal");
         tell("  stop      Ctrl-C");
     }
-}
-
-/// `1 endpoint`, `2 endpoints`.
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

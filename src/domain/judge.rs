@@ -5,6 +5,7 @@
 //! | up, degraded, down | a result of the same health | every streak ends |
 //! | | `failure` worse results in a row | the mildest of them, from the first |
 //! | | `success` better results in a row | the worst of them, from the first |
+//! | changed so | results at the end of that row which argue for more | are counted on, from their first |
 //! | never known | `failure` failing or `success` working results in a row | the same, from the first |
 //! | any | an unknown result | changes nothing, breaks no streak |
 //! | any | silence longer than a result is fresh, or a restart | unknown from the last known result; streaks end |
@@ -47,6 +48,17 @@ struct Streak {
     began: Timestamp,
     /// What all of them agree on: the mildest of the worse, the worst of the better.
     towards: Health,
+    /// The newest of them, as far back as they are alike.
+    tail: Tail,
+}
+
+/// Alike results in a row. Where they argue for more than all agree on, they
+/// go on arguing after the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tail {
+    seen: Health,
+    length: u32,
+    began: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,9 +174,10 @@ impl JudgeState {
             Some(streak) if streak.argues == argues => Streak {
                 length: streak.length.saturating_add(1),
                 towards: agreed(argues, self.health, streak.towards, seen),
+                tail: streak.tail.and(seen, at),
                 ..streak
             },
-            _ => Streak { argues, length: 1, began: at, towards: seen },
+            _ => Streak::of(argues, Tail { seen, length: 1, began: at }),
         };
         let needed = match argues {
             Direction::Worse => thresholds.failure,
@@ -174,6 +187,8 @@ impl JudgeState {
             self.streak = Some(streak);
         } else {
             self.turn(streak.towards, streak.began, transitions);
+            let more = streak.tail.seen != streak.towards;
+            self.streak = more.then(|| Streak::of(direction(streak.towards, streak.tail.seen), streak.tail));
         }
     }
 
@@ -190,6 +205,22 @@ impl JudgeState {
         self.streak = None;
         if health != Health::Unknown {
             self.before_silence = None;
+        }
+    }
+}
+
+impl Streak {
+    fn of(argues: Direction, tail: Tail) -> Self {
+        Self { argues, length: tail.length, began: tail.began, towards: tail.seen, tail }
+    }
+}
+
+impl Tail {
+    fn and(self, seen: Health, at: Timestamp) -> Self {
+        if seen == self.seen {
+            Self { length: self.length.saturating_add(1), ..self }
+        } else {
+            Self { seen, length: 1, began: at }
         }
     }
 }
@@ -367,7 +398,17 @@ mod tests {
         assert_eq!(film("++-~"), "?U*UG*");
         assert_eq!(film("--+~"), "?D*DG*");
         assert_eq!(film("+~"), "?G*");
-        assert_eq!(film("++~--"), "?U*UG*G");
+        assert_eq!(film("++~~--"), "?U*UG*GD*");
+    }
+
+    #[test]
+    fn what_argued_for_more_than_all_agreed_on_is_not_forgotten() {
+        assert_eq!(film("++~--"), "?U*UG*D*");
+        assert_eq!(spans("++~--"), "U60-180 G180-240 D240-");
+        assert_eq!(film("--~++"), "?D*DG*U*");
+        assert_eq!(spans("--~++"), "D60-180 G180-240 U240-");
+        assert_eq!(film("++~-~"), "?U*UG*G", "one alone is still a blip");
+        assert_eq!(film("~++"), "?G*U*");
     }
 
     #[test]

@@ -98,6 +98,13 @@ pub const CATALOGUE: &[Family] = &[
         "route,class",
         "Requests by route and class of the answer's status.",
     ),
+    gauge("porchlight_http_connections", "", "Connections to the page that are open."),
+    counter("porchlight_http_accepted_total", "", "Connections to the page that were given a place."),
+    counter(
+        "porchlight_http_shown_out_total",
+        "",
+        "Quiet connections that were closed because others needed the place.",
+    ),
     counter("porchlight_stalls_total", "", "Times the process stood still for more than half a second."),
     counter("porchlight_clock_steps_total", "", "Times the wall clock was set by more than 5 s."),
     gauge(

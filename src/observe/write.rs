@@ -56,6 +56,10 @@ pub struct PageSeen {
     pub valid_until: Option<Moment>,
     /// Route, class of status, count.
     pub requests: Vec<(&'static str, &'static str, u32)>,
+    /// Connections to the page's listener: now, ever, and closed for want of room.
+    pub connections: i64,
+    pub came: u64,
+    pub shown_out: u64,
 }
 
 pub struct OwnSeen {
@@ -83,6 +87,9 @@ pub fn write(seen: &Seen, format: Format) -> String {
             "porchlight_valid_until_timestamp_seconds" => {
                 seen.page.valid_until.map(|it| wall(seen.now, it).as_second().to_string())
             }
+            "porchlight_http_connections" => one(seen.page.connections),
+            "porchlight_http_accepted_total" => Some(seen.page.came.to_string()),
+            "porchlight_http_shown_out_total" => Some(seen.page.shown_out.to_string()),
             "porchlight_stalls_total" => Some(seen.own.stalls.to_string()),
             "porchlight_clock_steps_total" => Some(seen.own.clock_steps.to_string()),
             "porchlight_clock_doubted" => one(i64::from(seen.own.clock_doubted)),

@@ -58,7 +58,7 @@ pub fn router(publisher: Arc<Publisher>) -> Router {
     };
     doors
         .with_state(Arc::clone(&publisher))
-        .merge(health::router(Arc::clone(&publisher)))
+        .merge(health::router(Arc::clone(&publisher), &base))
         .layer(middleware::from_fn_with_state(publisher, meters::counted))
 }
 

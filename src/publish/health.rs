@@ -16,10 +16,17 @@ use crate::domain::readiness::{Doubt, Fault, Pulse, doubts, faults};
 /// One question, and what is wrong if something is.
 type Check = (&'static str, Option<&'static str>);
 
-pub(super) fn router(publisher: Arc<Publisher>) -> Router {
+/// Below `base`, which begins and ends with `/`.
+pub(super) fn router(publisher: Arc<Publisher>, base: &str) -> Router {
     Router::new()
-        .route("/livez", get(async |State(it): Shared, asked: HeaderMap| answer(&asked, &it.live())))
-        .route("/readyz", get(async |State(it): Shared, asked: HeaderMap| answer(&asked, &it.ready())))
+        .route(
+            &format!("{base}livez"),
+            get(async |State(it): Shared, asked: HeaderMap| answer(&asked, &it.live())),
+        )
+        .route(
+            &format!("{base}readyz"),
+            get(async |State(it): Shared, asked: HeaderMap| answer(&asked, &it.ready())),
+        )
         .with_state(publisher)
 }
 

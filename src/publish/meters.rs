@@ -68,20 +68,22 @@ impl Meters {
 
 /// Around every door; one atomic addition a request.
 pub(super) async fn counted(State(it): Shared, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let door = door(path.strip_prefix(it.base.trim_end_matches('/')).unwrap_or(path));
+    let door = door(&it.base, request.uri().path());
     let response = next.run(request).await;
     it.meters.count(door, response.status());
     response
 }
 
-/// The place in [`ROUTES`] of a path; beyond its end when there is none.
-fn door(path: &str) -> usize {
+/// The place in [`ROUTES`] of a path below `base`; beyond their end when there is none.
+fn door(base: &str, path: &str) -> usize {
+    let Some(path) = path.strip_prefix(base) else { return ROUTES.len() };
+    let below = |route: &'static str| route.strip_prefix('/').unwrap_or(route);
     ROUTES
         .iter()
-        .position(|(_, route)| match route.strip_suffix("{id}") {
+        .map(|(_, route)| below(route))
+        .position(|route| match route.strip_suffix("{id}") {
             Some(before) => path.strip_prefix(before).is_some_and(|id| !id.is_empty() && !id.contains('/')),
-            None => path == *route,
+            None => path == route,
         })
         .unwrap_or(ROUTES.len())
 }
@@ -93,10 +95,13 @@ mod tests {
     #[test]
     fn every_route_is_a_door_of_its_own_and_the_rest_is_one() {
         for (index, (_, route)) in ROUTES.iter().enumerate() {
-            assert_eq!(door(&route.replace("{id}", "sms")), index, "{route}");
+            let path = route.replace("{id}", "sms");
+            assert_eq!(door("/", &path), index, "{route}");
+            assert_eq!(door("/login/", &format!("/login{path}")), index, "{route}");
+            assert!(path == "/" || door("/login/", &path) == ROUTES.len(), "{route}");
         }
         for path in ["", "/x", "/c/", "/c/a/b", "/en/c/", "/livez/", "//"] {
-            assert_eq!(door(path), ROUTES.len(), "{path}");
+            assert_eq!(door("/", path), ROUTES.len(), "{path}");
         }
         let meters = Meters::default();
         meters.count(0, StatusCode::OK);

@@ -124,7 +124,7 @@ impl Publisher {
 
     /// `/livez` and `/readyz` alone, for a listener that shows no page.
     pub fn health(self: Arc<Self>) -> Router {
-        health::router(self)
+        health::router(self, "/")
     }
 
     /// Puts what was rendered of `facts` before the readers; component pages

@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::meter::{Counter, Gauge};
+
 /// When the crowd is full, this part of it is shown out at once, so that looking
 /// through all of it is paid for by many newcomers.
 const SHOWN_OUT_PART: usize = 16;
@@ -27,6 +29,17 @@ pub struct Crowd {
     next: AtomicU64,
     seats: Mutex<HashMap<u64, Arc<Seat>>>,
     left: Notify,
+    pub meters: Arc<Meters>,
+}
+
+/// What a listener counts of those who come.
+#[derive(Debug, Default)]
+pub struct Meters {
+    /// Here now.
+    pub open: Gauge,
+    pub came: Counter,
+    /// Asked to go, because others needed the place.
+    pub shown_out: Counter,
 }
 
 /// What is known of one connection.
@@ -54,7 +67,13 @@ pub struct Busy(Arc<Seat>);
 impl Crowd {
     pub fn new(cap: usize) -> Self {
         let seats = Mutex::default();
-        Self { cap, began: Instant::now(), next: AtomicU64::new(0), seats, left: Notify::new() }
+        let (left, meters) = (Notify::new(), Arc::default());
+        Self { cap, began: Instant::now(), next: AtomicU64::new(0), seats, left, meters }
+    }
+
+    /// Counts on meters that others read.
+    pub fn counted(self, meters: Arc<Meters>) -> Self {
+        Self { meters, ..self }
     }
 
     /// A place, as soon as there is one.
@@ -77,6 +96,8 @@ impl Crowd {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let seat = Arc::new(Seat::new(self.began));
         seats.insert(number, seat.clone());
+        self.meters.came.inc();
+        self.meters.open.add(1);
         Some(Place { crowd: self.clone(), number, seat })
     }
 
@@ -100,6 +121,7 @@ impl Crowd {
         for (_, seat) in quiet {
             seat.shown_out.store(true, Ordering::Release);
             seat.go.notify_one();
+            self.meters.shown_out.inc();
         }
     }
 }
@@ -168,6 +190,7 @@ impl Drop for Busy {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.crowd.meters.open.add(-1);
         self.crowd.seats.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
         self.crowd.left.notify_one();
     }

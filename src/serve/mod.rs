@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 pub use cap::{CONNECTION_CAP, connection_cap};
 use converse::{LIMITS, Visit};
 use crowd::Crowd;
+pub use crowd::Meters;
 pub use forwarded::TrustedProxies;
 pub use host::Hosts;
 use tls::Tls;
@@ -33,12 +34,13 @@ pub struct Door {
     pub proxies: TrustedProxies,
     /// None for plain HTTP.
     pub tls: Option<Arc<Tls>>,
+    pub meters: Arc<Meters>,
 }
 
 /// Open to all, in plain HTTP.
 impl From<Router> for Door {
     fn from(router: Router) -> Self {
-        Self { router, hosts: None, proxies: TrustedProxies::default(), tls: None }
+        Self { router, hosts: None, proxies: TrustedProxies::default(), tls: None, meters: Arc::default() }
     }
 }
 
@@ -53,7 +55,7 @@ pub async fn serve(
 ) {
     let door = Arc::new(door.into());
     let speaker = Arc::new(converse::speaker(tasks.clone()));
-    let crowd = Arc::new(Crowd::new(cap));
+    let crowd = Arc::new(Crowd::new(cap).counted(Arc::clone(&door.meters)));
     loop {
         let accepted = tokio::select! {
             biased;

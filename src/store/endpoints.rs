@@ -1,5 +1,7 @@
 //! Which endpoints are known: added, removed, renamed, returned.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -27,8 +29,9 @@ pub fn sync_endpoints(
             it.id = new.clone();
         }
     }
+    let by_id: HashMap<&EndpointId, &Known> = known.iter().map(|it| (&it.id, it)).collect();
     for endpoint in endpoints {
-        match known.iter().find(|it| it.id == endpoint.id) {
+        match by_id.get(&endpoint.id) {
             None => {
                 tx.row_of(&endpoint.id)?;
                 log(tx, now, What::EndpointAdded, endpoint.id.as_str(), "")?;
@@ -40,7 +43,8 @@ pub fn sync_endpoints(
             Some(_) => (),
         }
     }
-    for it in known.iter().filter(|it| !it.removed && endpoints.iter().all(|endpoint| endpoint.id != it.id)) {
+    let wanted: HashSet<&EndpointId> = endpoints.iter().map(|it| &it.id).collect();
+    for it in known.iter().filter(|it| !it.removed && !wanted.contains(&it.id)) {
         change(tx, "UPDATE endpoint SET removed_ms = ?2 WHERE name = ?1", (it.id.as_str(), ms(now)))?;
         log(tx, now, What::EndpointRemoved, it.id.as_str(), "")?;
     }
@@ -82,12 +86,12 @@ pub(super) fn read(connection: &Connection) -> Result<Vec<Known>, StoreError> {
 /// Which known id becomes which: an endpoint without a history takes that of
 /// the first of its former ids that has one and is nobody's now.
 pub(super) fn renames(known: &[Known], endpoints: &[Endpoint]) -> Vec<(EndpointId, EndpointId)> {
+    let known: HashSet<&EndpointId> = known.iter().map(|it| &it.id).collect();
+    let wanted: HashSet<&EndpointId> = endpoints.iter().map(|it| &it.id).collect();
     let mut renames: Vec<(EndpointId, EndpointId)> = Vec::new();
-    for endpoint in endpoints.iter().filter(|it| known.iter().all(|known| known.id != it.id)) {
+    for endpoint in endpoints.iter().filter(|it| !known.contains(&it.id)) {
         let free = |old: &&EndpointId| {
-            known.iter().any(|known| &known.id == *old)
-                && endpoints.iter().all(|other| &other.id != *old)
-                && renames.iter().all(|(taken, _)| taken != *old)
+            known.contains(*old) && !wanted.contains(*old) && renames.iter().all(|(taken, _)| taken != *old)
         };
         if let Some(old) = endpoint.was.iter().find(free).cloned() {
             renames.push((old, endpoint.id.clone()));

@@ -70,7 +70,10 @@ pub enum StoreError {
     #[error("the table `{table}` holds a row that makes no sense ({what})")]
     Inconsistent { table: &'static str, what: String },
 
-    #[error("the database file {path} was removed or replaced while it was in use; restart porchlight")]
+    #[error(
+        "the database file {path} was removed or replaced while it was in use; put it back and storing goes on, \
+         or stop porchlight, restore a backup and start it again"
+    )]
     Vanished { path: PathBuf },
 
     #[error("the write-ahead log beside {path} was removed or replaced while it was in use")]

@@ -1,5 +1,6 @@
 //! Everything needed to go on after a restart. Reads only.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -41,7 +42,8 @@ pub(super) fn load(dir: &Path, endpoints: &[Endpoint], since: Timestamp) -> Resu
         }
     }
     let newest = newest::read(&snapshot)?;
-    let one = |endpoint: &Endpoint| match known.iter().find(|it| it.id == endpoint.id) {
+    let known: HashMap<&EndpointId, &endpoints::Known> = known.iter().map(|it| (&it.id, it)).collect();
+    let one = |endpoint: &Endpoint| match known.get(&endpoint.id) {
         Some(it) => resume(&snapshot, &newest, it, since),
         None => Ok(unknown(&endpoint.id)),
     };

@@ -7,8 +7,10 @@
     reason = "a benchmark stands outside the house: it reads the time, spawns, and holds bare clients against ours"
 )]
 
+mod backup;
 mod bare;
 mod changes;
+mod commits;
 mod daemon;
 mod disk;
 mod lateness;
@@ -17,6 +19,7 @@ mod memory;
 mod page;
 mod probes;
 mod process;
+mod reload;
 mod report;
 mod start;
 mod target;
@@ -30,7 +33,7 @@ use anyhow::{Context, bail};
 use report::Row;
 
 const HELP: &str = "\
-cargo bench                     measure everything; takes about four minutes
+cargo bench                     measure everything; takes about six minutes
 cargo bench -- page memory      only these (any part of a name)
 cargo bench -- --json           print JSON instead of a table
 cargo bench -- --list           say what there is";
@@ -53,6 +56,9 @@ const BENCHES: &[Bench] = &[
     Bench { name: "memory", about: "resident memory with 10, 500 and 2000 endpoints", run: memory::run },
     Bench { name: "start", about: "from the start of the process to the first page", run: start::run },
     Bench { name: "lateness", about: "how late probes start, and whether they drift", run: lateness::run },
+    Bench { name: "commits", about: "how long a result waits until it is on the disk", run: commits::run },
+    Bench { name: "backup", about: "a backup of 1.1 GB beside a daemon at work", run: backup::run },
+    Bench { name: "reload", about: "how long a reload takes with 2000 endpoints", run: reload::run },
     Bench { name: "changes", about: "the slowest request while the status changes", run: changes::run },
 ];
 

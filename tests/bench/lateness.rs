@@ -58,6 +58,22 @@ fn listen(target: &Target) -> anyhow::Result<Lateness> {
     Ok(Lateness::of(&arrivals, began))
 }
 
+/// How late each knock of endpoints that are due every second was, in milliseconds.
+pub fn starts(arrivals: &[Arrival], began: Instant) -> Vec<f64> {
+    let mut of_each: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for arrival in arrivals {
+        let at = arrival.at.saturating_duration_since(began).as_secs_f64();
+        of_each.entry(arrival.endpoint).or_default().push(at);
+    }
+    let late = of_each.into_values().flat_map(|times| {
+        let first = quantile(&times, 0.0);
+        let offsets: Vec<f64> = times.iter().map(|at| at - (at - first).round()).collect();
+        let base = quantile(&offsets, 0.0);
+        offsets.into_iter().map(move |offset| (offset - base) * 1000.0)
+    });
+    late.collect()
+}
+
 impl Lateness {
     /// An endpoint is due at whole seconds after its own earliest knock; the
     /// earliest is the one that came least late, not the one that came first.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::pki::Pki;
-use crate::support::{Daemon, free_port, get, request, wait_until};
+use crate::support::{Daemon, free_port, get, health, request, wait_until};
 use crate::target::{Target, page, read_head};
 
 const RULES: &str = include_str!("../../contrib/prometheus/porchlight.rules.yml");
@@ -112,7 +112,8 @@ fn each_alert_fires_at_its_fault_and_is_quiet_when_all_is_well() {
     let daemon = Daemon::start_with(dir.path(), &config, free_port(), |command| {
         command.env("SSL_CERT_FILE", &roots).env_remove("SSL_CERT_DIR");
     });
-    wait_until("it is known to be well", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let well = |id| health(&daemon.summary(), id) == "up";
+    wait_until("both are known to be well", || (well("plain") && well("secure")).then_some(()));
     let rules = || prometheus.ask("/api/v1/rules")?["groups"][0]["rules"].as_array().cloned();
     let evaluated = |it: &serde_json::Value| it["health"] == "ok";
     wait_until("every rule is evaluated", || rules()?.iter().all(evaluated).then_some(()));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::support::{Daemon, wait_until};
+use crate::support::{Daemon, health, wait_until};
 use crate::target::{Target, page};
 
 fn porchlight(dir: &Path, arguments: &[&str]) -> Output {
@@ -37,7 +37,7 @@ fn socket(dir: &Path) -> PathBuf {
 fn running(dir: &Path) -> (Target, Daemon) {
     let target = Target::answering(page("200 OK", "fine"));
     let daemon = Daemon::start(dir, &config(&target));
-    wait_until("the login is known", || porchlight(dir, &["status"]).status.success().then_some(()));
+    wait_until("the login is known", || (health(&daemon.summary(), "login") == "up").then_some(()));
     (target, daemon)
 }
 
@@ -121,18 +121,19 @@ fn the_socket_is_its_owners_alone() {
     for open in [dir.path().to_owned(), dir.path().join("data")] {
         std::fs::set_permissions(open, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
+    let program = dir.path().join("program");
+    std::fs::copy(env!("CARGO_BIN_EXE_porchlight"), &program).unwrap();
     let stranger = || {
-        let talk = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
-                    s.sendall(b'{\"v\":1,\"ask\":\"status\"}\\n')\nprint(s.makefile().read())";
         let mut command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "python3", "-c", talk]);
-        said(&command.arg(socket(dir.path())).output().unwrap())
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        said(&command.arg("--data").arg(dir.path().join("data")).arg("status").output().unwrap())
     };
     let refused = stranger();
-    assert!(refused.contains("PermissionError"), "{refused}");
+    assert!(refused.contains("only the user that runs this porchlight"), "{refused}");
     std::fs::set_permissions(socket(dir.path()), std::fs::Permissions::from_mode(0o777)).unwrap();
     let refused = stranger();
-    assert!(refused.contains("not_allowed") && !refused.contains("login"), "{refused}");
+    assert!(refused.contains("only the user that runs this daemon"), "{refused}");
+    assert!(!refused.contains("login"), "{refused}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod alerts;
 mod backup;
 mod control;
 mod crowd;
+mod damage;
 mod first;
 mod first_release;
 mod flood;

@@ -59,7 +59,7 @@ fn the_metrics_are_accepted_by_promtool_and_follow_the_target() {
         "porchlight_probe_phase_seconds_count{endpoint=\"login\",phase=\"connect\"} ",
         "porchlight_storing 1",
         "porchlight_http_requests_total{route=\"/api/v1/summary.json\",class=\"2xx\"} ",
-        "porchlight_rings_dropped_total{endpoint=\"login\"} 0",
+        "porchlight_rings_dropped_total{endpoint=\"login\"} ",
     ] {
         assert!(said.contains(sample), "{sample} is not in\n{said}");
     }
@@ -88,6 +88,27 @@ fn the_metrics_are_accepted_by_promtool_and_follow_the_target() {
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         }
     }
+}
+
+#[test]
+fn an_endpoint_taken_out_of_the_config_is_gone_from_the_metrics_after_a_reload() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::answering(page("200 OK", "fine"));
+    let metrics = free_port();
+    let more = format!(
+        "[[endpoint]]\nid = \"second\"\ncomponent = \"web\"\nurl = {:?}\nevery = \"1s\"\n",
+        target.url()
+    );
+    let daemon = Daemon::start(dir.path(), &format!("{}{more}", watching(&target, metrics)));
+    let text = || get(local(metrics), "/metrics").text();
+    let counted = || text().contains("porchlight_probe_seconds_count{endpoint=\"second\"}");
+    wait_until("the second is counted", || counted().then_some(()));
+    let file = dir.path().join("config.toml");
+    let less = std::fs::read_to_string(&file).unwrap().replace(&more, "");
+    std::fs::write(&file, less).unwrap();
+    daemon.signal("HUP");
+    wait_until("the second is gone", || (!text().contains("\"second\"")).then_some(()));
+    assert!(text().contains("porchlight_probe_seconds_count{endpoint=\"login\"}"));
 }
 
 #[test]

@@ -137,8 +137,8 @@ fn root_no_route_is_never_an_outage() {
 }
 
 /// Needs faketime: the wall clock of the daemon alone is moved by 400 days.
-#[test]
-fn a_clock_400_days_off_is_never_an_outage() {
+/// A daemon whose wall clock is told by a file, and that file.
+fn with_a_clock_of_ours(dir: &std::path::Path, target: &Target) -> (Daemon, std::path::PathBuf) {
     let library = [
         "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
         "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
@@ -146,17 +146,56 @@ fn a_clock_400_days_off_is_never_an_outage() {
     .into_iter()
     .find(|it| std::path::Path::new(it).exists());
     let library = library.expect("this test needs faketime; tests/run installs it or skips by name");
-    let dir = tempfile::tempdir().unwrap();
-    let target = Target::answering(page("200 OK", "fine"));
-    let offset = dir.path().join("offset");
+    let offset = dir.join("offset");
     std::fs::write(&offset, "+0").unwrap();
-    let daemon = Daemon::start_with(dir.path(), &watching(&target), free_port(), |command| {
+    let daemon = Daemon::start_with(dir, &watching(target), free_port(), |command| {
         command
             .env("LD_PRELOAD", library)
             .env("FAKETIME_TIMESTAMP_FILE", &offset)
             .env("FAKETIME_NO_CACHE", "1")
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     });
+    (daemon, offset)
+}
+
+#[test]
+fn a_clock_that_jumps_to_and_fro_leaves_spans_in_order_and_nothing_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::answering(page("200 OK", "fine"));
+    let (daemon, offset) = with_a_clock_of_ours(dir.path(), &target);
+    wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let query = |sql: &str| -> i64 {
+        let connection = rusqlite::Connection::open(daemon.dir.join("data/porchlight.db")).unwrap();
+        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    for step in ["-1h", "+2h", "-400d", "@1970-01-02 00:00:00", "@2040-01-01 00:00:00", "+0"] {
+        let before = query("SELECT max(id) FROM result");
+        std::fs::write(&offset, step).unwrap();
+        wait_until(&format!("it knocks on after {step}"), || {
+            (query("SELECT max(id) FROM result") >= before + 4).then_some(())
+        });
+        wait_until("it is up again", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    }
+    assert_eq!(failures(&daemon), []);
+    assert_eq!(down_spans(&daemon), 0);
+    // Each span ends where the next of its endpoint begins, and after it began.
+    let disorder = "SELECT count(*) FROM (SELECT from_ms, to_ms,
+            lead(from_ms) OVER (PARTITION BY endpoint ORDER BY from_ms) AS next FROM span)
+        WHERE to_ms <= from_ms OR to_ms IS NOT next";
+    assert_eq!(query(disorder), 0);
+    for component in daemon.summary()["components"].as_array().unwrap() {
+        let uptime = &component["uptime_90d"];
+        assert_eq!(uptime["down_s"].as_i64().unwrap_or_default(), 0, "{uptime}");
+        assert!(uptime["up_s"].as_i64().unwrap_or_default() >= 0, "{uptime}");
+    }
+    assert!(!daemon.log().contains("panicked"), "{}", daemon.log());
+}
+
+#[test]
+fn a_clock_400_days_off_is_never_an_outage() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::answering(page("200 OK", "fine"));
+    let (daemon, offset) = with_a_clock_of_ours(dir.path(), &target);
     wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
     wait_until("both are known", || {
         let summary = daemon.summary();

@@ -89,10 +89,17 @@ fn reloads(daemon: &Daemon, config: &str) -> String {
 
 /// What the database holds, asked beside the running daemon.
 fn sql(dir: &Path, query: &str) -> String {
-    let database = dir.join("data/porchlight.db");
-    let output = Command::new("sqlite3").arg("-readonly").arg(database).arg(query).output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let database = rusqlite::Connection::open_with_flags(dir.join("data/porchlight.db"), flags).unwrap();
+    database.busy_timeout(Duration::from_secs(5)).unwrap();
+    let mut select = database.prepare(query).unwrap();
+    let rows = select.query_map([], |row| row.get::<_, rusqlite::types::Value>(0)).unwrap();
+    let text = |value| match value {
+        rusqlite::types::Value::Integer(number) => number.to_string(),
+        rusqlite::types::Value::Text(text) => text,
+        other => panic!("{other:?}"),
+    };
+    rows.map(|row| text(row.unwrap())).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

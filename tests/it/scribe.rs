@@ -130,7 +130,7 @@ pub fn stored(database: &Path) -> Vec<i64> {
     let connection = Connection::open(database).unwrap();
     let sound: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(sound, "ok");
-    let mut select = connection.prepare("SELECT at_ms FROM result ORDER BY id").unwrap();
+    let mut select = connection.prepare("SELECT at_ms FROM result JOIN endpoint ON endpoint.id = endpoint WHERE name = 'web' ORDER BY result.id").unwrap();
     let rows = select.query_map([], |row| row.get::<_, i64>(0)).unwrap();
     rows.map(|at| at.unwrap() - SINCE).collect()
 }

@@ -222,24 +222,6 @@ fn a_locked_database_does_not_hold_a_stop_up() {
 }
 
 #[test]
-fn a_hangup_checks_the_config_and_changes_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(dir.path(), "[[component]]\nid = \"web\"\nname = \"Web\"\n");
-    wait_until("it says that it runs", || daemon.log().contains("Ctrl-C").then_some(()));
-    daemon.signal("HUP");
-    wait_until("it is checked", || {
-        daemon.log().contains("checked and right; restart to apply").then_some(())
-    });
-    write(dir.path(), "[[component]]\nidd = \"web\"\n");
-    daemon.signal("HUP");
-    wait_until("it is refused", || daemon.log().contains("The old config keeps running").then_some(()));
-    assert!(daemon.log().contains("idd"), "{}", daemon.log());
-    assert_eq!(daemon.summary()["components"][0]["id"], "web");
-    daemon.signal("TERM");
-    assert!(daemon.child.wait().unwrap().success());
-}
-
-#[test]
 fn a_taken_port_of_the_sample_is_named_as_what_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -111,8 +111,13 @@ fn when_storing_fails_the_page_goes_on_and_says_so() {
         wallet.set("app", "error503");
         wait_until("news still come", || (verdict(app) == "partial").then_some(()));
         assert!(said()["waiting"].as_u64().is_some_and(|it| it > 0), "{}", said());
+        let ready = get(app.addr, "/readyz");
+        assert_eq!(ready.status, 503);
+        assert!(ready.text().contains("FAILED  store: results are not being stored"), "{}", ready.text());
+        assert_eq!(get(app.addr, "/livez").status, 200);
         app.spine.store.sabotage(Sabotage::None);
         wait_until("it is stored after all", || (said()["works"] == true).then_some(()));
+        wait_until("it is ready again", || (get(app.addr, "/readyz").status == 200).then_some(()));
         assert_eq!(said()["lost"], 0);
     });
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::check::{door_of, open, spans};
+use crate::check::{open, spans};
 use crate::model::DOWN;
 use crate::plan::{Event, Mode};
 use crate::world::{Knocked, World};
@@ -14,7 +14,8 @@ const PATIENCE: Duration = Duration::from_millis(5_200);
 const CONFIRM: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 
 pub fn all(world: &World, dir: &Path) {
-    for life in 0..world.lock().lives.len() {
+    let lives = world.lock().lives.len();
+    for life in 0..lives {
         let doors = world.lock().lives[life].doors.clone();
         for (door, every) in doors {
             let knocks: Vec<Knocked> = {
@@ -85,8 +86,9 @@ fn outages_are_found(world: &World, dir: &Path) {
     let entries = world.lock().config.entries.clone();
     for entry in &entries {
         let door = &world.plan.doors[entry.door];
-        let stored = spans(&connection, entry.name());
-        debug_assert_eq!(door_of(entry.name()), entry.door);
+        // One that was renamed while it was away is still on record by its former name.
+        let stored = entry.names.iter().rev().map(|name| spans(&connection, name));
+        let stored = stored.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
         for (index, &(from, real)) in door.story.iter().enumerate() {
             let to = door.story.get(index + 1).map_or(crate::plan::LENGTH, |next| next.0);
             let life = world.lock().lives.iter().find(|it| it.from <= from && to <= it.to).cloned();

@@ -94,6 +94,7 @@ impl Config {
                     window.starts += by;
                 }
                 window.ends = (window.ends + by).max(window.starts + MINUTE);
+                window.announced = window.ends;
                 format!("moved {window:?}")
             }
             2 if !self.windows.is_empty() => {
@@ -107,7 +108,15 @@ impl Config {
                 let ends = starts + minutes(chance, 5, 60);
                 let component = index(chance, COMPONENTS);
                 let name = format!("m{}", self.made);
-                self.windows.push(Window { name, component, starts, ends, published: now, ended: None });
+                self.windows.push(Window {
+                    name,
+                    component,
+                    starts,
+                    ends,
+                    announced: ends,
+                    published: now,
+                    ended: None,
+                });
                 format!("made {:?}", self.windows.last())
             }
         }
@@ -132,6 +141,7 @@ pub fn maintenances(windows: &[Window], now: Timestamp) -> Vec<Maintenance> {
         starts_at: Timestamp::from_millisecond(it.starts).unwrap(),
         ends_at: Timestamp::from_millisecond(it.ends).unwrap(),
         published_at: now,
+        announced_end: Timestamp::from_millisecond(it.ends).unwrap(),
         ended_at: None,
     };
     windows.iter().map(one).collect()
@@ -153,6 +163,7 @@ pub fn site() -> Site {
         lockout: None,
         recovering_for: Duration::from_secs(300),
         sample: None,
+        public_url: None,
     }
 }
 
@@ -180,6 +191,7 @@ fn endpoint(entry: &Entry, door: &Door) -> Endpoint {
             url: url::Url::parse("https://wallet.example/login").unwrap(),
             headers: vec![],
             body: None,
+            proxy: None,
         },
         expect: Expect::default(),
         cadence: Cadence::Every(entry.every),

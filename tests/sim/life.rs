@@ -1,24 +1,26 @@
 //! One life of the daemon, from start to stop or crash: the real rooms wired
 //! as `app` wires them, on virtual time and in one thread.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use porchlight::app::Crew;
 use porchlight::clock::Clock;
 use porchlight::domain::endpoint::{Cadence, Endpoint};
 use porchlight::domain::facts::{Facts, Storing};
 use porchlight::domain::judge::JudgeState;
 use porchlight::domain::moment::{minus, plus};
 use porchlight::domain::notice::Notices;
-use porchlight::pipeline::{self, Spine, Worker, follow_storing};
+use porchlight::pipeline::{self, Spine, Until, Worker, follow_storing};
 use porchlight::probe::own::OwnHealth;
 use porchlight::schedule::bell::Bell;
 use porchlight::schedule::cadence::phase;
 use porchlight::schedule::{self, Entry};
 use porchlight::store::{self, Sabotage, SimulatedWriter, Store};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,7 +34,6 @@ use crate::world::{Doors, Life, World, WorldClock};
 /// As `app` has them.
 const LAST_WORK: Duration = Duration::from_secs(3);
 const LAST_COMMIT: Duration = Duration::from_millis(1500);
-const AFTER_A_PANIC: Duration = Duration::from_secs(1);
 /// As the store has them.
 const PACE: Duration = Duration::from_millis(20);
 const RETRY: Duration = Duration::from_secs(1);
@@ -73,6 +74,7 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
     let (synced, wanted_again) = (known.clone(), wanted.clone());
     let synced = store.transact(move |tx| {
         store::sync_endpoints(tx, &synced, now.wall)?;
+        store::sync_components(tx, &config::components(), now.wall)?;
         store::sync_notices(tx, &wanted_again, now.wall)
     });
     let (notices, _) = synced.await.unwrap();
@@ -103,26 +105,31 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
     let own = Arc::new(OwnHealth::new(clock.clone()));
     let by_id = file.entries.iter().map(|it| (it.name().to_owned(), it.door)).collect();
     let doors = Doors { world: world.clone(), own: own.clone(), by_id, again: Default::default() };
-    let bells: Vec<Arc<Bell>> = endpoints.iter().map(|_| Arc::new(Bell::new())).collect();
+    let bells = Bells::default();
     if world.has(Bug::ConfirmForever) {
-        let _ = doors.again.set(again(&endpoints, &bells, &tasks));
+        let _ = doors.again.set(again(&bells, &tasks));
     }
-    let spine = Spine { prober: Box::new(doors), store: store.clone(), facts, clock: clock.clone() };
+    let spine = Spine {
+        prober: Box::new(doors),
+        store: store.clone(),
+        facts,
+        clock: clock.clone(),
+        meters: Default::default(),
+    };
     let spine = Arc::new(spine);
+    let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
     let mut entries = Vec::new();
     for (index, endpoint) in endpoints.iter().enumerate() {
-        let endpoint = Arc::new(endpoint.clone());
-        let (bell, state) = (bells[index].clone(), judged[index]);
-        let strict = bugged_threshold(&world, &endpoint);
-        if world.has(Bug::Overlap) {
-            let second = Arc::new(Bell::new());
-            let worker = Worker::new(spine.clone(), (index, strict.clone()), second.clone(), state);
-            tasks.spawn(watch_over(world.clone(), Arc::new(worker), stop.clone(), tasks.clone()));
-            entries.push(Entry { endpoint: endpoint.clone(), bell: second });
+        let (endpoint, state) = (bugged_threshold(&world, endpoint), judged[index]);
+        if world.has(Bug::Overlap) || world.has(Bug::PoisonSpreads) {
+            entries.push(unwatched(&spine, endpoint.clone(), state, &tasks, &stop));
         }
-        let worker = Worker::new(spine.clone(), (index, strict), bell.clone(), state);
-        tasks.spawn(watch_over(world.clone(), Arc::new(worker), stop.clone(), tasks.clone()));
-        entries.push(Entry { endpoint, bell });
+        if !world.has(Bug::PoisonSpreads) {
+            entries.push(crew.post(endpoint, state));
+        }
+    }
+    for entry in &entries {
+        let _ = bells.lock().unwrap().insert(entry.endpoint.id.to_string(), entry.bell.clone());
     }
     {
         let mut world = world.lock();
@@ -130,10 +137,14 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
         let from = world.time();
         world.lives.push(Life { from, to: LENGTH, doors });
     }
+    let (_changes, changed) = mpsc::channel(schedule::CHANGES);
     match world.bug {
         Some(Bug::BurstTicks) => burst(entries, &tasks, &stop),
         Some(Bug::WallClockSchedule) => by_the_wall(entries, &clock, &tasks, &stop),
-        _ => drop(tasks.spawn(schedule::ring(entries, clock.clone(), own.stepped(), stop.clone()))),
+        _ => {
+            let ring = schedule::ring(entries, changed, clock.clone(), own.stepped(), stop.clone());
+            tasks.spawn(ring);
+        }
     }
     tasks.spawn(tick(own, stop.clone()));
     tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
@@ -141,9 +152,11 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
     let mut audit = Audit::new();
     let end = events(&world, &store, &seen, next, (dir, &idle, &mut audit)).await;
     {
+        let uncounted = world.has(Bug::LostUncounted);
         let mut world = world.lock();
         let lost = store.lost();
         world.has_lost |= lost > 0;
+        world.lost += if uncounted { 0 } else { lost };
         let to = world.time();
         if let Some(life) = world.lives.last_mut() {
             life.to = to;
@@ -271,17 +284,21 @@ async fn write(world: Arc<World>, mut writer: SimulatedWriter, idle: Arc<AtomicB
     }
 }
 
-/// `app`'s, without its log.
-async fn watch_over(world: Arc<World>, worker: Arc<Worker>, stop: CancellationToken, tasks: TaskTracker) {
-    loop {
-        let (running, stopping) = (worker.clone(), stop.clone());
-        let ended = tasks.spawn(async move { running.run(&stopping).await }).await;
-        if ended.is_ok() || world.has(Bug::PoisonSpreads) {
-            return;
-        }
-        worker.bell.done();
-        sleep(AFTER_A_PANIC).await;
-    }
+type Bells = Arc<Mutex<HashMap<String, Arc<Bell>>>>;
+
+/// A worker beside the crew, which nobody starts again.
+fn unwatched(
+    spine: &Arc<Spine>,
+    endpoint: Arc<Endpoint>,
+    state: JudgeState,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Entry {
+    let bell = Arc::new(Bell::new());
+    let worker = Worker::new(spine.clone(), endpoint.clone(), bell.clone(), state);
+    let until = Until { stop: stop.clone(), leave: CancellationToken::new() };
+    tasks.spawn(async move { worker.run(&until).await });
+    Entry { endpoint, bell }
 }
 
 async fn tick(own: Arc<OwnHealth>, stop: CancellationToken) {
@@ -317,26 +334,18 @@ fn bugged_notices(world: &World, mut recorded: Notices, file: Notices) -> Notice
     }
 }
 
-fn bugged_threshold(world: &World, endpoint: &Arc<Endpoint>) -> Arc<Endpoint> {
-    if !world.has(Bug::ThresholdOffByOne) {
-        return endpoint.clone();
+fn bugged_threshold(world: &World, endpoint: &Endpoint) -> Arc<Endpoint> {
+    let mut endpoint = endpoint.clone();
+    if world.has(Bug::ThresholdOffByOne) {
+        endpoint.thresholds.failure = endpoint.thresholds.failure.saturating_sub(1).max(1);
     }
-    let mut lax = Endpoint::clone(endpoint);
-    lax.thresholds.failure = lax.thresholds.failure.saturating_sub(1).max(1);
-    Arc::new(lax)
+    Arc::new(endpoint)
 }
 
-fn again(
-    endpoints: &[Endpoint],
-    bells: &[Arc<Bell>],
-    tasks: &TaskTracker,
-) -> Box<dyn Fn(&str) + Send + Sync> {
-    let bells: Vec<(String, Arc<Bell>)> =
-        endpoints.iter().map(|it| it.id.to_string()).zip(bells.iter().cloned()).collect();
-    let tasks = tasks.clone();
+fn again(bells: &Bells, tasks: &TaskTracker) -> Box<dyn Fn(&str) + Send + Sync> {
+    let (bells, tasks) = (bells.clone(), tasks.clone());
     Box::new(move |id| {
-        let Some((_, bell)) = bells.iter().find(|(name, _)| name == id) else { return };
-        let bell = bell.clone();
+        let Some(bell) = bells.lock().unwrap().get(id).cloned() else { return };
         tasks.spawn(async move {
             sleep(Duration::from_secs(3)).await;
             bell.ring();

@@ -36,7 +36,7 @@ impl Fold {
     pub fn hear(&mut self, heard: Heard, failure: u32, success: u32) -> bool {
         let Some(says) = heard.says else { return false };
         if let Some(last) = self.last
-            && (last.life != heard.life || last.fresh_for < heard.mono - last.mono)
+            && (last.life != heard.life || last.fresh_for < heard.mono.saturating_sub(last.mono))
         {
             self.against.clear();
             if let Some(opinion) = self.opinion.take() {
@@ -64,9 +64,17 @@ impl Fold {
             return self.against.len() == 1 && (says == DOWN || !is_known);
         }
         let all = self.against.iter().map(|&(_, code)| code);
-        let agreed = if is_worse { all.min() } else { all.max() };
-        self.settle(agreed.unwrap(), self.against[0].0);
-        false
+        let agreed = if is_worse { all.min() } else { all.max() }.unwrap();
+        let agreed = if is_worse && !is_known { DOWN } else { agreed };
+        let alike = self.against.iter().rev().take_while(|&&(_, code)| code == says).count();
+        let tail = self.against.split_off(self.against.len() - alike);
+        let from = self.against.first().or(tail.first()).unwrap().0;
+        self.settle(agreed, from);
+        // What argues for more than was agreed on goes on arguing.
+        if says != agreed {
+            self.against = tail;
+        }
+        self.against.len() == 1 && says == DOWN
     }
 
     fn settle(&mut self, health: Code, from: i64) {
@@ -97,6 +105,8 @@ pub struct Window {
     pub component: usize,
     pub starts: i64,
     pub ends: i64,
+    /// The end that was told before it began; only until then it does not count.
+    pub announced: i64,
     pub published: i64,
     pub ended: Option<i64>,
 }
@@ -108,6 +118,10 @@ impl Window {
 
     pub fn holds(&self, time: i64) -> bool {
         self.starts <= time && time < self.end()
+    }
+
+    pub fn is_left_out(&self, time: i64) -> bool {
+        self.published <= self.starts && self.holds(time) && time < self.announced
     }
 
     /// `unwell`: when the oldest outage that goes on in what it covers began.
@@ -152,7 +166,8 @@ pub fn load(record: &mut Vec<Window>, file: &[Window], now: i64) {
             same_past && wanted.ends == kept.ends
         };
         if may {
-            *kept = Window { published: kept.published, ..wanted.clone() };
+            let announced = if now < kept.starts { wanted.ends } else { kept.announced };
+            *kept = Window { published: kept.published, announced, ..wanted.clone() };
         }
     }
     for kept in record {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use porchlight::clock::Clock;
-use porchlight::domain::endpoint::Endpoint;
+use porchlight::domain::endpoint::{Cadence, Endpoint};
 use porchlight::domain::judge::says;
 use porchlight::domain::moment::Moment;
 use porchlight::domain::outcome::{DegradedReason, FailureClass, Outcome, UnknownReason};
@@ -27,6 +27,8 @@ use crate::plan::{Door, Fault, Mode, Plan, Real};
 pub const EPOCH_MS: i64 = 1_784_462_400_000;
 /// The last lines of the trace, for whoever has to understand a failure.
 const TAIL: usize = 60;
+/// Whether every line is printed, for a single seed.
+pub static TRACE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 /// What a poisoned probe says as it dies, so that the panic hook can be quiet about it.
 pub const POISON: &str = "a poisoned probe";
 
@@ -88,6 +90,8 @@ pub struct Inner {
     pub live: Vec<Fold>,
     /// Shown while storing worked: door and wall time.
     pub told: HashSet<(usize, i64)>,
+    /// Results lost for want of room, as the store counted them.
+    pub lost: u64,
     pub has_lost: bool,
     latency: Vec<Chance>,
     pub file: Chance,
@@ -123,6 +127,7 @@ impl World {
             answers: Vec::new(),
             live: vec![Fold::default(); doors],
             told: HashSet::new(),
+            lost: 0,
             has_lost: false,
             latency: (0..doors).map(|door| Chance::of(seed, &format!("latency {door}"))).collect(),
             file: Chance::of(seed, "file"),
@@ -197,6 +202,9 @@ impl Inner {
         if self.tail.len() == TAIL {
             self.tail.pop_front();
         }
+        if TRACE.load(std::sync::atomic::Ordering::Relaxed) {
+            eprintln!("{line}");
+        }
         self.tail.push_back(line);
     }
 
@@ -263,7 +271,7 @@ impl Knock for Doors {
 impl Doors {
     async fn knock(&self, endpoint: &Endpoint, fresh_for: Duration) -> Probed {
         let index = self.by_id[endpoint.id.as_str()];
-        let at = self.world.moment();
+        let (at, really) = (self.world.moment(), self.world.lock().moment());
         let began = Instant::now();
         let door = &self.world.plan.doors[index];
         let (way, real, latency, dies) = {
@@ -308,8 +316,8 @@ impl Doors {
         }
         let answered = {
             let mut world = self.world.lock();
-            let (life, fresh) = (world.life, self.fresh_for(door, endpoint));
-            let answered = Answered { door: index, at, life, total, outcome, fresh_for: fresh };
+            let (life, fresh) = (world.life, self::fresh_for(endpoint));
+            let answered = Answered { door: index, at: really, life, total, outcome, fresh_for: fresh };
             let confirm = world.live[index].hear(answered.heard(), door.failure, door.success);
             world.knocks[way.2].confirm = confirm;
             world.note(format!("door {index} answers {}", outcome.reason().unwrap_or("success")));
@@ -322,18 +330,11 @@ impl Doors {
         {
             again(endpoint.id.as_str());
         }
-        self.reported(&answered, fresh_for)
-    }
-
-    /// The rule once more: three intervals, but no less than a confirmation
-    /// may take, and the deadline.
-    fn fresh_for(&self, door: &Door, endpoint: &Endpoint) -> Duration {
-        let porchlight::domain::endpoint::Cadence::Every(every) = endpoint.cadence else { unreachable!() };
-        (every * 3).max(Duration::from_secs(5)) + door.deadline
+        self.reported(&answered, at, fresh_for)
     }
 
     /// What the worker is told: the truth, but for a bug.
-    fn reported(&self, answered: &Answered, fresh_for: Duration) -> Probed {
+    fn reported(&self, answered: &Answered, at: Moment, fresh_for: Duration) -> Probed {
         let ours = matches!(answered.outcome, Outcome::Unknown(reason) if reason.is_ours());
         let outcome = match self.world.bug {
             Some(Bug::OwnFaultIsDown) if ours => Outcome::Failure(FailureClass::ConnectTimeout),
@@ -342,10 +343,23 @@ impl Doors {
         };
         let day = Duration::from_secs(86_400);
         let fresh_for = if self.world.has(Bug::SilenceStaysGreen) { day } else { fresh_for };
-        let result =
-            ProbeResult { at: answered.at, total: answered.total, outcome, http_status: None, fresh_for };
-        Probed { result, phases: Phases::default(), peer: None, checks: Vec::new(), error: None }
+        let result = ProbeResult { at, total: answered.total, outcome, http_status: None, fresh_for };
+        Probed {
+            result,
+            phases: Phases::default(),
+            peer: None,
+            checks: Vec::new(),
+            error: None,
+            certificate_until: None,
+        }
     }
+}
+
+/// The rule once more: three intervals, but no less than a confirmation may
+/// take, and the deadline.
+pub fn fresh_for(endpoint: &Endpoint) -> Duration {
+    let Cadence::Every(every) = endpoint.cadence else { unreachable!() };
+    (every * 3).max(Duration::from_secs(5)) + endpoint.deadline
 }
 
 /// Answers mostly come quickly, some very late.

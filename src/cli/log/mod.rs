@@ -18,11 +18,11 @@ const LIBRARIES: &str = "libraries";
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Flags {
+pub(super) struct Logging {
     /// How much the daemon logs: off, error, warn, info, debug or trace, and
     /// more or less for single rooms, as in `info,probe=debug,store=warn`
     #[arg(long, global = true, default_value = "info", value_name = "LEVELS", env = "PORCHLIGHT_LOG")]
-    #[arg(value_parser = levels)]
+    #[arg(value_parser = levels, overrides_with = "log")]
     log: Targets,
 
     /// One line an event: for people, or a JSON object
@@ -42,7 +42,7 @@ enum Format {
     Json,
 }
 
-impl Flags {
+impl Logging {
     pub(super) fn is_json(&self) -> bool {
         self.log_format == Format::Json
     }

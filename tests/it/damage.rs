@@ -1,0 +1,90 @@
+//! What a start cannot see or may not touch: a page broken in a large database,
+//! and directories and files that belong to somebody else.
+
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rusqlite::Connection;
+
+use crate::first_release;
+use crate::support::{Daemon, get, wait_until};
+use crate::wallet::Wallet;
+
+#[test]
+fn a_page_broken_in_a_large_database_is_told_soon_after_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let wallet = Wallet::new();
+    let mut daemon = Daemon::start(dir.path(), &wallet.config("1s"));
+    wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    daemon.signal("TERM");
+    daemon.child.wait().unwrap();
+    let database = dir.path().join("data/porchlight.db");
+    let connection = Connection::open(&database).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA synchronous = OFF;
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900000)
+             INSERT INTO result (endpoint, at_ms, outcome, total_us)
+             SELECT 1, (SELECT max(at_ms) FROM result), 0, 180000 FROM n;
+             UPDATE meta SET value = (SELECT max(id) FROM result) WHERE key = 'newest_through';
+             PRAGMA wal_checkpoint(TRUNCATE)",
+        )
+        .unwrap();
+    drop(connection);
+    let file = std::fs::OpenOptions::new().write(true).open(&database).unwrap();
+    let size = file.metadata().unwrap().len();
+    assert!(size > 18 << 20, "{size}");
+    file.write_all_at(&[0xA5; 4096], size / 8192 * 4096).unwrap();
+
+    let daemon = Daemon::start(dir.path(), &wallet.config("1s"));
+    wait_until("it is told", || daemon.log().contains("The database is DAMAGED").then_some(()));
+    // What can be stored still is.
+    wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    assert_eq!(daemon.summary()["storing"]["works"], true);
+    assert_eq!(get(daemon.addr, "/").status, 200);
+}
+
+/// Runs porchlight as somebody who owns nothing here, with data in `dir`.
+fn as_a_stranger(dir: &Path) -> Output {
+    let open = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open(dir, 0o755);
+    let (config, program) = (dir.join("config.toml"), dir.join("porchlight"));
+    let data = dir.join("data").display().to_string();
+    let listen = crate::support::free_port();
+    let text = format!("[server]\nlisten = \"127.0.0.1:{listen}\"\n[store]\ndata = {data:?}\n");
+    std::fs::write(&config, text).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_porchlight"), &program).unwrap();
+    open(&config, 0o644);
+    open(&program, 0o755);
+    let root = std::fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+    let mut command = if root {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        command
+    } else {
+        Command::new(&program)
+    };
+    command.arg("--config").arg(&config).output().unwrap()
+}
+
+#[test]
+fn what_belongs_to_somebody_else_is_73_and_left_alone() {
+    for (name, directory, file) in [("a directory", 0o555, 0o644), ("a file", 0o777, 0o000)] {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let database = first_release::make(&data);
+        let before = std::fs::read(&database).unwrap();
+        std::fs::set_permissions(&database, std::fs::Permissions::from_mode(file)).unwrap();
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(directory)).unwrap();
+        let output = as_a_stranger(dir.path());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(73), "{name}: {said}");
+        assert!(said.contains("must belong to the user that runs porchlight"), "{name}: {said}");
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(std::fs::read(&database).unwrap() == before, "{name}");
+    }
+}
