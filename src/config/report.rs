@@ -86,7 +86,7 @@ impl<'t> Report<'t> {
         message: String,
         help: String,
     ) {
-        self.record_about(Kind::Wrong, span, Some(about), message, help);
+        self.keep(Found { span, kind: Kind::Wrong, message, help, about: Some(about) });
     }
 
     pub(super) fn missing(
@@ -96,7 +96,7 @@ impl<'t> Report<'t> {
         message: String,
         help: String,
     ) {
-        self.record_about(Kind::Absent, span, Some(about), message, help);
+        self.keep(Found { span, kind: Kind::Absent, message, help, about: Some(about) });
     }
 
     /// The value of a key stands there.
@@ -137,20 +137,13 @@ impl<'t> Report<'t> {
     }
 
     fn record(&self, kind: Kind, span: Span, message: impl Into<String>, help: impl Into<String>) {
-        self.record_about(kind, span, None, message.into(), help.into());
+        self.keep(Found { span, kind, message: message.into(), help: help.into(), about: None });
     }
 
-    fn record_about(
-        &self,
-        kind: Kind,
-        span: Span,
-        about: Option<(&'static str, &'static str)>,
-        message: String,
-        help: String,
-    ) {
-        let start = self.text.floor_char_boundary(span.start);
-        let span = start..self.text.ceil_char_boundary(span.end).max(start);
-        self.found.borrow_mut().push(Found { span, kind, message, help, about });
+    fn keep(&self, mut found: Found) {
+        let start = self.text.floor_char_boundary(found.span.start);
+        found.span = start..self.text.ceil_char_boundary(found.span.end).max(start);
+        self.found.borrow_mut().push(found);
     }
 
     /// What the manual has on it: the topic of the smallest value it lies in.
