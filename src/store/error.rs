@@ -44,7 +44,7 @@ pub enum StoreError {
 
     #[error(
         "there is already a database at {path}, which is not overwritten; name another data directory \
-         (`data` in [store]), or move the file away"
+         (--data, or `data` in [store]), or move the file away"
     )]
     HasDatabase { path: PathBuf },
 
