@@ -74,7 +74,8 @@ fn reloads(target: &Target, config: &Path, text: impl Fn(u32) -> String) -> anyh
 fn worst(arrivals: &[Arrival]) -> f64 {
     let Some(began) = arrivals.iter().map(|it| it.at).min() else { return f64::NAN };
     let mut of_each: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-    for arrival in arrivals {
+    // The first endpoint is the one that changes, and is then knocked at off its rhythm.
+    for arrival in arrivals.iter().filter(|it| it.endpoint != 0) {
         of_each
             .entry(arrival.endpoint)
             .or_default()
