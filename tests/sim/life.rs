@@ -121,7 +121,11 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
     let mut entries = Vec::new();
     for (index, endpoint) in endpoints.iter().enumerate() {
         let (endpoint, state) = (bugged_threshold(&world, endpoint), judged[index]);
-        if world.has(Bug::Overlap) || world.has(Bug::PoisonSpreads) {
+        if world.has(Bug::Overlap) {
+            let second = unwatched(&spine, endpoint.clone(), state, &tasks, &stop);
+            by_the_wall(vec![second], &clock, &tasks, &stop);
+        }
+        if world.has(Bug::PoisonSpreads) {
             entries.push(unwatched(&spine, endpoint.clone(), state, &tasks, &stop));
         }
         if !world.has(Bug::PoisonSpreads) {
