@@ -91,6 +91,8 @@ struct Queue {
     results: usize,
     /// Recordings the writer has in hand.
     in_hand: usize,
+    /// Whether the writer has a batch in hand.
+    trying: bool,
     /// Recordings taken in since the start.
     arrived: u64,
     failing: Option<Failing>,
@@ -102,8 +104,9 @@ struct Queue {
 struct Failing {
     since: Timestamp,
     lost: u64,
-    /// The last recording that had arrived when it was last seen to fail; once
-    /// all up to it are stored, storing works, whatever has come since.
+    /// The last recording that may have been told without being stored: the
+    /// last to arrive before it failed, or before the latest try. Once all up to
+    /// it are stored, storing works, whatever has come since.
     through: u64,
     /// The writer does not even fail: nothing is heard of it.
     silent: bool,
@@ -157,12 +160,16 @@ impl Shared {
             transitions: recording.transitions,
             answer: None,
         };
-        let taken = if let Some(failing) = queue.failing {
-            if failing.silent { Taken::Unanswered } else { Taken::Waits }
-        } else {
-            let (answer, awaited) = oneshot::channel();
-            entry.answer = Some(answer);
-            Taken::Awaits(awaited)
+        let taken = match queue.failing {
+            Some(failing) if failing.silent => Taken::Unanswered,
+            // Once the next try is under way, storing may work again before
+            // this one is stored: then nobody may take it for told.
+            Some(_) if !queue.trying => Taken::Waits,
+            _ => {
+                let (answer, awaited) = oneshot::channel();
+                entry.answer = Some(answer);
+                Taken::Awaits(awaited)
+            }
         };
         queue.waiting += 1;
         queue.results += 1;
@@ -193,9 +200,15 @@ impl Shared {
     /// Someone lost patience with a commit: the writer hangs.
     pub(super) fn hangs(&self, since: Timestamp) {
         let mut queue = self.lock();
-        if queue.in_hand + queue.waiting > 0 && queue.failing.is_none() && !queue.gone {
+        if queue.in_hand + queue.waiting == 0 || queue.gone {
+            return;
+        }
+        let through = queue.arrived;
+        let failing = queue.failing.get_or_insert(Failing { since, lost: 0, through, silent: false });
+        if !failing.silent {
             tracing::error!("The database does not answer: results wait in memory");
-            queue.failing = Some(Failing { since, lost: 0, through: queue.arrived, silent: true });
+            failing.silent = true;
+            failing.through = through;
             self.tell(&queue);
         }
     }
@@ -273,6 +286,7 @@ impl Shared {
         self.commits.fetch_add(1, Ordering::Relaxed);
         let mut queue = self.lock();
         queue.in_hand = 0;
+        queue.trying = false;
         self.lose(&mut queue, refused);
         let next = queue.jobs.iter().find_map(Job::entry).map(|entry| entry.number);
         let Some(failing) = &mut queue.failing else { return };
@@ -288,6 +302,7 @@ impl Shared {
     pub(super) fn failed(&self, entries: Vec<Entry>, error: &StoreError) {
         let mut queue = self.lock();
         queue.in_hand = 0;
+        queue.trying = false;
         let since =
             entries.iter().filter_map(|entry| entry.result.as_ref()).map(|result| result.at.wall).next();
         if queue.failing.is_none()
@@ -380,6 +395,10 @@ impl Queue {
         let batch: Vec<Job> = self.jobs.drain(..count).collect();
         let records = || batch.iter().filter_map(Job::entry);
         self.in_hand = records().count();
+        self.trying = true;
+        if let Some(failing) = &mut self.failing {
+            failing.through = self.arrived;
+        }
         self.waiting -= self.in_hand;
         self.results -= records().filter(|entry| entry.result.is_some()).count();
         Some(batch)
@@ -415,13 +434,15 @@ mod tests {
         shared.failed(batch, &StoreError::TooSlow);
         assert_eq!(told(), Storing::Fails { since: at(1), waiting: 2, lost: 0 });
         assert!(matches!(shared.push(success("web", 3)), Taken::Waits));
-        // From here on something always arrives while a commit is under way.
+        assert!(matches!(shared.push(success("web", 4)), Taken::Waits));
+        // From here on something always arrives while a commit is under way, and
+        // is not told before it is stored itself.
         let batch = records(shared.next(false).unwrap());
-        assert_eq!(batch.len(), 3);
-        shared.push(success("web", 4));
+        assert_eq!(batch.len(), 4);
+        assert!(matches!(shared.push(success("web", 5)), Taken::Awaits(_)));
         shared.committed(0);
         assert_eq!(told(), Storing::Works);
-        assert!(matches!(shared.push(success("web", 5)), Taken::Awaits(_)));
+        assert!(matches!(shared.push(success("web", 6)), Taken::Awaits(_)));
     }
 
     #[test]
