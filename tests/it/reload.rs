@@ -182,16 +182,14 @@ fn the_rhythm_of_what_did_not_change_is_not_disturbed() {
     let from = heard.count("/beat");
     for round in 1..=20 {
         reloads(&daemon, &of(&format!("/{round}")));
-        // A restart would knock off the rhythm after one or another of them.
+        // A restart would put the next beat off, or knock too soon.
         std::thread::sleep(Duration::from_millis(500));
     }
     wait_until("some beats more", || (from + 6 <= heard.count("/beat")).then_some(()));
     let times = heard.times("/beat");
-    for at in &times[from..] {
-        // How far it is from a whole number of intervals after the first.
-        let since = at.duration_since(times[from]).as_secs_f64();
-        let off = since - (since / 2.0).round() * 2.0;
-        assert!(off.abs() < 0.5, "{off} s off its rhythm");
+    for pair in times[from - 1..].windows(2) {
+        let gap = pair[1].duration_since(pair[0]).as_secs_f64();
+        assert!((gap - 2.0).abs() < 0.8, "{gap} s between two beats");
     }
 }
 
