@@ -1,11 +1,11 @@
 //! An hour of everyday trouble: what the daemon holds must not grow.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Daemon, get, request};
+use crate::support::{Daemon, free_port, get, request};
 use crate::target::{Target, page, read_head};
 
 /// `SOAK_MINUTES` makes it shorter or longer.
@@ -41,7 +41,8 @@ fn soak_an_hour_of_trouble_adds_no_memory_no_file_and_no_thread() {
         let _ = stream.write_all(page(status, "the password, please").as_bytes());
     });
     let dir = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(dir.path(), &config(&target));
+    let metrics = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let mut daemon = Daemon::start(dir.path(), &config(&target, metrics));
     let written = std::fs::read_to_string(dir.path().join("config.toml")).unwrap();
 
     let mut samples = Vec::new();
@@ -64,6 +65,7 @@ fn soak_an_hour_of_trouble_adds_no_memory_no_file_and_no_thread() {
                 std::thread::sleep(Duration::from_millis(50));
             }
             assert!(daemon.child.try_wait().unwrap().is_none(), "it ended by itself: {}", daemon.log());
+            assert!(get(metrics, "/metrics").text().contains("porchlight_storing"));
             samples.push(sample(&daemon));
         }
         let now = samples.last().unwrap();
@@ -99,7 +101,7 @@ fn soak_an_hour_of_trouble_adds_no_memory_no_file_and_no_thread() {
 
 /// A reader of each kind, one that hangs up at once, and one that asks for nothing we have.
 fn visit(daemon: &Daemon) {
-    for path in ["/", "/en/", "/c/web", "/api/v1/summary.json"] {
+    for path in ["/", "/en/", "/c/web", "/api/v1/summary.json", "/livez"] {
         assert_eq!(get(daemon.addr, path).status, 200, "{path}");
     }
     let _ = TcpStream::connect(daemon.addr);
@@ -121,8 +123,9 @@ fn mean(samples: &[Sample], of: fn(&Sample) -> f64) -> f64 {
     samples.iter().map(of).sum::<f64>() / f64::from(u32::try_from(samples.len()).unwrap())
 }
 
-fn config(target: &Target) -> String {
-    let mut text = "[[component]]\nid = \"web\"\nname = \"Web\"\n".to_owned();
+fn config(target: &Target, metrics: SocketAddr) -> String {
+    let mut text =
+        format!("[metrics]\nlisten = \"{metrics}\"\n[[component]]\nid = \"web\"\nname = \"Web\"\n");
     for number in 0..ENDPOINTS {
         let limit = if number == 0 { "degraded_after = \"900ms\"\n" } else { "" };
         text.push_str(&format!(
