@@ -30,6 +30,7 @@ mod error;
 mod horizon;
 mod identity;
 mod inspect;
+mod leftovers;
 mod load;
 mod lock;
 mod meters;
@@ -56,6 +57,7 @@ mod writer;
 
 pub use backup::{Copied, backup, restore};
 pub use ballast::BALLAST_FILE;
+pub use changes::{Changed, changes_since, last_change};
 pub use components::sync_components;
 pub use copy::Progress;
 pub use endpoints::{log_redefined, sync_endpoints};
@@ -378,8 +380,8 @@ mod tests {
             store.record(success("web", second)).await;
         }
         let told = *store.storing().borrow();
-        // Ten results, and two recordings of which only the transition is left.
-        assert_eq!(told, Storing::Fails { since: at(1), waiting: 12, lost: 15 });
+        // Ten results, and the transitions that are left of two recordings, in one.
+        assert_eq!(told, Storing::Fails { since: at(1), waiting: 11, lost: 15 });
         assert_eq!(store.lost(), 15);
         store.sabotage(Sabotage::None);
         waits_for(store, |it| *it == Storing::Works).await;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use super::error::StoreError;
+use super::leftovers::Leftovers;
 use super::meters::Meters;
 use super::tx::Tx;
 use super::{Recorded, Recording, Soundness};
@@ -38,11 +39,11 @@ pub(super) enum Job {
 /// A recording that waits.
 pub(super) struct Entry {
     /// Its place in the order of arrival.
-    number: u64,
+    pub(super) number: u64,
     pub(super) endpoint: EndpointId,
     /// None once it had to be dropped for want of room.
     pub(super) result: Option<ProbeResult>,
-    /// Never dropped: health spans are what is told for years.
+    /// Kept when the result is dropped: health spans are what is told for years.
     pub(super) transitions: Vec<Transition>,
     /// Whoever still awaits the commit.
     pub(super) answer: Option<oneshot::Sender<Recorded>>,
@@ -84,11 +85,14 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
-    /// Recordings in `jobs`.
-    waiting: usize,
-    /// Of these, the ones that still have their result.
-    results: usize,
+    /// Of recordings older than all of `recordings`.
+    leftovers: Leftovers,
+    /// The backlog at most; each has its result.
+    recordings: VecDeque<Entry>,
+    /// `WORKS` at most, each behind the recordings up to that number.
+    works: VecDeque<(u64, Job)>,
+    /// Changes of health that gave way since storing last worked.
+    forgotten: u64,
     /// Recordings the writer has in hand.
     in_hand: usize,
     /// Whether the writer has a batch in hand.
@@ -171,9 +175,7 @@ impl Shared {
                 Taken::Awaits(awaited)
             }
         };
-        queue.waiting += 1;
-        queue.results += 1;
-        queue.jobs.push_back(Job::Record(entry));
+        queue.recordings.push_back(entry);
         self.make_room(&mut queue);
         if queue.failing.is_some() {
             self.tell(&queue);
@@ -188,10 +190,11 @@ impl Shared {
         if queue.closing || queue.gone {
             return Err(StoreError::Stopped);
         }
-        if queue.jobs.len() - queue.waiting >= WORKS {
+        if queue.works.len() >= WORKS {
             return Err(StoreError::Overloaded);
         }
-        queue.jobs.push_back(job);
+        let after = queue.arrived;
+        queue.works.push_back((after, job));
         drop(queue);
         self.ring();
         Ok(())
@@ -200,7 +203,7 @@ impl Shared {
     /// Someone lost patience with a commit: the writer hangs.
     pub(super) fn hangs(&self, since: Timestamp) {
         let mut queue = self.lock();
-        if queue.in_hand + queue.waiting == 0 || queue.gone {
+        if queue.in_hand + queue.waiting() == 0 || queue.gone {
             return;
         }
         let through = queue.arrived;
@@ -231,7 +234,7 @@ impl Shared {
     /// Recordings that wait, those in the writer's hand included.
     pub(super) fn waiting(&self) -> usize {
         let queue = self.lock();
-        queue.waiting + queue.in_hand
+        queue.waiting() + queue.in_hand
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -266,10 +269,10 @@ impl Shared {
             let waited = self.bell.wait_timeout_while(queue, RETRY, |queue| !queue.closing);
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let idle = |queue: &mut Queue| queue.jobs.is_empty() && !queue.closing;
+        let idle = |queue: &mut Queue| queue.is_empty() && !queue.closing;
         let waited = self.bell.wait_timeout_while(queue, IDLE, idle);
         queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-        if queue.jobs.is_empty() && !queue.closing {
+        if queue.is_empty() && !queue.closing {
             return Some(Vec::new());
         }
         queue.batch()
@@ -288,12 +291,17 @@ impl Shared {
         queue.in_hand = 0;
         queue.trying = false;
         self.lose(&mut queue, refused);
-        let next = queue.jobs.iter().find_map(Job::entry).map(|entry| entry.number);
+        let next = match queue.leftovers.len() {
+            0 => queue.recordings.front().map(|entry| entry.number),
+            _ => Some(0),
+        };
         let Some(failing) = &mut queue.failing else { return };
         failing.silent = false;
         if next.is_none_or(|next| failing.through < next) {
-            tracing::info!(lost = failing.lost, "Results are being stored again");
+            let lost = failing.lost;
+            tracing::info!(lost, forgotten = queue.forgotten, "Results are being stored again");
             queue.failing = None;
+            queue.forgotten = 0;
         }
         self.tell(&queue);
     }
@@ -316,12 +324,7 @@ impl Shared {
             failing.through = arrived;
             failing.silent = false;
         }
-        for entry in entries.into_iter().rev() {
-            queue.waiting += 1;
-            queue.results += usize::from(entry.result.is_some());
-            queue.jobs.push_front(Job::Record(entry));
-        }
-        self.make_room(&mut queue);
+        self.take_back(&mut queue, entries);
         self.tell(&queue);
     }
 
@@ -329,35 +332,44 @@ impl Shared {
     pub(super) fn gone(&self) {
         let mut queue = self.lock();
         queue.gone = true;
-        if queue.results > 0 {
-            let left = u64::try_from(queue.results).unwrap_or(u64::MAX);
+        if !queue.recordings.is_empty() {
+            let left = u64::try_from(queue.recordings.len()).unwrap_or(u64::MAX);
             self.left_behind.store(left, Ordering::Release);
             tracing::error!(lost = left, "The store stopped with results it could not store");
         }
         // Dropping an answer tells its asker.
-        let jobs = std::mem::take(&mut queue.jobs);
+        let waited = (std::mem::take(&mut queue.recordings), std::mem::take(&mut queue.works));
         drop(queue);
-        drop(jobs);
+        drop(waited);
+    }
+
+    /// Puts what the writer had in hand before everything that waits.
+    fn take_back(&self, queue: &mut Queue, entries: Vec<Entry>) {
+        // What was left over meanwhile is younger than all that comes back. There
+        // is any only if the backlog is full: then no result that comes back stays.
+        let younger = std::mem::take(&mut queue.leftovers);
+        let mut forgotten = 0;
+        let mut recordings = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match entry.result {
+                Some(_) => recordings.push(entry),
+                None => forgotten += queue.leftovers.push(entry.endpoint, &entry.transitions),
+            }
+        }
+        for entry in recordings.into_iter().rev() {
+            queue.recordings.push_front(entry);
+        }
+        self.make_room(queue);
+        forgotten += queue.leftovers.append(younger);
+        queue.forget(forgotten);
     }
 
     /// Drops the oldest results beyond the backlog, and keeps their transitions.
     fn make_room(&self, queue: &mut Queue) {
-        while queue.results > self.backlog {
-            let oldest =
-                queue.jobs.iter().position(|job| job.entry().is_some_and(|entry| entry.result.is_some()));
-            let Some(index) = oldest else { return };
-            let emptied = match queue.jobs.get_mut(index) {
-                Some(Job::Record(entry)) => {
-                    entry.result = None;
-                    entry.transitions.is_empty()
-                }
-                _ => return,
-            };
-            if emptied {
-                queue.jobs.remove(index);
-                queue.waiting -= 1;
-            }
-            queue.results -= 1;
+        while self.backlog < queue.recordings.len() {
+            let Some(oldest) = queue.recordings.pop_front() else { return };
+            let forgotten = queue.leftovers.push(oldest.endpoint, &oldest.transitions);
+            queue.forget(forgotten);
             self.lose(queue, 1);
         }
     }
@@ -373,7 +385,7 @@ impl Shared {
         let now = match queue.failing {
             None => Storing::Works,
             Some(Failing { since, lost, .. }) => {
-                let waiting = u64::try_from(queue.waiting + queue.in_hand).unwrap_or(u64::MAX);
+                let waiting = u64::try_from(queue.waiting() + queue.in_hand).unwrap_or(u64::MAX);
                 Storing::Fails { since, waiting, lost }
             }
         };
@@ -386,38 +398,67 @@ impl Shared {
 }
 
 impl Queue {
-    /// Hands out what waits, as much as one commit takes.
+    /// Recordings that wait, whole or what is left of them.
+    fn waiting(&self) -> usize {
+        self.leftovers.len() + self.recordings.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting() == 0 && self.works.is_empty()
+    }
+
+    /// Says once a failure that the oldest changes of health gave way.
+    fn forget(&mut self, transitions: u64) {
+        if transitions == 0 {
+            return;
+        }
+        if self.forgotten == 0 {
+            tracing::error!(
+                "Too many changes of health wait to be stored: the oldest will be told as a time of which nothing is known"
+            );
+        }
+        self.forgotten += transitions;
+    }
+
+    /// Hands out what waits, as much as one commit takes, in the order of arrival.
     fn batch(&mut self) -> Option<Vec<Job>> {
-        if self.jobs.is_empty() {
+        if self.is_empty() {
             return None;
         }
-        let count = self.jobs.len().min(BATCH);
-        let batch: Vec<Job> = self.jobs.drain(..count).collect();
-        let records = || batch.iter().filter_map(Job::entry);
-        self.in_hand = records().count();
+        let mut batch = Vec::new();
+        self.in_hand = 0;
+        while batch.len() < BATCH
+            && let Some(job) = self.pop()
+        {
+            self.in_hand += usize::from(matches!(job, Job::Record(_)));
+            batch.push(job);
+        }
         self.trying = true;
         if let Some(failing) = &mut self.failing {
             failing.through = self.arrived;
         }
-        self.waiting -= self.in_hand;
-        self.results -= records().filter(|entry| entry.result.is_some()).count();
         Some(batch)
     }
-}
 
-impl Job {
-    fn entry(&self) -> Option<&Entry> {
-        match self {
-            Self::Record(entry) => Some(entry),
-            Self::Work(_) | Self::Chore(..) => None,
+    fn pop(&mut self) -> Option<Job> {
+        if let Some(left) = self.leftovers.pop() {
+            return Some(Job::Record(left));
         }
+        match (self.recordings.front(), self.works.front()) {
+            (Some(recording), Some((after, _))) if *after < recording.number => (),
+            (Some(_), _) => return self.recordings.pop_front().map(Job::Record),
+            (None, _) => (),
+        }
+        self.works.pop_front().map(|(_, job)| job)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::{at, success};
+    use crate::domain::span::apply;
+    use crate::store::leftovers::LEFT_OVER;
+    use crate::store::testing::{at, draw, goes_down, goes_up, success};
 
     fn records(batch: Vec<Job>) -> Vec<Entry> {
         let entry = |job| if let Job::Record(entry) = job { Some(entry) } else { None };
@@ -443,6 +484,56 @@ mod tests {
         shared.committed(0);
         assert_eq!(told(), Storing::Works);
         assert!(matches!(shared.push(success("web", 6)), Taken::Awaits(_)));
+    }
+
+    #[test]
+    fn what_waits_is_bounded_however_often_health_changes() {
+        let shared = Shared::new(10);
+        shared.push(success("web", 0));
+        let mut batch = records(shared.next(false).unwrap());
+        for round in 0..100 {
+            shared.failed(batch, &StoreError::TooSlow);
+            for second in (round * 1_000 + 1)..=(round * 1_000 + 1_000) {
+                let name = ["web", "app", "api"][usize::try_from(second % 3).unwrap()];
+                shared.push(if second % 2 == 0 { goes_up(name, second) } else { goes_down(name, second) });
+                assert!(shared.waiting() <= 10 + 3);
+            }
+            batch = records(shared.next(false).unwrap());
+            assert!(batch.iter().map(|it| it.transitions.len()).sum::<usize>() <= 10 + 3 * LEFT_OVER);
+        }
+        assert_eq!(shared.lost.load(Ordering::Relaxed), 100_000 + 1 - 10);
+    }
+
+    #[test]
+    fn what_comes_back_goes_before_what_was_left_over_meanwhile() {
+        let shared = Shared::new(2);
+        shared.push(goes_up("web", 1));
+        shared.push(goes_down("web", 2));
+        let batch = records(shared.next(false).unwrap());
+        for second in 3..=6 {
+            shared.push(if second % 2 == 0 { goes_down("web", second) } else { goes_up("web", second) });
+        }
+        shared.failed(batch, &StoreError::TooSlow);
+        let mut history = Vec::new();
+        for entry in records(shared.next(false).unwrap()) {
+            entry.transitions.iter().for_each(|&it| apply(&mut history, it));
+        }
+        assert_eq!(draw(&history), "U1-2 D2-3 U3-4 D4-5 U5-6 D6-");
+    }
+
+    #[test]
+    fn work_runs_between_what_came_before_it_and_what_came_after() {
+        let shared = Shared::new(100);
+        let chore = || Job::Chore(Chore::Optimise, oneshot::channel().0);
+        shared.push_job(chore()).unwrap();
+        shared.push(success("web", 1));
+        shared.push_job(chore()).unwrap();
+        shared.push_job(chore()).unwrap();
+        shared.push(success("web", 2));
+        let batch = shared.next(false).unwrap();
+        let order: String =
+            batch.iter().map(|it| if matches!(it, Job::Record(_)) { 'r' } else { 'w' }).collect();
+        assert_eq!(order, "wrwwr");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A reader: a connection that can change nothing and may not take long.
 
 use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ impl Reader {
     /// Runs `query`, interrupted when its time is up.
     fn limited<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let handle = self.connection.get_interrupt_handle();
-        let (limit, (done, waits)) = (self.limit, channel::<()>());
+        let (limit, (done, waits)) = (self.limit, sync_channel::<()>(0));
         let answer = std::thread::scope(|scope| {
             scope.spawn(move || {
                 if waits.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
