@@ -101,6 +101,7 @@ impl Desk {
                         .collect(),
                     unchanged: done.unchanged,
                     kept: done.kept.iter().map(ToString::to_string).collect(),
+                    refused: ids(&done.refused),
                 })
             }
             Err(error @ ReloadError::Config(_)) => Answer::refused(Refusal::BadConfig, error.to_string()),

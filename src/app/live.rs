@@ -18,6 +18,7 @@ use crate::publish::Publisher;
 use crate::schedule::Change;
 use crate::serve::tls::Tls;
 use crate::service;
+use crate::store::Changed;
 
 /// Reads and checks the config anew: the config and its warnings, or every fault.
 pub type Load = Arc<dyn Fn() -> anyhow::Result<(Config, Vec<Fault>)> + Send + Sync>;
@@ -66,6 +67,9 @@ impl Live {
             Ok((reloaded, warnings)) => {
                 for warning in warnings {
                     tracing::warn!("{warning}");
+                }
+                for Changed { what, subject, detail } in &reloaded.changes {
+                    tracing::info!(what, subject, detail, "The configuration changed");
                 }
                 tracing::info!("Reloaded: {}", reloaded.sentences().join(". "));
             }

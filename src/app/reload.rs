@@ -19,7 +19,7 @@ use crate::domain::moment::minus;
 use crate::domain::notice::{Notices, RewritesHistory};
 use crate::pipeline::{self, Worker};
 use crate::schedule::Change;
-use crate::store::{self, StoreError};
+use crate::store::{self, Changed, StoreError};
 
 /// How long the store may take to begin writing a reload down.
 const STORE_PATIENCE: Duration = Duration::from_secs(10);
@@ -39,6 +39,8 @@ pub struct Reloaded {
     pub kept: Vec<&'static str>,
     /// Notices whose edit would have rewritten the past.
     pub refused: Vec<NoticeId>,
+    /// All that was written down, in that order.
+    pub changes: Vec<Changed>,
     /// The page shows it already.
     pub shown: bool,
 }
@@ -60,6 +62,14 @@ pub enum ReloadError {
 /// What is stored of the endpoints that are not watched yet.
 type Newcomers = HashMap<EndpointId, (EndpointFacts, JudgeState)>;
 
+/// What the transaction of a reload did.
+struct Written {
+    moved: Vec<(EndpointId, EndpointId)>,
+    notices: Notices,
+    refused: Vec<RewritesHistory>,
+    changes: Vec<Changed>,
+}
+
 impl Live {
     /// Everything or nothing of `wanted`. `running` is what it replaces.
     pub(super) async fn replace(
@@ -75,12 +85,16 @@ impl Live {
             at_rest.push(worker.settled().await);
         }
         let mut newcomers = self.read_newcomers(&wanted.endpoints).await?;
-        let (moved, notices, refused) = self.write_down(&wanted).await?;
-        let mut reloaded =
-            Reloaded { kept, refused: refused.into_iter().map(|it| it.id).collect(), ..Reloaded::default() };
+        let written = self.write_down(&wanted).await?;
+        let refused = written.refused.into_iter().map(|it| it.id).collect();
+        let mut reloaded = Reloaded { kept, refused, changes: written.changes, ..Reloaded::default() };
 
-        let moved: HashMap<EndpointId, EndpointId> =
-            moved.into_iter().map(|(old, new)| (new, old)).filter(|(_, old)| self.knows(old)).collect();
+        let moved: HashMap<EndpointId, EndpointId> = written
+            .moved
+            .into_iter()
+            .map(|(old, new)| (new, old))
+            .filter(|(_, old)| self.knows(old))
+            .collect();
         let (endpoints, change) = self.repost(endpoints, &moved, &newcomers, &mut reloaded);
         let site = Arc::new(wanted.site.clone());
         self.spine.facts.send_modify(|facts| {
@@ -104,7 +118,7 @@ impl Live {
                 site: Arc::clone(&site),
                 components: wanted.components.clone().into(),
                 endpoints: known.collect(),
-                notices: Arc::new(notices),
+                notices: Arc::new(written.notices),
                 storing: facts.storing,
             });
         });
@@ -155,10 +169,7 @@ impl Live {
     }
 
     /// One transaction: all of it is in the database, or nothing.
-    async fn write_down(
-        &self,
-        wanted: &Config,
-    ) -> Result<(Vec<(EndpointId, EndpointId)>, Notices, Vec<RewritesHistory>), ReloadError> {
+    async fn write_down(&self, wanted: &Config) -> Result<Written, ReloadError> {
         let now = self.spine.clock.now().wall;
         let (endpoints, components) = (wanted.endpoints.clone(), wanted.components.clone());
         let notices = Notices {
@@ -175,13 +186,14 @@ impl Live {
             }
         }
         let written = self.spine.store.transact_within(STORE_PATIENCE, move |tx| {
+            let last = store::last_change(tx)?;
             let moved = store::sync_endpoints(tx, &endpoints, now)?;
             for (id, parts) in &redefined {
                 store::log_redefined(tx, id, parts, now)?;
             }
             store::sync_components(tx, &components, now)?;
             let (notices, refused) = store::sync_notices(tx, &notices, now)?;
-            Ok((moved, notices, refused))
+            Ok(Written { moved, notices, refused, changes: store::changes_since(tx, last)? })
         });
         Ok(written.await?)
     }
@@ -277,25 +289,36 @@ impl Reloaded {
 
     fn counts(&self) -> String {
         let renamed: Vec<String> = self.renamed.iter().map(|(old, new)| format!("{old} to {new}")).collect();
-        let mut parts = vec![counted("restarted", &self.restarted, true)];
-        parts.push(counted("added", &self.added, false));
-        parts.push(counted("removed", &self.removed, false));
+        let mut parts = vec![counted("endpoint", "restarted", &self.restarted)];
+        parts.push(counted("", "added", &self.added));
+        parts.push(counted("", "removed", &self.removed));
         if !renamed.is_empty() {
-            parts.push(counted("renamed", &renamed, false));
+            parts.push(counted("", "renamed", &renamed));
         }
         parts.push(format!("{} unchanged", self.unchanged));
+        parts.extend(self.written("component"));
+        parts.extend(self.written("notice"));
         parts.join(", ")
     }
 }
 
-/// Names told with a count; more would hide what follows.
+impl Reloaded {
+    /// Changes of components or notices, when there are any.
+    fn written(&self, kind: &str) -> Option<String> {
+        let of_kind = |it: &&Changed| it.what.starts_with(kind) && !it.what.ends_with("_refused");
+        let ids: Vec<&str> = self.changes.iter().filter(of_kind).map(|it| it.subject.as_str()).collect();
+        (!ids.is_empty()).then(|| counted(kind, "changed", &ids))
+    }
+}
+
+/// Names told with a count; the log has a line for each.
 const NAMED: usize = 5;
 
-fn counted(what: &str, ids: &[impl ToString], first: bool) -> String {
-    let noun = match (first, ids.len()) {
-        (false, _) => "",
-        (true, 1) => " endpoint",
-        (true, _) => " endpoints",
+fn counted(noun: &str, what: &str, ids: &[impl ToString]) -> String {
+    let noun = match (noun, ids.len()) {
+        ("", _) => String::new(),
+        (noun, 1) => format!(" {noun}"),
+        (noun, _) => format!(" {noun}s"),
     };
     let mut said = format!("{}{noun} {what}", ids.len());
     if !ids.is_empty() {

@@ -121,6 +121,9 @@ pub struct Reloaded {
     pub unchanged: usize,
     /// Keys whose change waits for a restart.
     pub kept: Vec<String>,
+    /// Notices whose edit would have rewritten the past.
+    #[serde(default)]
+    pub refused: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,35 @@ use super::error::{Doing, StoreError};
 use super::tx::Tx;
 use super::values::ms;
 
+/// A change on record, as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    pub what: String,
+    pub subject: String,
+    pub detail: String,
+}
+
+/// The number of the last change on record.
+pub fn last_change(tx: &Tx<'_>) -> Result<i64, StoreError> {
+    tx.connection()
+        .query_row("SELECT coalesce(max(id), 0) FROM change", [], |row| row.get(0))
+        .doing("looking at the last change")
+}
+
+/// What has been written down since the change of that number, oldest first.
+pub fn changes_since(tx: &Tx<'_>, last: i64) -> Result<Vec<Changed>, StoreError> {
+    let doing = "reading what changed";
+    let mut select = tx
+        .connection()
+        .prepare_cached("SELECT what, subject, detail FROM change WHERE ?1 < id ORDER BY id")
+        .doing(doing)?;
+    let changed = |row: &rusqlite::Row<'_>| {
+        Ok(Changed { what: row.get(0)?, subject: row.get(1)?, detail: row.get(2)? })
+    };
+    let rows = select.query_map([last], changed).doing(doing)?;
+    rows.collect::<Result<_, _>>().doing(doing)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     ComponentAdded,

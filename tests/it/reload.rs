@@ -288,10 +288,9 @@ fn what_cannot_change_while_running_is_kept_and_said() {
     let config = format!("{WEB}{}", endpoint(&target, "a", "/a", "60s"));
     let daemon = Daemon::start(dir.path(), &config);
     let data = dir.path().join("data").display().to_string();
-    let moved =
-        format!(
-            "{config}\n[server]\nlisten = \"127.0.0.1:1\"\n[store]\ndata = \"elsewhere\"\n[sample]\n[metrics]\nlisten = \"127.0.0.1:2\"\n"
-        );
+    let moved = format!(
+        "{config}\n[server]\nlisten = \"127.0.0.1:1\"\n[store]\ndata = \"elsewhere\"\n[sample]\n[metrics]\nlisten = \"127.0.0.1:2\"\n"
+    );
     std::fs::write(dir.path().join("config.toml"), moved).unwrap();
     let output = porchlight(dir.path(), &["--data", &data, "reload"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -301,6 +300,39 @@ fn what_cannot_change_while_running_is_kept_and_said() {
     }
     assert_eq!(get(daemon.addr, "/").status, 200);
     assert!(!dir.path().join("elsewhere").exists());
+}
+
+#[test]
+fn every_change_is_told_components_and_notices_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (target, _) = hearing(Duration::ZERO);
+    let way = endpoint(&target, "a", "/a", "60s");
+    let notice = |starts: &str| {
+        format!(
+            "[[maintenance]]\nid = \"past\"\ntitle = \"T\"\ncomponents = [\"web\"]\n\
+             starts_at = \"{starts}\"\nends_at = \"2020-01-01T04:00:00Z\"\n"
+        )
+    };
+    let daemon = Daemon::start(dir.path(), &format!("{WEB}{way}{}", notice("2020-01-01T02:00:00Z")));
+    let more: String = (0..9).map(|n| format!("[[component]]\nid = \"c{n}\"\nname = \"C{n}\"\n")).collect();
+    let news = "[[announcement]]\nid = \"news\"\ntitle = \"News\"\n";
+    let renamed = WEB.replace("\"Web\"", "\"Browser\"");
+    let told = reloads(&daemon, &format!("{renamed}{more}{way}{news}{}", notice("2020-01-01T01:00:00Z")));
+    assert!(told.contains("10 components changed (") && told.contains(", …)"), "{told}");
+    assert!(told.contains("1 notice changed (news)"), "{told}");
+    let log = daemon.log();
+    let lines: Vec<&str> = log.lines().filter(|it| it.contains("The configuration changed")).collect();
+    let stored = sql(dir.path(), "SELECT count(*) FROM change WHERE id > 3").parse::<usize>().unwrap();
+    assert_eq!((lines.len(), stored), (12, 12), "{log}");
+    for (what, subject) in
+        [("component_changed", "web"), ("component_added", "c8"), ("notice_published", "news")]
+    {
+        let told = lines.iter().filter(|it| it.contains(what) && it.contains(&format!("subject={subject}")));
+        assert_eq!(told.count(), 1, "{what} {subject}: {log}");
+    }
+    let json = porchlight(dir.path(), &["reload", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["refused"], serde_json::json!(["past"]), "{json}");
 }
 
 #[test]
