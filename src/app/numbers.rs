@@ -75,6 +75,7 @@ impl Shown {
                 database_bytes: stored.database_bytes.get(),
                 wal_bytes: stored.wal_bytes.get(),
                 free_bytes: stored.free_bytes.get(),
+                files: *store.soundness().borrow(),
             },
             page: PageSeen {
                 verdict: self.publisher.verdict(),

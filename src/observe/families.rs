@@ -85,6 +85,8 @@ pub const CATALOGUE: &[Family] = &[
     gauge("porchlight_database_bytes", "", "Size of the database file."),
     gauge("porchlight_wal_bytes", "", "Size of the write-ahead log."),
     gauge("porchlight_disk_free_bytes", "", "Free space where the database is."),
+    gauge("porchlight_database_damaged", "", "1 while a page of the database is known to be broken."),
+    gauge("porchlight_database_vanished", "", "1 while the database's file is removed or replaced."),
     histogram("porchlight_render_seconds", "", "Length of a rendering of the front page and the summary."),
     counter("porchlight_renders_failed_total", "", "Renderings that failed."),
     gauge("porchlight_rendered_timestamp_seconds", "", "When the page that is served was rendered."),

@@ -38,6 +38,7 @@ fn seen(facts: Facts) -> Seen {
             database_bytes: 4096,
             wal_bytes: 0,
             free_bytes: 1 << 40,
+            files: Soundness { damaged: true, vanished: false },
         },
         page: PageSeen {
             verdict: Verdict::Partial,
