@@ -28,10 +28,14 @@ struct Desk {
     daemon: DaemonLine,
 }
 
-/// Where a daemon's config comes from.
+pub type LostLines = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Where a daemon's config comes from, and where its log goes.
 pub struct Source {
     pub file: PathBuf,
     pub load: Load,
+    /// Counts the lines of its log that nobody read in time.
+    pub lost_lines: LostLines,
 }
 
 /// Opens the socket in the data directory. A daemon that cannot says so and

@@ -162,8 +162,13 @@ impl App {
         let metrics = match numbers {
             Some(numbers) => {
                 let addr = numbers.addr()?;
-                let shown =
-                    Shown { spine: spine.clone(), publisher: publisher.clone(), own: own.clone(), visitors };
+                let shown = Shown {
+                    spine: spine.clone(),
+                    publisher: publisher.clone(),
+                    own: own.clone(),
+                    visitors,
+                    lost_lines: source.as_ref().map(|it| Arc::clone(&it.lost_lines)),
+                };
                 tasks.spawn(numbers.serve(shown, stop.clone(), tasks.clone()));
                 Some(addr)
             }

@@ -114,6 +114,11 @@ pub const CATALOGUE: &[Family] = &[
         "",
         "1 while certificates' dates are not judged because the clock was set.",
     ),
+    counter(
+        "porchlight_log_lines_lost_total",
+        "",
+        "Lines of the log that were dropped because whoever reads it did not keep up.",
+    ),
     gauge("process_start_time_seconds", "", "When the process started."),
     counter("process_cpu_seconds_total", "", "Processor time used, user and system."),
     gauge("process_resident_memory_bytes", "", "Memory held."),

@@ -68,6 +68,7 @@ pub struct OwnSeen {
     pub stalls: u64,
     pub clock_steps: u64,
     pub clock_doubted: bool,
+    pub lost_lines: u64,
 }
 
 pub fn write(seen: &Seen, format: Format) -> String {
@@ -97,6 +98,7 @@ pub fn write(seen: &Seen, format: Format) -> String {
             "porchlight_stalls_total" => Some(seen.own.stalls.to_string()),
             "porchlight_clock_steps_total" => Some(seen.own.clock_steps.to_string()),
             "porchlight_clock_doubted" => one(i64::from(seen.own.clock_doubted)),
+            "porchlight_log_lines_lost_total" => Some(seen.own.lost_lines.to_string()),
             "process_start_time_seconds" => one(started(seen.now).as_second()),
             "process_cpu_seconds_total" => seen.process.cpu.map(|it| it.as_secs_f64().to_string()),
             "process_resident_memory_bytes" => seen.process.resident_bytes.map(|it| it.to_string()),

@@ -51,7 +51,7 @@ fn seen(facts: Facts) -> Seen {
             came: 4,
             shown_out: 0,
         },
-        own: OwnSeen { stalls: 1, clock_steps: 0, clock_doubted: false },
+        own: OwnSeen { stalls: 1, clock_steps: 0, clock_doubted: false, lost_lines: 0 },
         process: Process::read(),
     }
 }
