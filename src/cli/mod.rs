@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, CertificateFault, Config, Fault, Surroundings};
@@ -29,6 +30,9 @@ use crate::control::{Answer, AskError};
 use crate::serve::tls;
 use above::Override;
 pub use exit::Exit;
+
+/// So long the reader of standard error may be busy with something else.
+const LAST_WORD: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -256,6 +260,12 @@ fn tell(line: impl std::fmt::Display) {
 }
 
 fn tell_error(error: &anyhow::Error) {
-    let mut lines = std::io::stderr().lock();
+    let stderr = std::io::stderr();
+    // One who holds it open and does not read must not keep us from ending.
+    let mut room = [PollFd::new(&stderr, PollFlags::OUT)];
+    if matches!(poll(&mut room, Some(&LAST_WORD)), Ok(0)) {
+        return;
+    }
+    let mut lines = stderr.lock();
     let _ = writeln!(lines, "porchlight: {error:#}");
 }

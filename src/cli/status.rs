@@ -69,6 +69,12 @@ fn own(own: &Own) -> Vec<(&'static str, String)> {
     };
     let lost = if own.lost == 0 { String::new() } else { format!(", {} results LOST", own.lost) };
     lines.push(("storing", format!("{stored}{lost}")));
+    let database = match (own.damaged, own.vanished) {
+        (false, false) => "sound",
+        (true, _) => "DAMAGED; copy the data directory, then stop porchlight and restore a backup",
+        (false, true) => "GONE: the file was removed or replaced; put it back, or restart porchlight",
+    };
+    lines.push(("database", database.to_owned()));
     let rendered = own.rendered_s_ago.map_or_else(|| "never".to_owned(), |it| format!("{} ago", short(it)));
     lines.push(("rendered", rendered));
     if let Some(ago) = own.stalled_s_ago {
