@@ -15,10 +15,18 @@ use crate::config::Config;
 use crate::probe::Outbound;
 use crate::service;
 
+/// Threads for rendering and reading files: one renders, and a disk that hangs
+/// may hold some of the others. Each keeps a heap of its own, some megabytes of it.
+const BLOCKING_THREADS: usize = 4;
+
 pub(super) fn serve(file: &Path, logging: &Logging) -> anyhow::Result<Exit> {
     let log = logging.begin();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    let runtime = threads
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .context("starting the runtime")?;
     let done = runtime.block_on(run(file, &log, logging.is_json()));
     log.end(&runtime);
     // What still blocks a thread, on a disk that hangs say, must not hold the process.
