@@ -152,3 +152,17 @@ fn question(words: &str, read: impl Fn(&str) -> Result<Answers, String>) -> Resu
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_came_in_the_meantime_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        create(&path, "first").unwrap();
+        assert_eq!(create(&path, "second").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "first");
+    }
+}
