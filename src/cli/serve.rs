@@ -1,6 +1,5 @@
 //! `porchlight serve`: the daemon, from its first line to its last.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -8,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::task::TaskTracker;
 
 use super::log::{Log, Logging};
-use super::{Exit, counted, load};
+use super::{Exit, Place, counted, load};
 use crate::app::{App, Load, Ringing, Source};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -19,7 +18,7 @@ use crate::service;
 /// may hold some of the others. Each keeps a heap of its own, some megabytes of it.
 const BLOCKING_THREADS: usize = 4;
 
-pub(super) fn serve(file: &Path, logging: &Logging) -> anyhow::Result<Exit> {
+pub(super) fn serve(place: &Place, logging: &Logging) -> anyhow::Result<Exit> {
     let log = logging.begin();
     let mut threads = tokio::runtime::Builder::new_multi_thread();
     let runtime = threads
@@ -27,7 +26,7 @@ pub(super) fn serve(file: &Path, logging: &Logging) -> anyhow::Result<Exit> {
         .max_blocking_threads(BLOCKING_THREADS)
         .build()
         .context("starting the runtime")?;
-    let done = runtime.block_on(run(file, &log, logging.is_json()));
+    let done = runtime.block_on(run(place, &log, logging.is_json()));
     log.end(&runtime);
     // What still blocks a thread, on a disk that hangs say, must not hold the process.
     runtime.shutdown_background();
@@ -76,17 +75,17 @@ impl Signals {
     }
 }
 
-async fn run(file: &Path, log: &Log, json: bool) -> anyhow::Result<Exit> {
+async fn run(place: &Place, log: &Log, json: bool) -> anyhow::Result<Exit> {
     let mut signals = Signals::new().context("listening for signals")?;
-    let (config, warnings) = load(file)?;
+    let (config, warnings) = load(place)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     let greeting = Greeting::of(&config);
-    let reading = file.to_owned();
+    let reading = place.clone();
     let again: Load = Arc::new(move || load(&reading));
     let source =
-        Source { file: file.to_owned(), load: again.clone(), lost_lines: Arc::new(log.lost_lines()) };
+        Source { file: place.config.clone(), load: again.clone(), lost_lines: Arc::new(log.lost_lines()) };
     let Some(app) = start(config, source, &mut signals).await? else {
         tracing::info!("Stopped before the start was complete");
         return Ok(Exit::Well);

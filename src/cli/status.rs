@@ -4,19 +4,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::table::{Row, print};
-use super::{Exit, load, printable, tell};
+use super::{Exit, Place, load, printable, tell};
 use crate::clock::{Clock, SystemClock};
 use crate::control::{Answer, AskError, EndpointLine, Own, Question, Status, ask};
 use crate::domain::moment::between;
 use crate::store;
 
-pub fn status(file: &Path, data: &Path, json: bool) -> anyhow::Result<Exit> {
+pub fn status(place: &Place, json: bool) -> anyhow::Result<Exit> {
+    let data = &place.data_dir();
     let status = match ask(data, &Question::Status) {
         Ok(Answer::Status(status)) => status,
         Ok(other) => return Err(super::unexpected(other)),
         Err(error @ AskError::NoDaemon { .. }) => {
             if !json {
-                tell_last_known(file, data);
+                tell_last_known(place, data);
             }
             return Err(error.into());
         }
@@ -109,8 +110,8 @@ fn endpoint(it: &EndpointLine) -> Row {
 }
 
 /// What the database last knew, as far as it can be read.
-fn tell_last_known(file: &Path, data: &Path) {
-    let Ok((config, _)) = load(file) else { return };
+fn tell_last_known(place: &Place, data: &Path) {
+    let Ok((config, _)) = load(place) else { return };
     let Ok(known) = store::last_known(data, &config.endpoints) else { return };
     let now = SystemClock::new().now().wall;
     tell("Nobody is watching. This is what was known when somebody last did:");
