@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Exit, load, tell};
+use super::{Exit, Place, load, tell};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{self, Copied, DATABASE_FILE, Progress, StoreError};
 
-pub fn backup(config: &Path, file: &Path, json: bool) -> anyhow::Result<Exit> {
-    let (config, _) = load(config)?;
+pub fn backup(place: &Place, file: &Path, json: bool) -> anyhow::Result<Exit> {
+    let (config, _) = load(place)?;
     let dir = config.store.data;
     let (copied, took) = watched(|watch| store::backup(&dir, file, watch))?;
     report("backed up", (&dir.join(DATABASE_FILE), file), copied, took, json);
     Ok(Exit::Well)
 }
 
-pub fn restore(config: &Path, file: &Path, json: bool) -> anyhow::Result<Exit> {
-    let (config, _) = load(config)?;
+pub fn restore(place: &Place, file: &Path, json: bool) -> anyhow::Result<Exit> {
+    let (config, _) = load(place)?;
     let dir = config.store.data;
     let (copied, took) = watched(|watch| store::restore(file, &dir, watch))?;
     report("restored", (file, &dir.join(DATABASE_FILE)), copied, took, json);
