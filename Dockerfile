@@ -2,7 +2,7 @@
 # content with a read-only root. Data is in the volume /data.
 #
 #   docker build -t porchlight .
-#   docker run -p 127.0.0.1:8080:8080 -v porchlight:/data -v ./config.toml:/etc/porchlight/config.toml:ro porchlight
+#   docker run -p 127.0.0.1:8080:8080 -v porchlight:/data -v ./config:/etc/porchlight:ro porchlight
 #
 # tests/root/image.sh follows the COPY lines of the last stage without an engine.
 FROM rust:1.95-bookworm AS build
