@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::config::Server;
-use crate::publish::Publisher;
+use crate::publish::{HEALTH, Publisher};
 use crate::serve::tls::{self, Tls};
 use crate::serve::{Door, Hosts, TrustedProxies};
 use crate::service;
@@ -67,7 +67,7 @@ pub(super) fn door(server: &Server, addr: SocketAddr, publisher: Arc<Publisher>)
     let files = files.map(|it| tls::Files { certificate: it.certificate, key: it.key });
     Ok(Door {
         router: publisher.router(),
-        hosts: server.public_url.as_ref().map(|it| Hosts::new(it, addr)),
+        hosts: server.public_url.as_ref().map(|it| Hosts::new(it, addr, &HEALTH)),
         proxies: TrustedProxies::new(server.trusted_proxies.clone()),
         tls: files.map(Tls::new).transpose()?.map(Arc::new),
         meters: Arc::default(),

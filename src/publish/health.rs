@@ -18,7 +18,7 @@ use crate::domain::readiness::{Doubt, Fault, Pulse, Soundness, doubts, faults};
 type Check = (&'static str, Option<&'static str>);
 
 /// Where both are whatever the base path: a supervisor asks this machine, not the public address.
-pub(super) const DOORS: [&str; 2] = ["/livez", "/readyz"];
+pub const DOORS: [&str; 2] = ["/livez", "/readyz"];
 
 pub(super) fn router(publisher: Arc<Publisher>) -> Router {
     let [live, ready] = DOORS;

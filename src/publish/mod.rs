@@ -36,9 +36,10 @@ use pages::Pages;
 use render::CannotTell;
 
 pub use body::Body;
+pub use health::DOORS as HEALTH;
 pub use render::{RenderError, Rendered, render};
 
-/// Every door of this room, below the base path.
+/// Every door of this room, below the base path; but [`HEALTH`] is always at the root.
 pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/"),
     ("GET", "/en"),

@@ -7,9 +7,6 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use url::Url;
 
-/// Those who ask for these know an address, not a name: supervisors and load balancers.
-const EXEMPT: [&str; 2] = ["livez", "readyz"];
-
 /// The names of this server.
 #[derive(Debug, Clone)]
 pub struct Hosts {
@@ -19,19 +16,19 @@ pub struct Hosts {
     /// As browsers send it, so that it is known at a glance.
     usual: String,
     listen: IpAddr,
-    /// Begins and ends with `/`.
-    base: String,
+    /// Paths that those ask for who know an address, not a name: supervisors and load balancers.
+    open: &'static [&'static str],
 }
 
 impl Hosts {
-    pub fn new(public_url: &Url, listen: SocketAddr) -> Self {
+    pub fn new(public_url: &Url, listen: SocketAddr, open: &'static [&'static str]) -> Self {
         let name = public_url.host_str().unwrap_or_default().to_owned();
         let port = public_url.port_or_known_default();
         let usual = match public_url.port() {
             Some(port) => format!("{name}:{port}"),
             None => name.clone(),
         };
-        Self { name, port, usual, listen: listen.ip(), base: public_url.path().to_owned() }
+        Self { name, port, usual, listen: listen.ip(), open }
     }
 
     /// The answer to a request that asks for somebody else, or does not say for whom.
@@ -42,7 +39,7 @@ impl Hosts {
     /// | `localhost`, a loopback address or the one we listen at, any port | goes on: the operator, on the machine |
     /// | anybody else, in `Host`, `:authority` or the request's line | 421 |
     /// | nobody, two hosts, or something that is no host | 400 |
-    /// | whatever, for `livez` or `readyz` below the base path | goes on |
+    /// | whatever, for one of the paths that are open | goes on |
     pub fn refusal(&self, uri: &Uri, headers: &HeaderMap) -> Option<Response<Body>> {
         let status = self.minds(uri, headers)?;
         let why = if status == StatusCode::BAD_REQUEST {
@@ -70,7 +67,7 @@ impl Hosts {
         {
             return None;
         }
-        if uri.path().strip_prefix(&self.base).is_some_and(|it| EXEMPT.contains(&it)) {
+        if self.open.contains(&uri.path()) {
             return None;
         }
         let written = first.map(|it| Authority::try_from(it.as_bytes()));
@@ -100,7 +97,7 @@ mod tests {
 
     fn answer(line: &str, hosts: &[&str]) -> u16 {
         let url = Url::parse("https://status.example.com/login/").unwrap();
-        let ours = Hosts::new(&url, "192.0.2.7:8080".parse().unwrap());
+        let ours = Hosts::new(&url, "192.0.2.7:8080".parse().unwrap(), &["/livez", "/readyz"]);
         let mut headers = HeaderMap::new();
         for host in hosts {
             headers.append(header::HOST, HeaderValue::from_bytes(host.as_bytes()).unwrap());
@@ -133,10 +130,11 @@ mod tests {
             ("/login/", &["\u{fc}"], 400),
             ("/login/", &[""], 400),
             ("/login/", &[], 400),
-            ("/login/livez", &[], 200),
-            ("/login/readyz", &["10.0.0.1:8080"], 200),
-            ("/login/livez/", &["10.0.0.1:8080"], 421),
-            ("/livez", &["10.0.0.1:8080"], 421),
+            ("/livez", &[], 200),
+            ("/readyz", &["10.0.0.1:8080"], 200),
+            ("/livez?verbose", &["10.0.0.1:8080"], 200),
+            ("/livez/", &["10.0.0.1:8080"], 421),
+            ("/login/livez", &["10.0.0.1:8080"], 421),
             ("https://status.example.com/login/", &[], 200),
             ("https://status.example.com/login/", &["status.example.com"], 200),
             ("http://evil.example/login/", &["status.example.com"], 421),
@@ -149,7 +147,7 @@ mod tests {
     #[test]
     fn a_port_that_is_not_the_usual_one_belongs_to_the_name() {
         let url = Url::parse("http://[2001:db8::1]:8080/").unwrap();
-        let ours = Hosts::new(&url, "[::]:8080".parse().unwrap());
+        let ours = Hosts::new(&url, "[::]:8080".parse().unwrap(), &[]);
         let minds = |host: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, host.parse().unwrap());

@@ -48,6 +48,9 @@ fn once_our_name_is_told_no_other_is_answered_to() {
         ("GET /login/ HTTP/1.0", "", 400),
         ("GET / HTTP/1.1", "Host: status.example.com\r\n", 307),
         ("GET /en/ HTTP/1.1", "Host: status.example.com\r\n", 404),
+        ("GET /livez HTTP/1.1", "Host: 192.0.2.9:8080\r\n", 200),
+        ("GET /login/livez HTTP/1.1", "Host: 192.0.2.9:8080\r\n", 421),
+        ("GET /login/livez HTTP/1.1", "Host: status.example.com\r\n", 404),
     ] {
         let (found, said) = ask(line, hosts);
         assert_eq!(found, status, "{line} {hosts:?}: {said}");
