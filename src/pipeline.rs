@@ -21,7 +21,7 @@ use crate::domain::judge::{JudgeState, Judgement, judge, says};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
-use crate::domain::span::{self, Transition};
+use crate::domain::span::{self, Health, Transition};
 use crate::probe::{Probed, Prober};
 use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
@@ -30,6 +30,17 @@ use knocks::Knocks;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
+
+/// What made an endpoint so, for the log. A silence is noticed when it ends, by
+/// a result that says something else.
+fn why(health: Health, outcome: Outcome) -> &'static str {
+    match (health, outcome) {
+        (Health::Unknown, Outcome::Success | Outcome::Degraded(_) | Outcome::Failure(_)) => {
+            "nothing was heard"
+        }
+        (_, outcome) => outcome.reason().unwrap_or("success"),
+    }
+}
 
 /// Whatever knocks: the prober, or a world that a simulation made up. The box
 /// is one allocation beside the hundreds of a real knock.
@@ -171,7 +182,7 @@ impl Worker {
                 endpoint.id,
                 transition.health.wire(),
                 transition.from,
-                result.outcome.reason().unwrap_or("success")
+                why(transition.health, result.outcome)
             );
         }
         let recording = Recording {

@@ -94,7 +94,7 @@ impl Desk {
                 Answer::Reloaded(control::Reloaded {
                     config: self.daemon.config.clone(),
                     said: done.sentences(),
-                    warnings,
+                    warnings: warnings.iter().map(ToString::to_string).collect(),
                     restarted: ids(&done.restarted),
                     added: ids(&done.added),
                     removed: ids(&done.removed),

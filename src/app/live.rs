@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::crew::Crew;
 use super::reload::{ReloadError, Reloaded};
-use crate::config::{Config, Fault};
+use crate::config::{Config, Fault, Faults};
 use crate::domain::moment::Moment;
 use crate::domain::readiness::Doubt;
 use crate::pipeline::Spine;
@@ -55,7 +55,7 @@ impl Live {
     /// Reads the config anew and puts it in the place of the one that runs.
     /// Tells in the log what changed, or why nothing did; gives back that and
     /// the file's warnings.
-    pub async fn look_again(&self, load: &Load) -> Result<(Reloaded, Vec<String>), ReloadError> {
+    pub async fn look_again(&self, load: &Load) -> Result<(Reloaded, Vec<Fault>), ReloadError> {
         service::reloading();
         let looked = tokio::select! {
             biased;
@@ -66,12 +66,18 @@ impl Live {
         match &looked {
             Ok((reloaded, warnings)) => {
                 for warning in warnings {
-                    tracing::warn!("{warning}");
+                    tracing::warn!("{}", warning.line());
                 }
                 for Changed { what, subject, detail } in &reloaded.changes {
                     tracing::info!(what, subject, detail, "The configuration changed");
                 }
                 tracing::info!("Reloaded: {}", reloaded.sentences().join(". "));
+            }
+            Err(ReloadError::Config(error)) if let Some(faults) = error.downcast_ref::<Faults>() => {
+                for fault in faults.shown() {
+                    tracing::error!("{}", fault.line());
+                }
+                tracing::error!("The old config keeps running: the new one has {} faults", faults.count());
             }
             Err(error) => {
                 let causes = chain(error);
@@ -81,7 +87,7 @@ impl Live {
         looked
     }
 
-    async fn load_and_replace(&self, load: &Load) -> Result<(Reloaded, Vec<String>), ReloadError> {
+    async fn load_and_replace(&self, load: &Load) -> Result<(Reloaded, Vec<Fault>), ReloadError> {
         // The file is read by the one whose turn it is, so that the last one wins.
         let mut running = self.config.lock().await;
         let (load, tls) = (Arc::clone(load), self.tls.clone());
@@ -96,7 +102,7 @@ impl Live {
         let loaded = loaded.await?;
         let (config, warnings) = loaded.map_err(ReloadError::Config)?;
         let reloaded = self.replace(&mut running, config).await?;
-        Ok((reloaded, warnings.iter().map(ToString::to_string).collect()))
+        Ok((reloaded, warnings))
     }
 
     /// For a signal: begins a reload unless one that has not begun waits already.

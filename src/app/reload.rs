@@ -51,7 +51,7 @@ pub enum ReloadError {
     /// The faults of the file, or why it could not be read.
     #[error("{0:#}")]
     Config(anyhow::Error),
-    #[error("the database could not write the reload down; try again when results are being stored")]
+    #[error("the reload could not be written down; try again when results are being stored")]
     Store(#[from] StoreError),
     #[error("the daemon is stopping")]
     Stopping,

@@ -149,7 +149,7 @@ impl App {
             tasks.spawn(must_live("the schedule", ring, stop.clone(), failed.clone()));
         }
         tasks.spawn(must_live("the watchdog", tick(own.clone(), stop.clone()), stop.clone(), failed.clone()));
-        tasks.spawn(reassure(publisher.clone(), own.clone(), clock.clone(), stop.clone()));
+        tasks.spawn(reassure(publisher.clone(), stop.clone()));
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));

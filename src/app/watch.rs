@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::Clock;
 use crate::pipeline::{Until, Worker};
 use crate::probe::own::{OwnHealth, TICK};
 use crate::publish::Publisher;
@@ -59,14 +58,9 @@ pub(super) async fn tick(own: Arc<OwnHealth>, stop: CancellationToken) {
     }
 }
 
-/// Tells the service manager that we live, for as long as that is true: a page
-/// that has run out, or a ticker that does not tick, earns us a restart.
-pub(super) async fn reassure(
-    publisher: Arc<Publisher>,
-    own: Arc<OwnHealth>,
-    clock: Arc<dyn Clock>,
-    stop: CancellationToken,
-) {
+/// Tells the service manager that we live, for as long as `/livez` says so: what
+/// only a restart mends earns us one.
+pub(super) async fn reassure(publisher: Arc<Publisher>, stop: CancellationToken) {
     let Some(patience) = service::watchdog() else { return };
     // Three words in the time of one, so that a late one does no harm.
     let mut interval = tokio::time::interval(patience / 3);
@@ -77,13 +71,12 @@ pub(super) async fn reassure(
             () = stop.cancelled() => return,
             _ = interval.tick() => (),
         }
-        let now = clock.now();
-        if publisher.is_current(now) && !own.stalled_since(now.mono) {
+        let dead = publisher.faults();
+        if dead.is_empty() {
             service::alive();
         } else {
-            tracing::warn!(
-                "The page has run out or we stand still; the service manager is not told that we live"
-            );
+            let why: Vec<&str> = dead.iter().map(|it| it.sentence()).collect();
+            tracing::warn!("The service manager is not told that we live: {}", why.join("; "));
         }
     }
 }

@@ -79,7 +79,7 @@ async fn run(place: &Place, log: &Log, json: bool) -> anyhow::Result<Exit> {
     let mut signals = Signals::new().context("listening for signals")?;
     let (config, warnings) = load(place)?;
     for warning in warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!("{}", warning.line());
     }
     let greeting = Greeting::of(&config);
     let reading = place.clone();

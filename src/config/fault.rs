@@ -6,6 +6,8 @@ use std::fmt;
 /// the place underlined. Never holds the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
+    /// The file's.
+    pub(super) name: String,
     /// From 1; so is `column`, in characters.
     pub line: usize,
     pub column: usize,
@@ -20,6 +22,15 @@ pub struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.report)
+    }
+}
+
+impl Fault {
+    /// All of it in one line, for a log.
+    pub fn line(&self) -> String {
+        let Self { name, line, column, message, help, .. } = self;
+        let help = if help.is_empty() { String::new() } else { format!("; {help}") };
+        format!("{name}:{line}:{column}: {message}{help}")
     }
 }
 

@@ -216,7 +216,8 @@ impl<'t> Report<'t> {
         }
         let report = Renderer::plain().render(&[drawn]);
         let manual = topic.map(|it| it.path.as_str());
-        Fault { line, column, message: found.message.clone(), help: found.help.clone(), manual, report }
+        let name = self.name.to_owned();
+        Fault { name, line, column, message: found.message.clone(), help: found.help.clone(), manual, report }
     }
 }
 

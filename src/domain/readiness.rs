@@ -62,7 +62,7 @@ impl Doubt {
     }
 
     /// What is asked.
-    pub fn check(self) -> &'static str {
+    pub fn about(self) -> &'static str {
         match self {
             Self::NoRecentResult => "results",
             Self::NotStored => "store",
@@ -124,7 +124,7 @@ pub enum Fault {
 impl Fault {
     pub const ALL: [Self; 3] = [Self::Ticker, Self::Writer, Self::Renderer];
 
-    pub fn check(self) -> &'static str {
+    pub fn about(self) -> &'static str {
         match self {
             Self::Ticker => "ticker",
             Self::Writer => "writer",

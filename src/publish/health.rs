@@ -29,12 +29,17 @@ pub(super) fn router(publisher: Arc<Publisher>) -> Router {
 }
 
 impl Publisher {
-    fn live(&self) -> Vec<Check> {
+    /// Parts that are dead: what `/livez` tells, and the service manager is told by.
+    pub fn faults(&self) -> Vec<Fault> {
         let now = (self.now)();
         let Vitals { ticked_at, writer, .. } = self.vitals(now);
         let renderer_at = Duration::from_millis(self.meters.renderer_at.get().unsigned_abs());
-        let dead = faults(&Pulse { ticked_at, renderer_at, writer }, now);
-        Fault::ALL.map(|it| (it.check(), dead.contains(&it).then(|| it.sentence()))).to_vec()
+        faults(&Pulse { ticked_at, renderer_at, writer }, now)
+    }
+
+    fn live(&self) -> Vec<Check> {
+        let dead = self.faults();
+        Fault::ALL.map(|it| (it.about(), dead.contains(&it).then(|| it.sentence()))).to_vec()
     }
 
     /// Why this daemon should not be relied on now; nothing when it is ready.
@@ -51,7 +56,7 @@ impl Publisher {
 
     fn ready(&self) -> Vec<Check> {
         let found = self.doubts();
-        Doubt::ALL.map(|it| (it.check(), found.contains(&it).then(|| it.sentence()))).to_vec()
+        Doubt::ALL.map(|it| (it.about(), found.contains(&it).then(|| it.sentence()))).to_vec()
     }
 }
 

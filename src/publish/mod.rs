@@ -182,11 +182,6 @@ impl Publisher {
         self.edition.load().rendered.as_ref().map(|it| it.valid_until)
     }
 
-    /// Whether what is served is still true, as it is while something renders.
-    pub fn is_current(&self, now: Moment) -> bool {
-        self.rendered_until().is_some_and(|until| now.mono < until.mono)
-    }
-
     /// For tests: from now on nothing that is rendered arrives.
     #[doc(hidden)]
     pub fn sabotage(&self) {

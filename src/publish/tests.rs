@@ -844,6 +844,8 @@ async fn health_is_asked_in_text_or_json_and_is_never_kept() {
     let live = door.get("/livez").await;
     let live = live.text();
     assert!(live.contains("FAILED  ticker") && live.contains("FAILED  writer"), "{live}");
+    // The service manager hears no more of us for the same reasons.
+    assert_eq!(door.publisher.faults(), crate::domain::readiness::Fault::ALL);
 }
 
 #[tokio::test]
@@ -854,15 +856,4 @@ async fn every_request_is_counted_by_its_door() {
     }
     let counted = door.publisher.meters.requests();
     assert_eq!(counted, [("/", "2xx", 2), ("/c/{id}", "2xx", 1), ("/c/{id}", "4xx", 1), ("other", "4xx", 1)]);
-}
-
-#[test]
-fn what_is_served_is_current_until_it_has_run_out() {
-    let door = Door::new(fixture::of(Verdict::Yes));
-    let now = fixture::now();
-    assert!(!door.publisher.is_current(now), "nothing is rendered yet");
-    door.publish();
-    assert!(door.publisher.is_current(now));
-    // As it is when the renderer hangs: the longest life of a body is a minute.
-    assert!(!door.publisher.is_current(now.after(Duration::from_secs(61))));
 }

@@ -63,7 +63,7 @@ pub enum StoreError {
     Sqlite { doing: &'static str, source: rusqlite::Error },
 
     /// The work was done but its commit failed, so nothing of it remains.
-    #[error("the database could not commit, nothing was changed")]
+    #[error("nothing was changed")]
     NotCommitted { source: Arc<Self> },
 
     /// A row this program could not have written.
@@ -85,7 +85,7 @@ pub enum StoreError {
     #[error("too many changes already wait for the database; try again later")]
     Overloaded,
 
-    #[error("the database did not answer in time, nothing was changed")]
+    #[error("the database did not answer in time")]
     NoAnswer,
 
     #[error("the store is stopped")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::queue::Entry;
+use super::job::Entry;
 use crate::domain::endpoint::EndpointId;
 use crate::domain::span::{Health, Transition};
 

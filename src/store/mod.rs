@@ -31,6 +31,7 @@ mod error;
 mod horizon;
 mod identity;
 mod inspect;
+mod job;
 mod leftovers;
 mod load;
 mod lock;
@@ -77,7 +78,8 @@ pub use simulated::SimulatedWriter;
 pub use tx::Tx;
 pub use writer::Writer;
 
-use queue::{Chore, Job, Shared, Taken};
+use job::{Chore, Job};
+use queue::{Shared, Taken};
 
 /// Results that wait in memory at most while the store fails: some 10 MB, and
 /// with 50 endpoints every 10 s almost three hours.

@@ -9,15 +9,12 @@ use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use super::error::StoreError;
+use super::job::{Entry, Job};
 use super::leftovers::Leftovers;
 use super::meters::Meters;
-use super::tx::Tx;
 use super::{Recorded, Recording};
-use crate::domain::endpoint::EndpointId;
 use crate::domain::facts::Storing;
-use crate::domain::probe::ProbeResult;
 use crate::domain::readiness::Soundness;
-use crate::domain::span::Transition;
 
 /// Jobs in one commit: bounds how long one takes and what it needs of a nearly full disk.
 const BATCH: usize = 5_000;
@@ -30,39 +27,6 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// Changes by people and chores that may wait; results have the backlog.
 const WORKS: usize = 1_000;
-
-pub(super) enum Job {
-    Record(Entry),
-    Work(Box<dyn Work>),
-    Chore(Chore, oneshot::Sender<Result<(), StoreError>>),
-}
-
-/// A recording that waits.
-pub(super) struct Entry {
-    /// Its place in the order of arrival.
-    pub(super) number: u64,
-    pub(super) endpoint: EndpointId,
-    /// None once it had to be dropped for want of room.
-    pub(super) result: Option<ProbeResult>,
-    /// Kept when the result is dropped: health spans are what is told for years.
-    pub(super) transitions: Vec<Transition>,
-    /// Whoever still awaits the commit.
-    pub(super) answer: Option<oneshot::Sender<Recorded>>,
-}
-
-/// A transaction that waits, and its asker.
-pub(super) trait Work: Send {
-    /// Whether what it did is to be kept.
-    fn run(&mut self, tx: &Tx<'_>) -> bool;
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
-}
-
-/// What cannot be done inside a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chore {
-    Checkpoint,
-    Optimise,
-}
 
 pub(super) struct Shared {
     queue: Mutex<Queue>,
@@ -308,7 +272,8 @@ impl Shared {
     }
 
     /// The batch in hand was not committed: its recordings go back to the front.
-    pub(super) fn failed(&self, entries: Vec<Entry>, error: &StoreError) {
+    /// The first time `untold` is said, the reason unless the log has it already.
+    pub(super) fn failed(&self, entries: Vec<Entry>, untold: Option<&StoreError>) {
         let mut queue = self.lock();
         queue.in_hand = 0;
         queue.trying = false;
@@ -317,7 +282,9 @@ impl Shared {
         if queue.failing.is_none()
             && let Some(since) = since
         {
-            tracing::error!(error = error.as_dyn(), "Results cannot be stored and wait in memory");
+            if let Some(error) = untold {
+                tracing::error!(error = error.as_dyn(), "Results cannot be stored and wait in memory");
+            }
             queue.failing = Some(Failing { since, lost: 0, through: 0, silent: false });
         }
         let arrived = queue.arrived;
@@ -458,6 +425,7 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::domain::span::apply;
+    use crate::store::job::Chore;
     use crate::store::leftovers::LEFT_OVER;
     use crate::store::testing::{at, draw, goes_down, goes_up, success};
 
@@ -473,7 +441,7 @@ mod tests {
         shared.push(success("web", 1));
         let batch = records(shared.next(false).unwrap());
         shared.push(success("web", 2));
-        shared.failed(batch, &StoreError::TooSlow);
+        shared.failed(batch, Some(&StoreError::TooSlow));
         assert_eq!(told(), Storing::Fails { since: at(1), waiting: 2, lost: 0 });
         assert!(matches!(shared.push(success("web", 3)), Taken::Waits));
         assert!(matches!(shared.push(success("web", 4)), Taken::Waits));
@@ -493,7 +461,7 @@ mod tests {
         shared.push(success("web", 0));
         let mut batch = records(shared.next(false).unwrap());
         for round in 0..100 {
-            shared.failed(batch, &StoreError::TooSlow);
+            shared.failed(batch, Some(&StoreError::TooSlow));
             for second in (round * 1_000 + 1)..=(round * 1_000 + 1_000) {
                 let name = ["web", "app", "api"][usize::try_from(second % 3).unwrap()];
                 shared.push(if second % 2 == 0 { goes_up(name, second) } else { goes_down(name, second) });
@@ -514,7 +482,7 @@ mod tests {
         for second in 3..=6 {
             shared.push(if second % 2 == 0 { goes_down("web", second) } else { goes_up("web", second) });
         }
-        shared.failed(batch, &StoreError::TooSlow);
+        shared.failed(batch, Some(&StoreError::TooSlow));
         let mut history = Vec::new();
         for entry in records(shared.next(false).unwrap()) {
             entry.transitions.iter().for_each(|&it| apply(&mut history, it));

@@ -1,7 +1,7 @@
 //! The writer as a task on virtual time, for a simulation that has no threads.
 
 use super::Recorded;
-use super::queue::Job;
+use super::job::Job;
 use super::writer::Writer;
 
 /// A writer whose waiting is done by somebody else: take a batch in hand, let

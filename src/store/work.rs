@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
-use super::queue::Work;
+use super::job::Work;
 use super::tx::Tx;
 
 /// Packs a closure for the writer; the answer comes after the commit.

@@ -12,10 +12,11 @@ use rusqlite::Connection;
 use super::ballast::Ballast;
 use super::error::{Doing, StoreError};
 use super::identity::Identity;
+use super::job::{Chore, Entry, Job};
 use super::lock::Lock;
 use super::newest::{self, REMEMBER_EVERY};
 use super::open;
-use super::queue::{Chore, Entry, Job, Shared};
+use super::queue::Shared;
 use super::sabotage::Sabotage;
 use super::tx::{Rows, Tx};
 use super::{Recorded, pressure, results, spans};
@@ -175,8 +176,13 @@ impl Writer {
             _ => false,
         };
         if news {
-            tracing::error!(error = error.as_dyn(), "The database cannot be written to any more");
+            tracing::error!(
+                error = error.as_dyn(),
+                "The database cannot be written to any more; results wait in memory"
+            );
         }
+        // That the file is gone may also have been told while nothing was stored.
+        let told = news || matches!(error, StoreError::Vanished { .. });
         let error = Arc::new(error);
         let (mut entries, mut answers) = (Vec::new(), Vec::new());
         for job in batch {
@@ -189,7 +195,7 @@ impl Writer {
                 Job::Chore(..) => (),
             }
         }
-        self.shared.failed(entries, &error);
+        self.shared.failed(entries, (!told).then_some(&*error));
         for answer in answers {
             let _ = answer.send(Recorded::Waiting);
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::pki::Pki;
@@ -23,10 +23,10 @@ struct Prometheus {
 impl Prometheus {
     /// None when it is not installed.
     fn start(dir: &Path, metrics: u16) -> Option<Self> {
-        // Only how long a fault must last differs from what is shipped.
+        // Only how long a fault must last, and how far back a rate looks, differ from what is shipped.
         let hasty = |line: &str| match line.trim_start().starts_with("for: ") {
             true => "        for: 5s".to_owned(),
-            false => line.to_owned(),
+            false => line.replace("[5m]", "[20s]").replace("[15m]", "[20s]"),
         };
         let rules: Vec<String> = RULES.lines().map(hasty).collect();
         std::fs::write(dir.join("porchlight.rules.yml"), rules.join("\n")).unwrap();
@@ -60,12 +60,13 @@ impl Prometheus {
         Some(answer.json()["data"].clone())
     }
 
-    /// The names of the alerts that fire.
+    /// The alerts that fire, by name and cause.
     fn firing(&self) -> BTreeSet<String> {
         let alerts =
             self.ask("/api/v1/alerts").unwrap_or_default()["alerts"].as_array().cloned().unwrap_or_default();
         let firing = alerts.iter().filter(|it| it["state"] == "firing");
-        firing.map(|it| it["labels"]["alertname"].as_str().unwrap_or_default().to_owned()).collect()
+        let label = |it: &serde_json::Value, name| it["labels"][name].as_str().unwrap_or("-").to_owned();
+        firing.map(|it| format!("{} {}", label(it, "alertname"), label(it, "cause"))).collect()
     }
 
     /// Waits until `name` fires, then mends, then waits until nothing does.
@@ -89,13 +90,13 @@ impl Drop for Prometheus {
 fn each_alert_fires_at_its_fault_and_is_quiet_when_all_is_well() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let (pki, ending, broken) =
-        (Pki::new(), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (pki, ending, answer) =
+        (Pki::new(), Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new("200 OK")));
     let secure = runtime.block_on(pki.serve_either(["good", "ends-in-five-days"], ending.clone()));
-    let breaking = broken.clone();
+    let breaking = answer.clone();
     let target = Target::new(move |mut stream| {
         read_head(&mut stream);
-        let status = if breaking.load(Ordering::Acquire) { "503 Service Unavailable" } else { "200 OK" };
+        let status = *breaking.lock().unwrap();
         let _ = std::io::Write::write_all(&mut stream, page(status, "fine").as_bytes());
     });
     let metrics = free_port();
@@ -123,28 +124,62 @@ fn each_alert_fires_at_its_fault_and_is_quiet_when_all_is_well() {
         assert_eq!(prometheus.firing(), BTreeSet::new(), "{}", get(local(metrics), "/metrics").text());
         std::thread::sleep(Duration::from_millis(500));
     }
-    let only = |name: &str| BTreeSet::from([name.to_owned()]);
+    let only = |alert: &str| BTreeSet::from([alert.to_owned()]);
+    let answers = |status| *answer.lock().unwrap() = status;
 
-    broken.store(true, Ordering::Release);
-    let beside = prometheus.fires("PorchlightDown", || broken.store(false, Ordering::Release));
-    assert_eq!(beside, only("PorchlightDown"));
+    answers("503 Service Unavailable");
+    let beside = prometheus.fires("PorchlightDown -", || answers("200 OK"));
+    assert_eq!(beside, only("PorchlightDown -"));
+
+    answers("429 Too Many Requests");
+    let beside = prometheus.fires("PorchlightNotKnocking unknown", || answers("200 OK"));
+    assert_eq!(beside, only("PorchlightNotKnocking unknown"));
 
     ending.store(true, Ordering::Release);
-    let beside = prometheus.fires("PorchlightCertificate", || ending.store(false, Ordering::Release));
-    assert_eq!(beside, only("PorchlightCertificate"));
+    let beside = prometheus.fires("PorchlightCertificate -", || ending.store(false, Ordering::Release));
+    assert_eq!(beside, only("PorchlightCertificate -"));
 
     // Another process holds the database and does not let go.
-    let holder = rusqlite::Connection::open(dir.path().join("data/porchlight.db")).unwrap();
+    let database = dir.path().join("data/porchlight.db");
+    let holder = rusqlite::Connection::open(&database).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let beside = prometheus.fires("PorchlightNotStored", || holder.execute_batch("ROLLBACK").unwrap());
-    assert!(
-        beside
-            .is_disjoint(&BTreeSet::from(["PorchlightDown".to_owned(), "PorchlightCertificate".to_owned()]))
-    );
+    let beside =
+        prometheus.fires("PorchlightNotStored failing", || holder.execute_batch("ROLLBACK").unwrap());
+    assert_eq!(beside, only("PorchlightNotStored failing"));
+
+    // Another program put a rule into it that no result can keep.
+    let refuses = "CREATE TRIGGER refuses BEFORE INSERT ON result BEGIN SELECT raise(ABORT, 'no'); END";
+    holder.busy_timeout(Duration::from_secs(30)).unwrap();
+    holder.execute_batch(refuses).unwrap();
+    let mend = || holder.execute_batch("DROP TRIGGER refuses").unwrap();
+    let beside = prometheus.fires("PorchlightNotStored lost", mend);
+    assert_eq!(beside, only("PorchlightNotStored lost"));
+    drop(holder);
+
+    let away = dir.path().join("data/away.db");
+    std::fs::rename(&database, &away).unwrap();
+    let mend = || std::fs::rename(&away, &database).unwrap();
+    let beside = prometheus.fires("PorchlightNotStored database", mend);
+    assert!(beside.iter().all(|it| it.starts_with("PorchlightNotStored ")), "{beside:?}");
+
+    // It runs only by fits and starts, so what was due comes late.
+    let late = "PorchlightNotKnocking late";
+    wait_until("it fires that knocks come late", || {
+        daemon.signal("STOP");
+        std::thread::sleep(Duration::from_millis(2500));
+        daemon.signal("CONT");
+        std::thread::sleep(Duration::from_millis(500));
+        prometheus.firing().contains(late).then_some(())
+    });
+    wait_until("all is quiet after it", || prometheus.firing().is_empty().then_some(()));
 
     daemon.signal("STOP");
-    let beside = prometheus.fires("PorchlightNotKnocking", || daemon.signal("CONT"));
-    assert_eq!(beside, only("PorchlightNotKnocking"));
+    let absent = "PorchlightNotKnocking absent";
+    let beside = prometheus.fires(absent, || daemon.signal("CONT"));
+    assert_eq!(beside, only(absent));
+
+    let shipped = RULES.lines().filter(|it| it.trim_start().starts_with("- alert: ")).count();
+    assert_eq!(shipped, 8, "each has its part above");
 }
 
 fn local(port: u16) -> SocketAddr {

@@ -81,6 +81,7 @@ fn a_database_whose_file_is_taken_away_is_told_until_it_is_back() {
     std::fs::rename(&away, &here).unwrap();
     wait_until("it is ready again", || (get(daemon.addr, "/readyz").status == 200).then_some(()));
     samples_say(metrics, "porchlight_database_vanished 0");
+    assert_eq!(daemon.log().matches(" ERROR ").count(), 1, "{}", daemon.log());
 }
 
 /// Waits for it, since scrapes close upon each other read the same bytes.

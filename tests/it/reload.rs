@@ -123,6 +123,11 @@ fn a_bad_file_keeps_the_old_config_running_and_every_fault_is_said() {
     wait_until("the log says it as well", || {
         (daemon.log().matches("The old config keeps running").count() == 2).then_some(())
     });
+    // One event, one line: nothing drawn is in the log.
+    let log = daemon.log();
+    let told = |line: &&str| line.contains("config.toml:") && line.contains("urll");
+    assert_eq!(log.lines().filter(told).count(), 2, "{log}");
+    assert!(!log.contains("\\n") && !log.contains("-->"), "{log}");
     let before = heard.count("/a");
     wait_until("the old endpoint is knocked at", || (before + 2 <= heard.count("/a")).then_some(()));
     std::fs::remove_file(dir.path().join("config.toml")).unwrap();
