@@ -54,7 +54,7 @@ impl Exit {
             return Self::NoDaemon;
         }
         match error.downcast_ref::<StoreError>() {
-            Some(StoreError::Busy { .. }) => Self::DataInUse,
+            Some(StoreError::Busy { .. } | StoreError::Copying { .. }) => Self::DataInUse,
             Some(StoreError::Newer { .. } | StoreError::Foreign { .. } | StoreError::Damaged { .. }) => {
                 Self::BadData
             }

@@ -41,7 +41,7 @@ pub fn backup(dir: &Path, to: &Path, watch: &mut dyn FnMut(Progress)) -> Result<
     }
     let connection = open::for_reading(dir)?;
     reader::ours(&connection, &from)?;
-    let part = Part::create(beside(to, &format!(".{}.part", std::process::id())))?;
+    let part = Part::create(beside(to, ".part"))?;
     part.fill(&connection, PAUSE, watch)?;
     let copied = checked(&part, &from)?;
     part.keep(to)?;
@@ -75,7 +75,7 @@ pub fn restore(from: &Path, dir: &Path, watch: &mut dyn FnMut(Progress)) -> Resu
         // Empty ones; most often there are none.
         let _ = fs::remove_file(beside(&to, leftover));
     }
-    let part = Part::create(beside(&to, ".restoring"))?;
+    let part = Part::create(beside(&to, ".restoring"))?.owned_as(dir)?;
     part.fill(&inspect::look(from).doing("opening the backup")?, Duration::ZERO, watch)?;
     let copied = checked(&part, from)?;
     part.keep(&to)?;

@@ -2,18 +2,18 @@
 //! else sees until it is whole, checked and on the disk.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use super::error::{Doing, StoreError};
-use super::open::raw;
 
 /// Pages copied at a time: a megabyte.
 const STEP: i32 = 256;
@@ -22,6 +22,12 @@ const STEP: i32 = 256;
 /// once, and every commit of the daemon beside us would wait for it.
 const FLUSH_EVERY: u32 = 8;
 
+/// SQLite's way to files for which somebody else keeps others out.
+const NO_LOCKS: &str = "unix-none";
+
+/// How often a name is tried for while others make and remove files under it.
+const TRIES: u32 = 10;
+
 /// How far a copy is, in pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -29,7 +35,7 @@ pub struct Progress {
     pub of: u64,
 }
 
-/// A file that is being written; gone when it is dropped before it was kept.
+/// A file that is being written, locked meanwhile; gone when it is dropped before it was kept.
 pub(super) struct Part {
     pub(super) path: PathBuf,
     file: File,
@@ -39,15 +45,41 @@ pub(super) struct Part {
 impl Part {
     /// Makes it anew; what a killed process left under the name goes.
     pub(super) fn create(path: PathBuf) -> Result<Self, StoreError> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).mode(0o600);
-        let mut opened = options.open(&path);
-        if opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
-            fs::remove_file(&path).map_err(|why| refused(&path, &why))?;
-            opened = options.open(&path);
+        for _ in 0..TRIES {
+            let (file, new) = match opened(&path, OFlags::CREATE | OFlags::EXCL) {
+                Err(Errno::EXIST) => (opened(&path, OFlags::empty()), false),
+                other => (other, true),
+            };
+            let file = match file {
+                Err(Errno::NOENT) if !new => continue,
+                other => other.map_err(|why| refused(&path, &why.into()))?,
+            };
+            match file.try_lock() {
+                Ok(()) => (),
+                Err(TryLockError::WouldBlock) => break,
+                Err(TryLockError::Error(source)) => {
+                    return Err(StoreError::Io { doing: "lock", path, source });
+                }
+            }
+            // Until it was locked, others could give it its name or take it away.
+            match (is_at(&file, &path), new) {
+                (true, true) => return Ok(Self { path, file, kept: false }),
+                // Nobody writes it any more. It may be readable by whoever made it, so it is not written on.
+                (true, false) => fs::remove_file(&path).map_err(|why| refused(&path, &why))?,
+                (false, _) => (),
+            }
         }
-        let file = opened.map_err(|why| refused(&path, &why))?;
-        Ok(Self { path, file, kept: false })
+        Err(StoreError::Copying { path })
+    }
+
+    /// Gives what root restores to the owner of `dir`, who is to use it.
+    pub(super) fn owned_as(self, dir: &Path) -> Result<Self, StoreError> {
+        if rustix::process::geteuid().is_root() {
+            fs::metadata(dir)
+                .and_then(|dir| fchown(&self.file, Some(dir.uid()), Some(dir.gid())))
+                .map_err(|why| refused(&self.path, &why))?;
+        }
+        Ok(self)
     }
 
     /// Fills it with what `from` sees now. `pause` rests between the steps, for
@@ -66,7 +98,8 @@ impl Part {
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
             .doing("looking at the database")?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut to = raw(&self.path, flags).doing(doing)?;
+        // Ours is the lock on it; SQLite's own would be refused beside it on NFS.
+        let mut to = Connection::open_with_flags_and_vfs(&self.path, flags, NO_LOCKS).doing(doing)?;
         // The file is thrown away unless all of it gets to the disk.
         to.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF").doing(doing)?;
         let backup = Backup::new(&snapshot, &mut to).doing(doing)?;
@@ -97,7 +130,6 @@ impl Part {
 
     /// Gives it its name, which must be free, and lets that reach the disk as well.
     pub(super) fn keep(mut self, name: &Path) -> Result<(), StoreError> {
-        use rustix::io::Errno;
         let renamed = match renameat_with(CWD, &self.path, CWD, name, RenameFlags::NOREPLACE) {
             // A file system that cannot rename so; a link does not replace either.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
@@ -158,6 +190,18 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// For messages; never less than one.
 pub(super) fn mebibytes(bytes: u64) -> u64 {
     bytes.div_ceil(1 << 20).max(1)
+}
+
+/// For nobody but us, and never through a link that somebody laid there.
+fn opened(path: &Path, how: OFlags) -> Result<File, Errno> {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | how;
+    rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map(File::from)
+}
+
+/// Whether the file still is what the path leads to.
+fn is_at(file: &File, path: &Path) -> bool {
+    let (own, there) = (file.metadata(), fs::symlink_metadata(path));
+    matches!((own, there), (Ok(own), Ok(there)) if (own.dev(), own.ino()) == (there.dev(), there.ino()))
 }
 
 fn refused(path: &Path, why: &io::Error) -> StoreError {

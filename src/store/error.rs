@@ -39,6 +39,9 @@ pub enum StoreError {
     )]
     NoRoom { path: PathBuf, need: u64 },
 
+    #[error("another porchlight writes {path} just now; wait until it is done, or choose another name")]
+    Copying { path: PathBuf },
+
     #[error("{path} is there already and is not overwritten; choose another name, or move it away")]
     Exists { path: PathBuf },
 

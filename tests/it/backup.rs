@@ -2,8 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
-use std::time::Duration;
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::first_release;
 use crate::scribe::{Scribe, stored};
@@ -117,21 +116,65 @@ fn a_backup_under_load_is_a_beginning_of_what_was_acknowledged() {
 }
 
 #[test]
-fn a_killed_backup_leaves_nothing_under_its_name() {
+fn a_backup_in_progress_is_left_alone_and_a_killed_one_leaves_nothing_for_long() {
     let dir = tempfile::tempdir().unwrap();
     let file = config(dir.path());
     fill(&dir.path().join("data"));
-    let to = dir.path().join("killed.db");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_porchlight"))
-        .arg("--config")
-        .arg(&file)
-        .args(["backup", &to.display().to_string()])
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_millis(100));
-    let _ = child.kill();
-    child.wait().unwrap();
-    assert!(!to.exists());
+    let (to, part) = (dir.path().join("monday.db"), dir.path().join("monday.db.part"));
+    let target = to.display().to_string();
+    // Fast disks may be done before it is held; then it is tried again.
+    let mut held = (0..20).find_map(|_| held_while_copying(&file, &to, &part)).expect("one is held midway");
+    let other = porchlight(&file, &["backup", &target]);
+    assert_eq!(other.status.code(), Some(75), "{}", said(&other));
+    assert!(said(&other).contains("monday.db.part just now; wait"), "{}", said(&other));
+    signal(&held, "CONT");
+    assert!(held.wait().unwrap().success(), "the other one did not disturb it");
+    let whole = stored(&to);
+    std::fs::remove_file(&to).unwrap();
+
+    let mut killed = (0..20).find_map(|_| held_while_copying(&file, &to, &part)).expect("one is held midway");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(!to.exists() && part.exists());
+    let again = porchlight(&file, &["backup", &target]);
+    assert!(again.status.success(), "{}", said(&again));
+    assert!(!part.exists());
+    assert_eq!(stored(&to), whole);
+}
+
+/// A backup that stands still while it copies, or none if it was done before.
+fn held_while_copying(config: &Path, to: &Path, part: &Path) -> Option<Child> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_porchlight"));
+    command.arg("--config").arg(config).arg("backup").arg(to).stdout(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let begun = || std::fs::metadata(part).is_ok_and(|part| part.len() > 0);
+    let done = wait_until("it copies", || {
+        let done = child.try_wait().unwrap();
+        (begun() || done.is_some()).then_some(done)
+    });
+    signal(&child, "STOP");
+    wait_until("it stands still", || stopped(&child).then_some(()));
+    if done.is_none() && begun() && !to.exists() {
+        return Some(child);
+    }
+    signal(&child, "CONT");
+    assert!(child.wait().unwrap().success());
+    std::fs::remove_file(to).unwrap();
+    None
+}
+
+/// Whether a process is held, or has ended.
+fn stopped(child: &Child) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+    stat.rsplit(") ").next().is_none_or(|it| it.is_empty() || it.starts_with(['T', 'Z', 'X']))
+}
+
+fn signal(child: &Child, name: &str) {
+    let _ = Command::new("kill")
+        .arg(format!("-{name}"))
+        .arg(child.id().to_string())
+        .stderr(Stdio::null())
+        .status();
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn with_a_clock_of_ours(dir: &std::path::Path, target: &Target) -> (Daemon, std:
     ]
     .into_iter()
     .find(|it| std::path::Path::new(it).exists());
-    let library = library.expect("this test needs faketime; tests/run installs it or skips by name");
+    let library = library.ok_or("this test needs faketime; tests/run installs it or skips by name").unwrap();
     let offset = dir.join("offset");
     std::fs::write(&offset, "+0").unwrap();
     let daemon = Daemon::start_with(dir, &watching(target), free_port(), |command| {

@@ -45,8 +45,9 @@ run() { chroot --userspec="$(word USER)" $root $(list "$(word ENTRYPOINT)") "$@"
 read -ra variables <<<"$(word ENV)"
 export "${variables[@]}"
 run --version
+# Not through the function above: its process would be a shell's, not the daemon's.
 # shellcheck disable=SC2046
-run $(list "$(word CMD)") >target/image.log 2>&1 &
+chroot --userspec="$(word USER)" $root $(list "$(word ENTRYPOINT)") $(list "$(word CMD)") >target/image.log 2>&1 &
 daemon=$!
 trap 'kill -KILL "$daemon" 2>/dev/null || true' EXIT
 for _ in $(seq 300); do

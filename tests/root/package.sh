@@ -103,6 +103,17 @@ fi
 grep -q '4 h 1 min' target/history || fail "the page does not show the outage of some weeks before"
 echo "   took over the first release's database: $had spans and $results results are still there, schema $(ask 'PRAGMA user_version')"
 
+# What root restores, the service must be able to use.
+as_root() { inside porchlight --config /etc/porchlight/config.toml --data /var/lib/porchlight "$@"; }
+as_root backup /monday.db
+rm $room/var/lib/porchlight/porchlight.db*
+as_root restore /monday.db
+rm $room/monday.db
+begin
+stop
+[ "$(ask 'SELECT count(*) FROM span')" -ge "$had" ] || fail "what was restored is not all there"
+echo "   restored by root, and used by the service"
+
 printf '\n# mine\n' >>$room/etc/porchlight/config.toml
 inside dpkg --force-confold -i /package.deb >target/dpkg.log 2>&1 || { cat target/dpkg.log; exit 1; }
 grep -q '# mine' $room/etc/porchlight/config.toml || fail "the upgrade took the operator's config"
