@@ -6,22 +6,18 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Exit, load, tell};
+use super::{Exit, counted, tell};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{self, Copied, DATABASE_FILE, Progress, StoreError};
 
-pub fn backup(config: &Path, file: &Path, json: bool) -> anyhow::Result<Exit> {
-    let (config, _) = load(config)?;
-    let dir = config.store.data;
-    let (copied, took) = watched(|watch| store::backup(&dir, file, watch))?;
+pub fn backup(dir: &Path, file: &Path, json: bool) -> anyhow::Result<Exit> {
+    let (copied, took) = watched(|watch| store::backup(dir, file, watch))?;
     report("backed up", (&dir.join(DATABASE_FILE), file), copied, took, json);
     Ok(Exit::Well)
 }
 
-pub fn restore(config: &Path, file: &Path, json: bool) -> anyhow::Result<Exit> {
-    let (config, _) = load(config)?;
-    let dir = config.store.data;
-    let (copied, took) = watched(|watch| store::restore(file, &dir, watch))?;
+pub fn restore(dir: &Path, file: &Path, json: bool) -> anyhow::Result<Exit> {
+    let (copied, took) = watched(|watch| store::restore(file, dir, watch))?;
     report("restored", (file, &dir.join(DATABASE_FILE)), copied, took, json);
     Ok(Exit::Well)
 }
@@ -69,9 +65,9 @@ fn report(done: &str, (from, to): (&Path, &Path), copied: Copied, took: Duration
     let kib = copied.bytes.div_ceil(1024);
     let size = if kib < 10_240 { format!("{kib} KiB") } else { format!("{} MiB", kib / 1024) };
     tell(format_args!(
-        "{done} {} to {}: {size}, {} results, checked, in {seconds:.1} s",
+        "{done} {} to {}: {size}, {}, checked, in {seconds:.1} s",
         from.display(),
         to.display(),
-        copied.results
+        counted(copied.results, "result")
     ));
 }

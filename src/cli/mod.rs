@@ -52,6 +52,7 @@ Exit codes:
   69  an address to listen on is taken, or not ours to use; or no daemon runs
   73  the data directory or the file to write cannot be written, has no room, or is there already
   75  another porchlight uses the same data
+  77  only the user that runs porchlight, or root, may talk to it
   78  the config has faults";
 
 /// May I log in now? Knocks at login endpoints on schedule, keeps their
@@ -167,7 +168,9 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(file, &arguments.log),
-        Command::Backup { file: to, json } => backup::backup(file, &to, json),
+        Command::Backup { file: to, json } => {
+            named_data_dir(file).and_then(|dir| backup::backup(&dir, &to, json))
+        }
         Command::Check { json } => check::check(file, json),
         Command::Completions { shell } => man::completions(shell, Arguments::command()),
         Command::Init(flags) => init::init(flags, file, above::above()),
@@ -178,7 +181,9 @@ pub fn main() -> ExitCode {
         }
         Command::Probe { id, json } => probe::probe(file, &data_dir(file), &id, json),
         Command::Reload { json } => reload::reload(&data_dir(file), json),
-        Command::Restore { file: from, json } => backup::restore(file, &from, json),
+        Command::Restore { file: from, json } => {
+            named_data_dir(file).and_then(|dir| backup::restore(&dir, &from, json))
+        }
         Command::Schema => schema::schema(),
         Command::Status { json } => status::status(file, &data_dir(file), json),
     };
@@ -201,6 +206,7 @@ fn load(file: &Path) -> anyhow::Result<(Config, Vec<Fault>)> {
         sample: &crate::sample::secret,
         certificate: &look_at_certificate,
         dir: file.parent().unwrap_or(Path::new("")),
+        listen: above::above().listen.map(|(listen, _)| listen),
     };
     let now = SystemClock::new().now().wall;
     let (mut config, warnings) = Config::parse(&text, &file.display().to_string(), &surroundings, now)?;
@@ -211,6 +217,14 @@ fn load(file: &Path) -> anyhow::Result<(Config, Vec<Fault>)> {
 /// Where the running daemon's socket is, whether the config is right or not.
 fn data_dir(file: &Path) -> PathBuf {
     above::above().data.clone().unwrap_or_else(|| config::data_dir(file))
+}
+
+/// The same, for who copies data: a mistyped `--config` is said, not taken for an empty one.
+fn named_data_dir(file: &Path) -> anyhow::Result<PathBuf> {
+    if above::above().data.is_none() {
+        config::read(file)?;
+    }
+    Ok(data_dir(file))
 }
 
 /// An answer to another question, or to none.
@@ -246,8 +260,9 @@ fn environment(name: &str) -> Option<String> {
 }
 
 /// `1 endpoint`, `2 endpoints`.
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+fn counted(count: impl ToString, what: &str) -> String {
+    let count = count.to_string();
+    if count == "1" { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// One line to standard output. A reader that hung up is not an error of ours.
