@@ -27,10 +27,14 @@ struct Desk {
     daemon: DaemonLine,
 }
 
-/// Where a daemon's config comes from.
+pub type LostLines = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Where a daemon's config comes from, and where its log goes.
 pub struct Source {
     pub file: PathBuf,
     pub load: Load,
+    /// Counts the lines of its log that nobody read in time.
+    pub lost_lines: LostLines,
 }
 
 /// Opens the socket in the data directory. A daemon that cannot says so and
@@ -175,6 +179,7 @@ fn own(live: &Live, storing: Storing, now: Moment) -> Own {
         Storing::Fails { since, waiting, .. } => (Some(since.to_string()), waiting),
     };
     let published = live.publisher.published_at();
+    let files = *live.spine.store.soundness().borrow();
     Own {
         stalled_s_ago: live.own.last_stall().map(|it| it.as_secs_f64()),
         doubts_clock: live.own.doubts_the_clock(),
@@ -184,6 +189,8 @@ fn own(live: &Live, storing: Storing, now: Moment) -> Own {
         waiting,
         lost: live.spine.store.lost(),
         commits: live.spine.store.commits(),
+        damaged: files.damaged,
+        vanished: files.vanished,
         rendered_s_ago: published.map(|it| now.mono.saturating_sub(it.mono).as_secs_f64()),
     }
 }

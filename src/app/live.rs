@@ -11,7 +11,7 @@ use super::crew::Crew;
 use super::reload::{ReloadError, Reloaded};
 use crate::config::{Config, Fault};
 use crate::domain::moment::Moment;
-use crate::domain::readiness::{Doubt, doubts};
+use crate::domain::readiness::Doubt;
 use crate::pipeline::Spine;
 use crate::probe::own::OwnHealth;
 use crate::publish::Publisher;
@@ -114,8 +114,7 @@ impl Live {
 
     /// Why this daemon should not be relied on now; nothing when it is ready.
     pub fn doubts(&self) -> Vec<Doubt> {
-        let now = self.spine.clock.now();
-        doubts(&self.spine.facts.borrow(), self.publisher.rendered_until(), now)
+        self.publisher.doubts()
     }
 }
 

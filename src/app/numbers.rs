@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::answers::LostLines;
 use super::listen::{StartError, listen};
 use crate::observe::{self, OwnSeen, PageSeen, Process, Seen, StoreSeen};
 use crate::pipeline::Spine;
@@ -30,6 +31,8 @@ pub(super) struct Shown {
     pub(super) own: Arc<OwnHealth>,
     /// Of the page's listener.
     pub(super) visitors: Arc<serve::Meters>,
+    /// Of the log, when it is ours.
+    pub(super) lost_lines: Option<LostLines>,
 }
 
 impl Numbers {
@@ -75,6 +78,7 @@ impl Shown {
                 database_bytes: stored.database_bytes.get(),
                 wal_bytes: stored.wal_bytes.get(),
                 free_bytes: stored.free_bytes.get(),
+                files: *store.soundness().borrow(),
             },
             page: PageSeen {
                 verdict: self.publisher.verdict(),
@@ -91,6 +95,7 @@ impl Shown {
                 stalls: self.own.stalls.get(),
                 clock_steps: self.own.steps.get(),
                 clock_doubted: self.own.doubts_the_clock(),
+                lost_lines: self.lost_lines.as_ref().map_or(0, |count| count()),
             },
             process: Process::read(),
         }

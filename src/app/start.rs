@@ -26,7 +26,7 @@ use crate::pipeline::knocks::Meters;
 use crate::pipeline::{self, Spine, follow_storing};
 use crate::probe::own::OwnHealth;
 use crate::probe::{Outbound, Prober};
-use crate::publish::{Publisher, keep, render};
+use crate::publish::{Publisher, Vitals, keep, render};
 use crate::schedule;
 use crate::serve;
 use crate::store::{self, Store};
@@ -125,7 +125,12 @@ impl App {
 
         publisher.ask({
             let (own, store) = (own.clone(), store.clone());
-            Box::new(move || (own.ticked_at(), store.is_alive()))
+            let files = store.soundness();
+            Box::new(move || Vitals {
+                ticked_at: own.ticked_at(),
+                writer: store.is_alive(),
+                files: *files.borrow(),
+            })
         });
 
         // The first visitor after a restart reads what was known before it.
@@ -159,8 +164,13 @@ impl App {
         let metrics = match numbers {
             Some(numbers) => {
                 let addr = numbers.addr()?;
-                let shown =
-                    Shown { spine: spine.clone(), publisher: publisher.clone(), own: own.clone(), visitors };
+                let shown = Shown {
+                    spine: spine.clone(),
+                    publisher: publisher.clone(),
+                    own: own.clone(),
+                    visitors,
+                    lost_lines: source.as_ref().map(|it| Arc::clone(&it.lost_lines)),
+                };
                 tasks.spawn(numbers.serve(shown, stop.clone(), tasks.clone()));
                 Some(addr)
             }

@@ -10,8 +10,9 @@ use super::App;
 /// the chores' scheduler take …
 const LAST_BELL: Duration = Duration::from_millis(250);
 /// … then all that works; connections are given a second of it …
-const LAST_WORK: Duration = Duration::from_secs(3);
+const LAST_WORK: Duration = Duration::from_millis(2500);
 /// … and then the writer for its last commit; of a locked database it lets go in less.
+/// The log's last lines have what is left.
 const LAST_COMMIT: Duration = Duration::from_millis(1500);
 
 impl App {

@@ -3,13 +3,12 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 
 use crate::app::StartError;
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// Flag over environment over file.
 #[derive(Debug, Args)]
@@ -33,20 +32,19 @@ pub struct Flags {
     listen: Option<String>,
 }
 
-/// What the file is overruled by.
-#[derive(Debug, Clone, Default)]
-pub struct Override {
+/// Where this process finds its config, and what overrules it there. Each
+/// reading of the file heeds it, a reload's too.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub config: PathBuf,
     pub data: Option<PathBuf>,
     /// And what gave it.
     pub listen: Option<(SocketAddr, &'static str)>,
 }
 
-/// Said once, when the process starts; each reading of the file heeds it, a reload's too.
-static ABOVE: OnceLock<Override> = OnceLock::new();
-
 impl Flags {
-    /// The config file; the rest is kept for every [`apply`]. Says which of them is wrong.
-    pub fn settle(self, matches: &ArgMatches) -> Result<PathBuf, String> {
+    /// Says which of them is wrong.
+    pub fn settle(self, matches: &ArgMatches) -> Result<Place, String> {
         let given_by = |id: &str, flag: &'static str, variable: &'static str| match matches.value_source(id) {
             Some(ValueSource::EnvVariable) => variable,
             _ => flag,
@@ -68,34 +66,42 @@ impl Flags {
                 text.escape_debug()
             )),
         });
-        let _ = ABOVE.set(Override { data, listen: listen.transpose()? });
-        Ok(config)
+        Ok(Place { config, data, listen: listen.transpose()? })
     }
 }
 
-/// What overrules the file in this process.
-pub fn above() -> &'static Override {
-    ABOVE.get_or_init(Override::default)
-}
-
-pub fn apply(config: &mut Config) {
-    let above = above();
-    if let Some(data) = &above.data {
-        config.store.data.clone_from(data);
-    }
-    if let Some((listen, _)) = above.listen {
-        config.server.listen = listen;
-    }
-}
-
-/// A refused address is mended where it was given.
-pub fn blame(error: anyhow::Error) -> anyhow::Error {
-    let Some((_, by)) = above().listen else { return error };
-    match error.downcast::<StartError>() {
-        Ok(StartError::Listen { what, key: "server.listen", addr, why }) => {
-            StartError::Listen { what, key: by, addr, why }.into()
+impl Place {
+    pub fn apply(&self, config: &mut Config) {
+        if let Some(data) = &self.data {
+            config.store.data.clone_from(data);
         }
-        Ok(other) => other.into(),
-        Err(other) => other,
+        if let Some((listen, _)) = self.listen {
+            config.server.listen = listen;
+        }
+    }
+
+    /// Where the running daemon's socket is, whether the config is right or not.
+    pub fn data_dir(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| config::data_dir(&self.config))
+    }
+
+    /// The same, for who copies data: a mistyped `--config` is said, not taken for an empty one.
+    pub fn named_data_dir(&self) -> Result<PathBuf, config::ReadError> {
+        if self.data.is_none() {
+            config::read(&self.config)?;
+        }
+        Ok(self.data_dir())
+    }
+
+    /// A refused address is mended where it was given.
+    pub fn blame(&self, error: anyhow::Error) -> anyhow::Error {
+        let Some((_, by)) = self.listen else { return error };
+        match error.downcast::<StartError>() {
+            Ok(StartError::Listen { what, key: "server.listen", addr, why }) => {
+                StartError::Listen { what, key: by, addr, why }.into()
+            }
+            Ok(other) => other.into(),
+            Err(other) => other,
+        }
     }
 }

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Exit, counted, tell};
+use super::{Exit, Place, counted, tell};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{self, Copied, DATABASE_FILE, Progress, StoreError};
 
-pub fn backup(dir: &Path, file: &Path, json: bool) -> anyhow::Result<Exit> {
-    let (copied, took) = watched(|watch| store::backup(dir, file, watch))?;
+pub fn backup(place: &Place, file: &Path, json: bool) -> anyhow::Result<Exit> {
+    let dir = place.named_data_dir()?;
+    let (copied, took) = watched(|watch| store::backup(&dir, file, watch))?;
     report("backed up", (&dir.join(DATABASE_FILE), file), copied, took, json);
     Ok(Exit::Well)
 }
 
-pub fn restore(dir: &Path, file: &Path, json: bool) -> anyhow::Result<Exit> {
-    let (copied, took) = watched(|watch| store::restore(file, dir, watch))?;
+pub fn restore(place: &Place, file: &Path, json: bool) -> anyhow::Result<Exit> {
+    let dir = place.named_data_dir()?;
+    let (copied, took) = watched(|watch| store::restore(file, &dir, watch))?;
     report("restored", (file, &dir.join(DATABASE_FILE)), copied, took, json);
     Ok(Exit::Well)
 }

@@ -1,10 +1,8 @@
 //! `porchlight check`: every fault of the config at once.
 
-use std::path::Path;
-
 use serde::Serialize;
 
-use super::{Exit, counted, load, tell};
+use super::{Exit, Place, counted, load, tell};
 use crate::config::Faults;
 
 #[derive(Serialize)]
@@ -28,7 +26,7 @@ struct Line {
     manual: Option<&'static str>,
 }
 
-pub fn check(file: &Path, json: bool) -> anyhow::Result<Exit> {
+pub fn check(place: &Place, json: bool) -> anyhow::Result<Exit> {
     let mut report = Report {
         ok: false,
         components: 0,
@@ -38,7 +36,7 @@ pub fn check(file: &Path, json: bool) -> anyhow::Result<Exit> {
         faults: vec![],
         warnings: vec![],
     };
-    match load(file) {
+    match load(place) {
         Ok((config, warnings)) => {
             report.ok = true;
             report.components = config.components.len();
@@ -52,7 +50,7 @@ pub fn check(file: &Path, json: bool) -> anyhow::Result<Exit> {
                 }
                 tell(format_args!(
                     "{} is right: {} of {}, {}, {}",
-                    file.display(),
+                    place.config.display(),
                     counted(report.endpoints, "endpoint"),
                     counted(report.components, "component"),
                     counted(report.maintenances, "maintenance"),

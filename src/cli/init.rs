@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
-use super::{Exit, Override, tell, tell_error};
+use super::{Exit, Place, tell, tell_error};
 use crate::config::starter::{self, Answers};
 
 /// What a package installs; without it the schema is written beside the new file.
@@ -29,8 +29,8 @@ pub struct Flags {
     out: Option<std::path::PathBuf>,
 }
 
-pub fn init(flags: Flags, config: &Path, above: &Override) -> anyhow::Result<Exit> {
-    let out = flags.out.as_deref().unwrap_or(config).to_owned();
+pub fn init(flags: Flags, place: &Place) -> anyhow::Result<Exit> {
+    let out = flags.out.as_deref().unwrap_or(&place.config).to_owned();
     let printed = out == Path::new("-");
     if !printed && out.symlink_metadata().is_ok() {
         return Ok(refuse(
@@ -43,8 +43,8 @@ pub fn init(flags: Flags, config: &Path, above: &Override) -> anyhow::Result<Exi
     }
     let installed = Path::new(INSTALLED_SCHEMA).exists();
     let answers = Answers {
-        listen: above.listen.map(|it| it.0),
-        data: above.data.clone(),
+        listen: place.listen.map(|it| it.0),
+        data: place.data.clone(),
         schema: if installed { INSTALLED_SCHEMA } else { SCHEMA }.to_owned(),
         ..Answers::default()
     };
@@ -150,5 +150,19 @@ fn question(words: &str, read: impl Fn(&str) -> Result<Answers, String>) -> Resu
                 let _ = writeln!(std::io::stderr(), "{why}");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_came_in_the_meantime_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        create(&path, "first").unwrap();
+        assert_eq!(create(&path, "second").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "first");
     }
 }

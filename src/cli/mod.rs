@@ -22,13 +22,17 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, CertificateFault, Config, Fault, Surroundings};
 use crate::control::{Answer, AskError};
 use crate::serve::tls;
-use above::Override;
+use above::Place;
 pub use exit::Exit;
+
+/// So long the reader of standard error may be busy with something else.
+const LAST_WORD: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -156,41 +160,35 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    let file = match arguments.above.settle(&matches) {
-        Ok(file) => file,
+    let place = match arguments.above.settle(&matches) {
+        Ok(place) => place,
         Err(why) => {
             tell_error(&anyhow::anyhow!(why));
             return Exit::Misunderstood.into();
         }
     };
-    let file = file.as_path();
+    let place = &place;
     // One provider for the whole process, before anything can ask for another.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(file, &arguments.log),
-        Command::Backup { file: to, json } => {
-            named_data_dir(file).and_then(|dir| backup::backup(&dir, &to, json))
-        }
-        Command::Check { json } => check::check(file, json),
+        Command::Serve => serve::serve(place, &arguments.log),
+        Command::Backup { file: to, json } => backup::backup(place, &to, json),
+        Command::Check { json } => check::check(place, json),
         Command::Completions { shell } => man::completions(shell, Arguments::command()),
-        Command::Init(flags) => init::init(flags, file, above::above()),
+        Command::Init(flags) => init::init(flags, place),
         Command::Man => man::man(Arguments::command()),
         Command::Manual { topic } => Ok(manual::manual(topic.as_deref())),
-        Command::Notice { command: NoticeCommand::List { json } } => {
-            notice::list(file, &data_dir(file), json)
-        }
-        Command::Probe { id, json } => probe::probe(file, &data_dir(file), &id, json),
-        Command::Reload { json } => reload::reload(&data_dir(file), json),
-        Command::Restore { file: from, json } => {
-            named_data_dir(file).and_then(|dir| backup::restore(&dir, &from, json))
-        }
+        Command::Notice { command: NoticeCommand::List { json } } => notice::list(place, json),
+        Command::Probe { id, json } => probe::probe(place, &id, json),
+        Command::Reload { json } => reload::reload(&place.data_dir(), json),
+        Command::Restore { file: from, json } => backup::restore(place, &from, json),
         Command::Schema => schema::schema(),
-        Command::Status { json } => status::status(file, &data_dir(file), json),
+        Command::Status { json } => status::status(place, json),
     };
     match done {
         Ok(exit) => exit.into(),
         Err(error) => {
-            let error = above::blame(error);
+            let error = place.blame(error);
             tell_error(&error);
             Exit::of(&error).into()
         }
@@ -198,7 +196,8 @@ pub fn main() -> ExitCode {
 }
 
 /// The config and its warnings, or every fault in it as one error.
-fn load(file: &Path) -> anyhow::Result<(Config, Vec<Fault>)> {
+fn load(place: &Place) -> anyhow::Result<(Config, Vec<Fault>)> {
+    let file = place.config.as_path();
     let text = config::read(file)?;
     let surroundings = Surroundings {
         env: &|name| environment(name),
@@ -206,25 +205,12 @@ fn load(file: &Path) -> anyhow::Result<(Config, Vec<Fault>)> {
         sample: &crate::sample::secret,
         certificate: &look_at_certificate,
         dir: file.parent().unwrap_or(Path::new("")),
-        listen: above::above().listen.map(|(listen, _)| listen),
+        listen: place.listen.map(|(listen, _)| listen),
     };
     let now = SystemClock::new().now().wall;
     let (mut config, warnings) = Config::parse(&text, &file.display().to_string(), &surroundings, now)?;
-    above::apply(&mut config);
+    place.apply(&mut config);
     Ok((config, warnings))
-}
-
-/// Where the running daemon's socket is, whether the config is right or not.
-fn data_dir(file: &Path) -> PathBuf {
-    above::above().data.clone().unwrap_or_else(|| config::data_dir(file))
-}
-
-/// The same, for who copies data: a mistyped `--config` is said, not taken for an empty one.
-fn named_data_dir(file: &Path) -> anyhow::Result<PathBuf> {
-    if above::above().data.is_none() {
-        config::read(file)?;
-    }
-    Ok(data_dir(file))
 }
 
 /// An answer to another question, or to none.
@@ -271,6 +257,12 @@ fn tell(line: impl std::fmt::Display) {
 }
 
 fn tell_error(error: &anyhow::Error) {
-    let mut lines = std::io::stderr().lock();
+    let stderr = std::io::stderr();
+    // One who holds it open and does not read must not keep us from ending.
+    let mut room = [PollFd::new(&stderr, PollFlags::OUT)];
+    if matches!(poll(&mut room, Some(&LAST_WORD)), Ok(0)) {
+        return;
+    }
+    let mut lines = stderr.lock();
     let _ = writeln!(lines, "porchlight: {error:#}");
 }

@@ -1,19 +1,18 @@
 //! `porchlight notice list`: what was announced, and what has become of it.
 
-use std::path::Path;
-
 use super::table::{Row, print};
-use super::{Exit, load, printable, tell};
+use super::{Exit, Place, load, printable, tell};
 use crate::app::listed;
 use crate::clock::{Clock, SystemClock};
 use crate::control::{Answer, AskError, NoticeLine, Question, ask};
 use crate::domain::notice::Notices;
 
-pub fn list(file: &Path, data: &Path, json: bool) -> anyhow::Result<Exit> {
-    let (notices, from) = match ask(data, &Question::Notices) {
+pub fn list(place: &Place, json: bool) -> anyhow::Result<Exit> {
+    let data = place.data_dir();
+    let (notices, from) = match ask(&data, &Question::Notices) {
         Ok(Answer::Notices { notices }) => (notices, "daemon"),
         Ok(other) => return Err(super::unexpected(other)),
-        Err(AskError::NoDaemon { .. }) => (from_file(file)?, "config"),
+        Err(AskError::NoDaemon { .. }) => (from_file(place)?, "config"),
         Err(error) => return Err(error.into()),
     };
     if json {
@@ -43,8 +42,8 @@ pub fn list(file: &Path, data: &Path, json: bool) -> anyhow::Result<Exit> {
 }
 
 /// Without a daemon nobody knows what is down: a window that is past counts as completed.
-fn from_file(file: &Path) -> anyhow::Result<Vec<NoticeLine>> {
-    let (config, _) = load(file)?;
+fn from_file(place: &Place) -> anyhow::Result<Vec<NoticeLine>> {
+    let (config, _) = load(place)?;
     let now = SystemClock::new().now().wall;
     let notices = Notices { maintenances: config.maintenances, announcements: config.announcements };
     Ok(listed(&notices, now, |it| it.phase(None, now).wire().to_owned()))

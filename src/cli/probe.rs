@@ -1,6 +1,5 @@
 //! `porchlight probe ID`: one knock, shown phase by phase.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Exit, load, printable, tell};
+use super::{Exit, Place, load, printable, tell};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -28,10 +27,10 @@ enum By {
 }
 
 /// The running daemon knocks, or we do when there is none to ask.
-pub fn probe(file: &Path, data: &Path, id: &str, json: bool) -> anyhow::Result<Exit> {
-    let (knocked, by) = match ask(data, &Question::Probe { endpoint: id.to_owned() }) {
+pub fn probe(place: &Place, id: &str, json: bool) -> anyhow::Result<Exit> {
+    let (knocked, by) = match ask(&place.data_dir(), &Question::Probe { endpoint: id.to_owned() }) {
         Ok(Answer::Knock(knocked)) => (*knocked, By::Daemon),
-        Ok(Answer::Refused { why: Refusal::NoSuchEndpoint, .. }) => match knock_ourselves(file, id)? {
+        Ok(Answer::Refused { why: Refusal::NoSuchEndpoint, .. }) => match knock_ourselves(place, id)? {
             Some(knocked) => {
                 (knocked, By::Us("the running porchlight does not watch it; see porchlight reload"))
             }
@@ -43,7 +42,7 @@ pub fn probe(file: &Path, data: &Path, id: &str, json: bool) -> anyhow::Result<E
                 AskError::NoDaemon { .. } => "no porchlight runs with this data directory",
                 _ => "the running porchlight belongs to another user",
             };
-            match knock_ourselves(file, id)? {
+            match knock_ourselves(place, id)? {
                 Some(knocked) => (knocked, By::Us(why)),
                 None => return Ok(Exit::Misunderstood),
             }
@@ -63,13 +62,13 @@ pub fn probe(file: &Path, data: &Path, id: &str, json: bool) -> anyhow::Result<E
 }
 
 /// None, and told why, when the config knows no such endpoint.
-fn knock_ourselves(file: &Path, id: &str) -> anyhow::Result<Option<Knock>> {
-    let (config, _) = load(file)?;
+fn knock_ourselves(place: &Place, id: &str) -> anyhow::Result<Option<Knock>> {
+    let (config, _) = load(place)?;
     let Some(endpoint) = config.endpoints.iter().find(|it| it.id.as_str() == id) else {
         let known: Vec<&str> = config.endpoints.iter().map(|it| it.id.as_str()).collect();
         super::tell_error(&anyhow::anyhow!(
             "there is no endpoint `{id}` in {}; there are: {}",
-            file.display(),
+            place.config.display(),
             known.join(", ")
         ));
         return Ok(None);

@@ -1,25 +1,34 @@
 //! `porchlight serve`: the daemon, from its first line to its last.
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::task::TaskTracker;
 
-use super::{Exit, counted, load, log, tell};
+use super::log::{Log, Logging};
+use super::{Exit, Place, counted, load};
 use crate::app::{App, Load, Ringing, Source};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::probe::Outbound;
 use crate::service;
 
-pub(super) fn serve(file: &Path, log: &log::Logging) -> anyhow::Result<Exit> {
-    log.begin();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    let done = runtime.block_on(run(file, log.is_json()));
+/// Threads for rendering and reading files: one renders, and a disk that hangs
+/// may hold some of the others. Each keeps a heap of its own, some megabytes of it.
+const BLOCKING_THREADS: usize = 4;
+
+pub(super) fn serve(place: &Place, logging: &Logging) -> anyhow::Result<Exit> {
+    let log = logging.begin();
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    let runtime = threads
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .context("starting the runtime")?;
+    let done = runtime.block_on(run(place, &log, logging.is_json()));
+    log.end(&runtime);
     // What still blocks a thread, on a disk that hangs say, must not hold the process.
     runtime.shutdown_background();
     done
@@ -67,16 +76,17 @@ impl Signals {
     }
 }
 
-async fn run(file: &Path, json: bool) -> anyhow::Result<Exit> {
+async fn run(place: &Place, log: &Log, json: bool) -> anyhow::Result<Exit> {
     let mut signals = Signals::new().context("listening for signals")?;
-    let (config, warnings) = load(file)?;
+    let (config, warnings) = load(place)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     let greeting = Greeting::of(&config);
-    let reading = file.to_owned();
+    let reading = place.clone();
     let again: Load = Arc::new(move || load(&reading));
-    let source = Source { file: file.to_owned(), load: again.clone() };
+    let source =
+        Source { file: place.config.clone(), load: again.clone(), lost_lines: Arc::new(log.lost_lines()) };
     let Some(app) = start(config, source, &mut signals).await? else {
         tracing::info!("Stopped before the start was complete");
         return Ok(Exit::Well);
@@ -85,7 +95,7 @@ async fn run(file: &Path, json: bool) -> anyhow::Result<Exit> {
     if json || !std::io::stdout().is_terminal() {
         tracing::info!(page = %app.page, watching = greeting.watching, "Serving");
     } else {
-        greeting.tell(&app);
+        greeting.tell(&app, log);
     }
     service::ready(&greeting.status());
     if signals.again {
@@ -157,28 +167,28 @@ impl Greeting {
         format!("watching {}", self.watching)
     }
 
-    fn tell(&self, app: &App) {
+    fn tell(&self, app: &App, log: &Log) {
         let page = &app.page;
-        tell(format_args!("门灯 Porchlight {}", env!("CARGO_PKG_VERSION")));
-        tell(format_args!("  page      {page}      English: {page}en/"));
-        tell(format_args!("  JSON      {page}api/v1/summary.json"));
-        tell(format_args!("  watching  {}, all of them within 5 s", self.watching));
-        tell(format_args!("  history   {}/", self.history));
+        log.tell(format_args!("门灯 Porchlight {}", env!("CARGO_PKG_VERSION")));
+        log.tell(format_args!("  page      {page}      English: {page}en/"));
+        log.tell(format_args!("  JSON      {page}api/v1/summary.json"));
+        log.tell(format_args!("  watching  {}, all of them within 5 s", self.watching));
+        log.tell(format_args!("  history   {}/", self.history));
         if let Some(metrics) = app.metrics {
-            tell(format_args!("  metrics   http://{metrics}/metrics"));
+            log.tell(format_args!("  metrics   http://{metrics}/metrics"));
         }
         if let Some(sample) = app.sample {
-            tell(format_args!(
+            log.tell(format_args!(
                 "  sample    http://{}/      break the sample wallet here and watch the page say so",
                 sample.control
             ));
         }
         if app.sample.is_some() {
-            tell(
+            log.tell(
                 "  next      your own login: porchlight init --out mine.toml; porchlight manual explains every key",
             );
         }
-        tell("  status    porchlight status, in another terminal");
-        tell("  stop      Ctrl-C");
+        log.tell("  status    porchlight status, in another terminal");
+        log.tell("  stop      Ctrl-C");
     }
 }

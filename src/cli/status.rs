@@ -6,19 +6,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::table::{Row, print};
-use super::{Exit, counted, load, printable, tell};
+use super::{Exit, Place, counted, load, printable, tell};
 use crate::clock::{Clock, SystemClock};
 use crate::control::{Answer, AskError, EndpointLine, Own, Question, Status, ask};
 use crate::domain::moment::between;
 use crate::store;
 
-pub fn status(file: &Path, data: &Path, json: bool) -> anyhow::Result<Exit> {
+pub fn status(place: &Place, json: bool) -> anyhow::Result<Exit> {
+    let data = &place.data_dir();
     let status = match ask(data, &Question::Status) {
         Ok(Answer::Status(status)) => status,
         Ok(other) => return Err(super::unexpected(other)),
         Err(error @ AskError::NoDaemon { .. }) => {
             if !json {
-                tell_last_known(file, data);
+                tell_last_known(place, data);
             }
             return Err(error.into());
         }
@@ -74,6 +75,12 @@ fn own(own: &Own) -> Vec<(&'static str, String)> {
     };
     let lost = if own.lost == 0 { String::new() } else { format!(", {} LOST", counted(own.lost, "result")) };
     lines.push(("storing", format!("{stored}{lost}")));
+    let database = match (own.damaged, own.vanished) {
+        (false, false) => "sound",
+        (true, _) => "DAMAGED; copy the data directory, then stop porchlight and restore a backup",
+        (false, true) => "GONE: the file was removed or replaced; put it back, or restart porchlight",
+    };
+    lines.push(("database", database.to_owned()));
     let rendered = own.rendered_s_ago.map_or_else(|| "never".to_owned(), |it| format!("{} ago", short(it)));
     lines.push(("rendered", rendered));
     if let Some(ago) = own.stalled_s_ago {
@@ -108,8 +115,8 @@ fn endpoint(it: &EndpointLine) -> Row {
 }
 
 /// What the database last knew, as far as it can be read.
-fn tell_last_known(file: &Path, data: &Path) {
-    let Ok((config, _)) = load(file) else { return };
+fn tell_last_known(place: &Place, data: &Path) {
+    let Ok((config, _)) = load(place) else { return };
     let Ok(known) = store::last_known(data, &config.endpoints) else { return };
     let now = SystemClock::new().now().wall;
     tell("Nobody is watching. This is what was known when somebody last did:");
@@ -165,6 +172,8 @@ mod tests {
             waiting: 1,
             lost: 2,
             commits: 3,
+            damaged: false,
+            vanished: false,
             rendered_s_ago: None,
         };
         let said = "FAILS since 2026-11-23 01:02:03 UTC, waiting in memory: 1 result, 2 results LOST";

@@ -185,6 +185,12 @@ pub struct Own {
     pub waiting: u64,
     pub lost: u64,
     pub commits: u64,
+    /// A page of the database is broken.
+    #[serde(default)]
+    pub damaged: bool,
+    /// The database's file was removed or replaced.
+    #[serde(default)]
+    pub vanished: bool,
     pub rendered_s_ago: Option<f64>,
 }
 

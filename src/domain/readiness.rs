@@ -5,6 +5,8 @@
 //! | --- | --- |
 //! | endpoints, and none of them has a fresh result | no recent result |
 //! | results do not reach the disk | not stored |
+//! | a page of the database is known to be broken | damaged |
+//! | the database's file is not the one we opened | vanished |
 //! | the rendered bodies have run out, or there are none yet | not rendered |
 //!
 //! One endpoint that is silent beside others that are not is told on the page
@@ -26,21 +28,35 @@ pub const TICKER_SILENT: Duration = Duration::from_secs(5);
 /// The renderer comes by every 15 s at least; this covers the slowest rendering.
 pub const RENDERER_SILENT: Duration = Duration::from_secs(60);
 
+/// What is known to be wrong with the database's files; nothing by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Soundness {
+    /// A page is broken. What can be stored still is.
+    pub damaged: bool,
+    /// The file was removed or replaced; nothing is stored until it is back.
+    pub vanished: bool,
+}
+
 /// One reason not to rely on the daemon now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
     NoRecentResult,
     NotStored,
+    Damaged,
+    Vanished,
     NotRendered,
 }
 
 impl Doubt {
-    pub const ALL: [Self; 3] = [Self::NoRecentResult, Self::NotStored, Self::NotRendered];
+    pub const ALL: [Self; 5] =
+        [Self::NoRecentResult, Self::NotStored, Self::Damaged, Self::Vanished, Self::NotRendered];
 
     pub fn wire(self) -> &'static str {
         match self {
             Self::NoRecentResult => "no_recent_result",
             Self::NotStored => "not_stored",
+            Self::Damaged => "damaged",
+            Self::Vanished => "vanished",
             Self::NotRendered => "not_rendered",
         }
     }
@@ -50,6 +66,8 @@ impl Doubt {
         match self {
             Self::NoRecentResult => "results",
             Self::NotStored => "store",
+            Self::Damaged => "database",
+            Self::Vanished => "database_file",
             Self::NotRendered => "rendering",
         }
     }
@@ -59,6 +77,12 @@ impl Doubt {
         match self {
             Self::NoRecentResult => "no endpoint has a recent result",
             Self::NotStored => "results are not being stored",
+            Self::Damaged => {
+                "the database is damaged; copy the data directory, then stop porchlight and restore a backup"
+            }
+            Self::Vanished => {
+                "the database's file was removed or replaced; put it back, or restart porchlight"
+            }
             Self::NotRendered => "the page is not being rendered",
         }
     }
@@ -66,12 +90,14 @@ impl Doubt {
 
 /// Every doubt there is; none means ready. `rendered_until` is when the bodies
 /// that are served now run out.
-pub fn doubts(facts: &Facts, rendered_until: Option<Moment>, now: Moment) -> Vec<Doubt> {
+pub fn doubts(facts: &Facts, files: Soundness, rendered_until: Option<Moment>, now: Moment) -> Vec<Doubt> {
     let silent = !facts.endpoints.is_empty() && !facts.endpoints.iter().any(|it| it.is_fresh(now));
     let rendered = rendered_until.is_some_and(|until| now.mono < until.mono);
     let all = [
         (silent, Doubt::NoRecentResult),
         (facts.storing != Storing::Works, Doubt::NotStored),
+        (files.damaged, Doubt::Damaged),
+        (files.vanished, Doubt::Vanished),
         (!rendered, Doubt::NotRendered),
     ];
     all.into_iter().filter_map(|(doubtful, doubt)| doubtful.then_some(doubt)).collect()
@@ -166,18 +192,26 @@ mod tests {
             }
             facts
         };
-        let table: [(Facts, Option<Moment>, &[Doubt]); 8] = [
-            (fine.clone(), later, &[]),
-            (silent(1), later, &[]),
-            (silent(0), later, &[Doubt::NoRecentResult]),
-            (Facts { endpoints: Vec::new(), ..fine.clone() }, later, &[]),
-            (failing.clone(), later, &[Doubt::NotStored]),
-            (fine.clone(), None, &[Doubt::NotRendered]),
-            (fine.clone(), Some(now), &[Doubt::NotRendered]),
-            (failing, None, &[Doubt::NotStored, Doubt::NotRendered]),
+        let (well, damaged, vanished) = (
+            Soundness::default(),
+            Soundness { damaged: true, vanished: false },
+            Soundness { damaged: false, vanished: true },
+        );
+        let table: [(Facts, Soundness, Option<Moment>, &[Doubt]); 11] = [
+            (fine.clone(), well, later, &[]),
+            (silent(1), well, later, &[]),
+            (silent(0), well, later, &[Doubt::NoRecentResult]),
+            (Facts { endpoints: Vec::new(), ..fine.clone() }, well, later, &[]),
+            (failing.clone(), well, later, &[Doubt::NotStored]),
+            (fine.clone(), damaged, later, &[Doubt::Damaged]),
+            (fine.clone(), vanished, later, &[Doubt::Vanished]),
+            (failing.clone(), vanished, later, &[Doubt::NotStored, Doubt::Vanished]),
+            (fine.clone(), well, None, &[Doubt::NotRendered]),
+            (fine.clone(), well, Some(now), &[Doubt::NotRendered]),
+            (failing, well, None, &[Doubt::NotStored, Doubt::NotRendered]),
         ];
-        for (number, (facts, until, expected)) in table.into_iter().enumerate() {
-            assert_eq!(doubts(&facts, until, now), expected, "row {number}");
+        for (number, (facts, files, until, expected)) in table.into_iter().enumerate() {
+            assert_eq!(doubts(&facts, files, until, now), expected, "row {number}");
         }
     }
 }

@@ -10,6 +10,7 @@ use super::process::Process;
 use crate::domain::component::Component;
 use crate::domain::facts::{EndpointFacts, Facts, Storing};
 use crate::domain::moment::{Moment, minus, plus};
+use crate::domain::readiness::Soundness;
 use crate::domain::span::Health;
 use crate::domain::status::Status;
 use crate::domain::summary::status_now;
@@ -45,6 +46,7 @@ pub struct StoreSeen {
     pub database_bytes: i64,
     pub wal_bytes: i64,
     pub free_bytes: i64,
+    pub files: Soundness,
 }
 
 pub struct PageSeen {
@@ -66,6 +68,7 @@ pub struct OwnSeen {
     pub stalls: u64,
     pub clock_steps: u64,
     pub clock_doubted: bool,
+    pub lost_lines: u64,
 }
 
 pub fn write(seen: &Seen, format: Format) -> String {
@@ -82,6 +85,8 @@ pub fn write(seen: &Seen, format: Format) -> String {
             "porchlight_database_bytes" => one(seen.store.database_bytes),
             "porchlight_wal_bytes" => one(seen.store.wal_bytes),
             "porchlight_disk_free_bytes" => one(seen.store.free_bytes),
+            "porchlight_database_damaged" => one(i64::from(seen.store.files.damaged)),
+            "porchlight_database_vanished" => one(i64::from(seen.store.files.vanished)),
             "porchlight_renders_failed_total" => Some(seen.page.failed.to_string()),
             "porchlight_rendered_timestamp_seconds" => one(seen.page.rendered_at),
             "porchlight_valid_until_timestamp_seconds" => {
@@ -93,6 +98,7 @@ pub fn write(seen: &Seen, format: Format) -> String {
             "porchlight_stalls_total" => Some(seen.own.stalls.to_string()),
             "porchlight_clock_steps_total" => Some(seen.own.clock_steps.to_string()),
             "porchlight_clock_doubted" => one(i64::from(seen.own.clock_doubted)),
+            "porchlight_log_lines_lost_total" => Some(seen.own.lost_lines.to_string()),
             "process_start_time_seconds" => one(started(seen.now).as_second()),
             "process_cpu_seconds_total" => seen.process.cpu.map(|it| it.as_secs_f64().to_string()),
             "process_resident_memory_bytes" => seen.process.resident_bytes.map(|it| it.to_string()),

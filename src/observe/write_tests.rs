@@ -38,6 +38,7 @@ fn seen(facts: Facts) -> Seen {
             database_bytes: 4096,
             wal_bytes: 0,
             free_bytes: 1 << 40,
+            files: Soundness { damaged: true, vanished: false },
         },
         page: PageSeen {
             verdict: Verdict::Partial,
@@ -50,7 +51,7 @@ fn seen(facts: Facts) -> Seen {
             came: 4,
             shown_out: 0,
         },
-        own: OwnSeen { stalls: 1, clock_steps: 0, clock_doubted: false },
+        own: OwnSeen { stalls: 1, clock_steps: 0, clock_doubted: false, lost_lines: 0 },
         process: Process::read(),
     }
 }

@@ -10,8 +10,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
-use super::{Publisher, Shared};
-use crate::domain::readiness::{Doubt, Fault, Pulse, doubts, faults};
+use super::{Publisher, Shared, Vitals};
+use crate::domain::moment::Moment;
+use crate::domain::readiness::{Doubt, Fault, Pulse, Soundness, doubts, faults};
 
 /// One question, and what is wrong if something is.
 type Check = (&'static str, Option<&'static str>);
@@ -30,15 +31,26 @@ pub(super) fn router(publisher: Arc<Publisher>) -> Router {
 impl Publisher {
     fn live(&self) -> Vec<Check> {
         let now = (self.now)();
-        let (ticked_at, writer) = self.vitals.get().map_or((now.mono, true), |ask| ask());
+        let Vitals { ticked_at, writer, .. } = self.vitals(now);
         let renderer_at = Duration::from_millis(self.meters.renderer_at.get().unsigned_abs());
         let dead = faults(&Pulse { ticked_at, renderer_at, writer }, now);
         Fault::ALL.map(|it| (it.check(), dead.contains(&it).then(|| it.sentence()))).to_vec()
     }
 
+    /// Why this daemon should not be relied on now; nothing when it is ready.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        let (facts, now) = (Arc::clone(&self.facts.borrow()), (self.now)());
+        doubts(&facts, self.vitals(now).files, self.rendered_until(), now)
+    }
+
+    /// Without anybody to ask all is well.
+    fn vitals(&self, now: Moment) -> Vitals {
+        let well = Vitals { ticked_at: now.mono, writer: true, files: Soundness::default() };
+        self.vitals.get().map_or(well, |ask| ask())
+    }
+
     fn ready(&self) -> Vec<Check> {
-        let facts = Arc::clone(&self.facts.borrow());
-        let found = doubts(&facts, self.rendered_until(), (self.now)());
+        let found = self.doubts();
         Doubt::ALL.map(|it| (it.check(), found.contains(&it).then(|| it.sentence()))).to_vec()
     }
 }

@@ -29,6 +29,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::domain::facts::{Facts, Site};
 use crate::domain::moment::Moment;
+use crate::domain::readiness::Soundness;
 use crate::domain::verdict::Verdict;
 use meters::Meters;
 use pages::Pages;
@@ -50,8 +51,17 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/readyz"),
 ];
 
-/// When our ticker was last heard (monotonic), and whether the store's thread is there.
-pub type Vitals = Box<dyn Fn() -> (Duration, bool) + Send + Sync>;
+/// What health needs to know of other rooms.
+#[derive(Debug, Clone, Copy)]
+pub struct Vitals {
+    /// When our ticker was last heard, monotonic.
+    pub ticked_at: Duration,
+    /// Whether the store's thread is there.
+    pub writer: bool,
+    pub files: Soundness,
+}
+
+pub type AskVitals = Box<dyn Fn() -> Vitals + Send + Sync>;
 
 pub type Now = Arc<dyn Fn() -> Moment + Send + Sync>;
 
@@ -67,7 +77,7 @@ pub struct Publisher {
     caching: Vec<HeaderValue>,
     sabotaged: AtomicBool,
     pub meters: Meters,
-    vitals: OnceLock<Vitals>,
+    vitals: OnceLock<AskVitals>,
     /// The newest, which may be ahead of what is served.
     facts: watch::Receiver<Arc<Facts>>,
 }
@@ -110,8 +120,8 @@ impl Publisher {
         })
     }
 
-    /// Says whom `/livez` asks about the parts that are not of this room.
-    pub fn ask(&self, vitals: Vitals) {
+    /// Says whom `/livez` and `/readyz` ask about the parts that are not of this room.
+    pub fn ask(&self, vitals: AskVitals) {
         let _ = self.vitals.set(vitals);
     }
 

@@ -52,6 +52,7 @@ fn mark(path: &Path) -> Option<Mark> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::facts::Storing;
     use crate::store::testing::{Running, open, success};
     use crate::store::{DATABASE_FILE, Reader, Recorded};
 
@@ -95,6 +96,7 @@ mod tests {
         assert_eq!(running.store.record(success("web", 7)).await, Recorded::Waiting);
         fs::rename(&away, &file).unwrap();
         soundness.wait_for(|known| !known.vanished).await.unwrap();
+        running.store.storing().wait_for(|it| *it == Storing::Works).await.unwrap();
         assert_eq!(running.store.record(success("web", 8)).await, Recorded::Stored);
         assert_eq!(after_a_kill(&running), 8);
     }

@@ -18,6 +18,7 @@ use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::facts::Storing;
 use crate::domain::moment::minus;
 use crate::domain::probe::ProbeResult;
+use crate::domain::readiness::Soundness;
 use crate::domain::span::Transition;
 
 mod backup;
@@ -71,7 +72,6 @@ pub use reader::Reader;
 pub use sabotage::Sabotage;
 #[cfg(feature = "simulation")]
 pub use simulated::SimulatedWriter;
-pub use sound::Soundness;
 pub use tx::Tx;
 pub use writer::Writer;
 

@@ -11,10 +11,11 @@ use tokio::sync::{oneshot, watch};
 use super::error::StoreError;
 use super::meters::Meters;
 use super::tx::Tx;
-use super::{Recorded, Recording, Soundness};
+use super::{Recorded, Recording};
 use crate::domain::endpoint::EndpointId;
 use crate::domain::facts::Storing;
 use crate::domain::probe::ProbeResult;
+use crate::domain::readiness::Soundness;
 use crate::domain::span::Transition;
 
 /// Jobs in one commit: bounds how long one takes and what it needs of a nearly full disk.

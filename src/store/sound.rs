@@ -7,15 +7,6 @@ use super::error::{Doing, StoreError};
 use super::open::{self, DATABASE_FILE};
 use super::queue::Shared;
 
-/// What is wrong with the files; nothing by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Soundness {
-    /// A page is broken. What can be stored still is.
-    pub damaged: bool,
-    /// The file was removed or replaced; nothing is stored until it is back.
-    pub vanished: bool,
-}
-
 /// Takes six seconds a gigabyte, and its snapshot lets the log grow meanwhile.
 pub(super) fn check(shared: &Shared, dir: &Path) -> Result<(), StoreError> {
     let answer = open::for_reading(dir).and_then(|connection| {
@@ -46,6 +37,7 @@ mod tests {
     use std::os::unix::fs::FileExt;
 
     use super::*;
+    use crate::domain::readiness::Soundness;
     use crate::store::Recorded;
     use crate::store::testing::{Running, success};
 

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use rusqlite::Connection;
 
 use crate::first_release;
-use crate::support::{Daemon, get, wait_until};
+use crate::support::{Daemon, free_port, get, wait_until};
 use crate::wallet::Wallet;
 
 #[test]
@@ -37,12 +37,64 @@ fn a_page_broken_in_a_large_database_is_told_soon_after_the_start() {
     assert!(size > 18 << 20, "{size}");
     file.write_all_at(&[0xA5; 4096], size / 8192 * 4096).unwrap();
 
-    let daemon = Daemon::start(dir.path(), &wallet.config("1s"));
+    let metrics = free_port();
+    let config = format!("{}\n[metrics]\nlisten = \"127.0.0.1:{metrics}\"\n", wallet.config("1s"));
+    let daemon = Daemon::start(dir.path(), &config);
     wait_until("it is told", || daemon.log().contains("The database is DAMAGED").then_some(()));
     // What can be stored still is.
     wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
     assert_eq!(daemon.summary()["storing"]["works"], true);
     assert_eq!(get(daemon.addr, "/").status, 200);
+    // And it is told wherever an operator looks.
+    let ready = get(daemon.addr, "/readyz");
+    assert_eq!(ready.status, 503);
+    assert!(ready.text().contains("the database is damaged"), "{}", ready.text());
+    samples_say(metrics, "porchlight_database_damaged 1");
+    let (code, said) = status(dir.path(), &[]);
+    assert!(code == Some(5) && said.contains("NOT READY: the database is damaged"), "{said}");
+    assert!(said.contains("database    DAMAGED"), "{said}");
+    let (code, said) = status(dir.path(), &["--json"]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (code, &said["own"]["damaged"], &said["own"]["vanished"]),
+        (Some(5), &true.into(), &false.into())
+    );
+}
+
+#[test]
+fn a_database_whose_file_is_taken_away_is_told_until_it_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wallet, metrics) = (Wallet::new(), free_port());
+    let config = format!("{}\n[metrics]\nlisten = \"127.0.0.1:{metrics}\"\n", wallet.config("1s"));
+    let daemon = Daemon::start(dir.path(), &config);
+    wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    samples_say(metrics, "porchlight_database_vanished 0");
+    let (here, away) = (dir.path().join("data/porchlight.db"), dir.path().join("data/away.db"));
+    std::fs::rename(&here, &away).unwrap();
+    wait_until("it is not ready", || {
+        let ready = get(daemon.addr, "/readyz");
+        (ready.status == 503 && ready.text().contains("file was removed or replaced")).then_some(())
+    });
+    samples_say(metrics, "porchlight_database_vanished 1");
+    let (code, said) = status(dir.path(), &[]);
+    assert!(code == Some(5) && said.contains("database    GONE"), "{said}");
+    std::fs::rename(&away, &here).unwrap();
+    wait_until("it is ready again", || (get(daemon.addr, "/readyz").status == 200).then_some(()));
+    samples_say(metrics, "porchlight_database_vanished 0");
+}
+
+/// Waits for it, since scrapes close upon each other read the same bytes.
+fn samples_say(metrics: u16, sample: &str) {
+    let said = || get(([127, 0, 0, 1], metrics).into(), "/metrics").text().lines().any(|it| it == sample);
+    wait_until(sample, || said().then_some(()));
+}
+
+/// The exit code of `porchlight status`, and what it printed.
+fn status(dir: &Path, flags: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_porchlight"));
+    let output =
+        command.arg("--config").arg(dir.join("config.toml")).arg("status").args(flags).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
 /// Runs porchlight as somebody who owns nothing here, with data in `dir`.
@@ -53,7 +105,7 @@ fn as_a_stranger(dir: &Path) -> Output {
     open(dir, 0o755);
     let (config, program) = (dir.join("config.toml"), dir.join("porchlight"));
     let data = dir.join("data").display().to_string();
-    let listen = crate::support::free_port();
+    let listen = free_port();
     let text = format!("[server]\nlisten = \"127.0.0.1:{listen}\"\n[store]\ndata = {data:?}\n");
     std::fs::write(&config, text).unwrap();
     std::fs::copy(env!("CARGO_BIN_EXE_porchlight"), &program).unwrap();

@@ -200,6 +200,68 @@ fn a_log_that_nobody_reads_any_more_ends_nothing() {
     assert!(!std::fs::read_to_string(dir.path().join("log")).unwrap().contains("panicked"));
 }
 
+/// Many endpoints, so that there is much to log.
+fn busy(target: &Target, metrics: u16) -> String {
+    let more = (0..80).map(|number| {
+        format!(
+            "[[endpoint]]\nid = \"busy-{number}\"\ncomponent = \"web\"\nurl = {:?}\nevery = \"1s\"\ndeadline = \"5s\"\n",
+            target.url()
+        )
+    });
+    watching(target, metrics) + &more.collect::<String>()
+}
+
+#[test]
+fn a_log_whose_reader_stops_reading_holds_up_nothing_and_loses_lines_by_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::answering(page("200 OK", "fine"));
+    let metrics = free_port();
+    let config = busy(&target, metrics);
+    // Held open and read no more; it is full within a second or two.
+    let (mut daemon, out) = piped(dir.path(), &config, &["--log", "trace,libraries=trace"]);
+    let lost = || -> u64 {
+        let text = get(local(metrics), "/metrics").text();
+        let line = text.lines().find_map(|it| it.strip_prefix("porchlight_log_lines_lost_total "));
+        line.unwrap().parse().unwrap()
+    };
+    wait_until("lines are lost", || (lost() > 0).then_some(()));
+    for _ in 0..3 {
+        let last = || daemon.summary()["components"][0]["endpoints"][0]["last_at"].clone();
+        let before = last();
+        wait_until("probing goes on", || (last() != before).then_some(()));
+        assert_eq!(get(daemon.addr, "/").status, 200);
+        assert_eq!(get(daemon.addr, "/readyz").status, 200);
+    }
+    daemon.signal("TERM");
+    let began = std::time::Instant::now();
+    let status = wait_until("it stops", || daemon.child.try_wait().unwrap());
+    assert!(status.success(), "{status}");
+    assert!(began.elapsed() < Duration::from_secs(5), "it took {:?} to stop", began.elapsed());
+    drop(out);
+}
+
+#[test]
+fn a_reader_that_reads_again_is_told_how_much_it_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::answering(page("200 OK", "fine"));
+    let metrics = free_port();
+    let (mut daemon, out) = piped(dir.path(), &busy(&target, metrics), &["--log", "trace,libraries=trace"]);
+    let lost = || !get(local(metrics), "/metrics").text().contains("porchlight_log_lines_lost_total 0\n");
+    wait_until("lines are lost", || lost().then_some(()));
+    let reader = std::thread::spawn(move || out.lines().map_while(Result::ok).collect::<Vec<String>>());
+    let said = |lines: &[String]| lines.iter().any(|it| it.contains("lines of this log are missing here"));
+    let before =
+        get(daemon.addr, "/api/v1/summary.json").json()["components"][0]["endpoints"][0]["last_at"].clone();
+    wait_until("it goes on for a while", || {
+        (daemon.summary()["components"][0]["endpoints"][0]["last_at"] != before).then_some(())
+    });
+    daemon.signal("TERM");
+    assert!(daemon.child.wait().unwrap().success());
+    let lines = reader.join().unwrap();
+    assert!(said(&lines), "{} lines", lines.len());
+    assert!(lines.last().unwrap().contains("cli: Stopped"), "{:?}", lines.last());
+}
+
 #[test]
 fn a_level_or_a_room_that_is_not_there_is_answered_with_those_that_are() {
     for (levels, said) in [("loud", "the levels are: off, error"), ("kitchen=debug", "there are: app, ")] {

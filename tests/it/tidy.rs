@@ -212,6 +212,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sd_notify", &["src/service.rs"]),
     ("listenfd", &["src/service.rs"]),
     ("comfy_table", &["src/cli"]),
+    ("tracing_appender", &["src/cli"]),
+    ("x509_parser", &["src/probe"]),
     ("UnixListener", &["src/control"]),
     ("UnixStream", &["src/control"]),
     ("croner", &["src/schedule", "src/config"]),

@@ -1,6 +1,7 @@
 //! Every public byte knows how long it is true: with rendering stopped, and
 //! with storing stopped or failing, through the doors of a daemon in this process.
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use porchlight::app::{App, Ringing};
 use porchlight::clock::{Clock, SystemClock};
 use porchlight::config::{Config, Surroundings, read_secret};
 use porchlight::probe::Outbound;
-use porchlight::store::Sabotage;
+use porchlight::store::{DATABASE_FILE, Sabotage};
 
 use crate::support::{Answer, get, wait_until};
 use crate::wallet::Wallet;
@@ -49,10 +50,14 @@ fn cannot_tell(path: &str, answer: &Answer) -> bool {
 
 /// Runs `work` beside a daemon that is up and known to be well.
 fn beside(work: impl FnOnce(&App, &Wallet) + Send) {
+    beside_in(tempfile::tempdir().unwrap().path(), work);
+}
+
+fn beside_in(dir: &Path, work: impl FnOnce(&App, &Wallet) + Send) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (dir, wallet) = (tempfile::tempdir().unwrap(), Wallet::new());
-    let config = parse(dir.path(), &wallet);
+    let wallet = Wallet::new();
+    let config = parse(dir, &wallet);
     let app = runtime
         .block_on(App::start(config, Outbound::new(), Arc::new(SystemClock::new()), Ringing::OnSchedule))
         .unwrap();
@@ -120,5 +125,46 @@ fn when_storing_fails_the_page_goes_on_and_says_so() {
         wait_until("it is stored after all", || (said()["works"] == true).then_some(()));
         wait_until("it is ready again", || (get(app.addr, "/readyz").status == 200).then_some(()));
         assert_eq!(said()["lost"], 0);
+    });
+}
+
+#[test]
+fn a_page_broken_under_the_running_daemon_makes_it_not_ready_until_it_is_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    // Written by a run before, so that it is in the file and not in the log beside it.
+    beside_in(dir.path(), |_, _| ());
+    let database = dir.path().join("data").join(DATABASE_FILE);
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    connection
+        .execute_batch(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+             INSERT INTO result (endpoint, at_ms, outcome, total_us)
+             SELECT 1, (SELECT max(at_ms) FROM result), 0, 180000 FROM n;
+             UPDATE meta SET value = (SELECT max(id) FROM result) WHERE key = 'newest_through';
+             PRAGMA wal_checkpoint(TRUNCATE)",
+        )
+        .unwrap();
+    drop(connection);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    beside_in(dir.path(), |app, _| {
+        let check = || runtime.block_on(app.spine.store.check()).unwrap();
+        check();
+        assert_eq!(get(app.addr, "/readyz").status, 200);
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(&database).unwrap();
+        // In the middle of the results, which nobody reads.
+        let place = file.metadata().unwrap().len() / 8192 * 4096;
+        let mut page = [0; 4096];
+        file.read_exact_at(&mut page, place).unwrap();
+        file.write_all_at(&[0xA5; 4096], place).unwrap();
+        check();
+        let ready = get(app.addr, "/readyz");
+        assert_eq!(ready.status, 503);
+        assert!(ready.text().contains("FAILED  database: the database is damaged; copy"), "{}", ready.text());
+        assert!(ready.text().contains("ok      store"), "{}", ready.text());
+        assert_eq!(get(app.addr, "/livez").status, 200, "a restart mends nothing");
+        assert_eq!(verdict(app), "yes");
+        file.write_all_at(&page, place).unwrap();
+        check();
+        assert_eq!(get(app.addr, "/readyz").status, 200);
     });
 }

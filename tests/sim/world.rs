@@ -234,6 +234,8 @@ impl Clock for WorldClock {
     }
 }
 
+type Again = Box<dyn Fn(&str) + Send + Sync>;
+
 /// What the spine knocks with.
 pub struct Doors {
     pub world: Arc<World>,
@@ -241,7 +243,7 @@ pub struct Doors {
     /// By id; fixed for a life.
     pub by_id: HashMap<String, usize>,
     /// Rung by a bug after a failure.
-    pub again: OnceLock<Box<dyn Fn(&str) + Send + Sync>>,
+    pub again: OnceLock<Again>,
 }
 
 /// While a knock is under way; ends with it however it ends.

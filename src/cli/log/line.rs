@@ -1,4 +1,4 @@
-//! One event, one line, to standard output. A reader that hung up is not waited for.
+//! One event, one line.
 
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
@@ -6,18 +6,26 @@ use std::io::Write as _;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
+use tracing_appender::non_blocking::NonBlocking;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use super::escape::{as_json, plainly};
 use crate::clock::{Clock, SystemClock};
 
+/// Writes each event.
 pub(super) struct Lines {
+    pub(super) form: Form,
+    pub(super) out: NonBlocking,
+}
+
+/// How a line looks.
+pub(super) struct Form {
     json: bool,
     clock: SystemClock,
 }
 
-impl Lines {
+impl Form {
     pub(super) fn new(json: bool) -> Self {
         Self { json, clock: SystemClock::new() }
     }
@@ -41,9 +49,8 @@ impl Lines {
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        // All at once, so that lines of several threads do not mix; and if nobody
-        // reads any more, the daemon goes on without a log.
-        let _ = std::io::stdout().lock().write_all(self.line(event).as_bytes());
+        // All at once, so that lines of several threads do not mix. Never waits.
+        let _ = self.out.clone().write_all(self.form.line(event).as_bytes());
     }
 }
 
@@ -134,7 +141,7 @@ mod tests {
     use super::*;
 
     /// Keeps the lines instead of writing them.
-    struct Kept(Lines, Arc<Mutex<Vec<String>>>);
+    struct Kept(Form, Arc<Mutex<Vec<String>>>);
 
     impl<S: Subscriber> Layer<S> for Kept {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -144,7 +151,7 @@ mod tests {
 
     fn told(json: bool, say: impl Fn()) -> Vec<String> {
         let kept = Arc::new(Mutex::new(Vec::new()));
-        let layer = Kept(Lines::new(json), kept.clone());
+        let layer = Kept(Form::new(json), kept.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), say);
         Arc::try_unwrap(kept).unwrap_or_default().into_inner().unwrap()
     }

@@ -2,11 +2,13 @@
 
 mod escape;
 mod line;
+mod out;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
-use line::Lines;
+use line::{Form, Lines};
+pub(super) use out::Log;
 
 /// The names that `--log` knows, which are the rooms of `lib.rs`.
 const ROOMS: &[&str] = &[
@@ -49,14 +51,17 @@ impl Logging {
     }
 
     /// From here on events go to standard output, those of a panic included.
-    pub(super) fn begin(&self) {
-        let lines = Lines::new(self.is_json()).with_filter(self.log.clone());
+    pub(super) fn begin(&self) -> Log {
+        let log = Log::new();
+        let lines = Lines { form: Form::new(self.is_json()), out: log.out.clone() };
+        let lines = lines.with_filter(self.log.clone());
         // Only a test of this very function could have begun before.
         let _ = tracing_subscriber::registry().with(lines).try_init();
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
             tracing::error!("Panicked at {place}: {}", panic.payload_as_str().unwrap_or("no words"));
         }));
+        log
     }
 }
 
