@@ -1,6 +1,5 @@
 //! What the socket's questions are answered with.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +39,7 @@ pub struct Source {
 
 /// Opens the socket in the data directory. A daemon that cannot says so and
 /// goes on: knocking and telling need no socket.
-pub(super) fn open_door(live: &Arc<Live>, source: Source, page: SocketAddr, data: &Path) {
+pub(super) fn open_door(live: &Arc<Live>, source: Source, page: String, data: &Path) {
     let door = match Door::open(data) {
         Ok(door) => door,
         Err(error) => {
@@ -53,7 +52,7 @@ pub(super) fn open_door(live: &Arc<Live>, source: Source, page: SocketAddr, data
         pid: std::process::id(),
         started_at: live.started.wall.to_string(),
         uptime_s: 0,
-        page: format!("http://{page}/"),
+        page,
         config: absolute(&source.file),
         data: absolute(data),
         socket: absolute(door.path()),
@@ -295,5 +294,18 @@ fn shown(it: &Announcement, now: Timestamp) -> &'static str {
 
 /// A text in each language it is written in.
 fn in_both(text: &Text) -> String {
-    Lang::ALL.iter().filter_map(|lang| text.written(*lang)).collect::<Vec<_>>().join(" / ")
+    let mut written: Vec<&str> = Lang::ALL.iter().filter_map(|lang| text.written(*lang)).collect();
+    written.dedup();
+    written.join(" / ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_for_everybody_is_told_once() {
+        assert_eq!(in_both(&Text::Both { zh: "Web".to_owned(), en: "Web".to_owned() }), "Web");
+        assert_eq!(in_both(&Text::Both { zh: "网页".to_owned(), en: "Web".to_owned() }), "网页 / Web");
+    }
 }

@@ -1,10 +1,11 @@
 //! Takes the addresses the daemon listens on, and says what helps when one is refused.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpSocket};
+use url::Url;
 
 use crate::config::Server;
 use crate::publish::{HEALTH, Publisher};
@@ -25,6 +26,13 @@ pub enum StartError {
         "the socket that the service manager handed over cannot be used ({why}); it must be one TCP socket that listens"
     )]
     HandedOver { why: std::io::Error },
+}
+
+impl StartError {
+    /// Whether somebody else listens there.
+    pub(super) fn is_taken(&self) -> bool {
+        matches!(self, Self::Listen { why, .. } if why.kind() == ErrorKind::AddrInUse)
+    }
 }
 
 /// What helps depends on why the system refused.
@@ -74,6 +82,18 @@ pub(super) fn door(server: &Server, addr: SocketAddr, publisher: Arc<Publisher>)
     })
 }
 
+/// Where this machine finds the page; an address that means all of ours is asked at loopback.
+pub(super) fn page_url(server: &Server, addr: SocketAddr) -> String {
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    let base = server.public_url.as_ref().map_or("/", Url::path);
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("{scheme}://{}{base}", SocketAddr::new(ip, addr.port()))
+}
+
 pub(super) fn listen(
     addr: SocketAddr,
     what: &'static str,
@@ -92,6 +112,22 @@ pub(super) fn listen(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TlsFiles;
+
+    #[test]
+    fn the_page_is_where_it_can_be_opened() {
+        let said = |listen: &str, public: Option<&str>, tls: bool| {
+            let files = TlsFiles { certificate: "chain.pem".into(), key: "key.pem".into() };
+            let public_url = public.map(|it| it.parse().unwrap());
+            let server = Server { public_url, tls: tls.then_some(files), ..Server::default() };
+            page_url(&server, listen.parse().unwrap())
+        };
+        let below = Some("https://status.example.com/login/");
+        assert_eq!(said("127.0.0.1:8080", None, false), "http://127.0.0.1:8080/");
+        assert_eq!(said("127.0.0.1:8080", below, false), "http://127.0.0.1:8080/login/");
+        assert_eq!(said("0.0.0.0:8443", below, true), "https://127.0.0.1:8443/login/");
+        assert_eq!(said("[::]:8443", None, true), "https://[::1]:8443/");
+    }
 
     #[test]
     fn what_helps_depends_on_why_the_system_refused_and_is_said_once() {

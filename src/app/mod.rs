@@ -40,6 +40,8 @@ pub struct App {
     store: Store,
     writer: std::thread::JoinHandle<()>,
     pub addr: SocketAddr,
+    /// Where this machine finds the page.
+    pub page: String,
     pub sample: Option<SampleAddrs>,
     /// Where the numbers are, if anywhere.
     pub metrics: Option<SocketAddr>,

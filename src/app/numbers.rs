@@ -86,7 +86,7 @@ impl Shown {
                 failed: page.render_failed.get(),
                 rendered_at: page.rendered_at.get(),
                 valid_until: self.publisher.rendered_until(),
-                requests: page.requests(),
+                requests: page.requests_and(self.visitors.refused.get()),
                 connections: self.visitors.open.get(),
                 came: self.visitors.came.get(),
                 shown_out: self.visitors.shown_out.get(),

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::answers::{Source, open_door};
 use super::chores::{Housekeeper, start_chores};
 use super::crew::Crew;
-use super::listen::{door, page_listener};
+use super::listen::{StartError, door, page_listener, page_url};
 use super::live::{ASKED, Live};
 use super::numbers::{Numbers, Shown};
 use super::sample::start_sample;
@@ -51,9 +51,11 @@ impl App {
         ringing: Ringing,
     ) -> anyhow::Result<Self> {
         let cap = serve::connection_cap(config.endpoints.len());
-        let numbers = config.metrics.as_ref().map(|it| Numbers::bind(it.listen)).transpose()?;
-        let listener = page_listener(config.server.listen)?;
+        let numbers = config.metrics.as_ref().map(|it| Numbers::bind(it.listen)).transpose();
+        let numbers = numbers.map_err(|error| or_the_first(error, &config))?;
+        let listener = page_listener(config.server.listen).map_err(|error| or_the_first(error, &config))?;
         let addr = listener.local_addr().context("reading our own address")?;
+        let page = page_url(&config.server, addr);
         let stop = CancellationToken::new();
         let failed = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -193,7 +195,7 @@ impl App {
             tasks: tasks.clone(),
         });
         if let Some(source) = source {
-            open_door(&live, source, addr, &data);
+            open_door(&live, source, page.clone(), &data);
         }
         // Last, so that whoever reads the page can talk to us as well.
         let serving = serve::serve(listener, door, cap, stop.clone(), tasks.clone());
@@ -206,11 +208,20 @@ impl App {
             store,
             writer,
             addr,
+            page,
             sample,
             metrics,
             spine,
             publisher,
             live,
         })
+    }
+}
+
+/// Who starts the same daemon twice finds the address taken; what helps is to know of the first.
+fn or_the_first(error: StartError, config: &Config) -> anyhow::Error {
+    match store::in_use(&config.store.data) {
+        Some(busy) if error.is_taken() => busy.into(),
+        _ => error.into(),
     }
 }

@@ -85,6 +85,14 @@ impl Place {
         self.data.clone().unwrap_or_else(|| config::data_dir(&self.config))
     }
 
+    /// The same, for who copies data: a mistyped `--config` is said, not taken for an empty one.
+    pub fn named_data_dir(&self) -> Result<PathBuf, config::ReadError> {
+        if self.data.is_none() {
+            config::read(&self.config)?;
+        }
+        Ok(self.data_dir())
+    }
+
     /// A refused address is mended where it was given.
     pub fn blame(&self, error: anyhow::Error) -> anyhow::Error {
         let Some((_, by)) = self.listen else { return error };

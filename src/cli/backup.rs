@@ -6,21 +6,19 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Exit, Place, load, tell};
+use super::{Exit, Place, counted, tell};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{self, Copied, DATABASE_FILE, Progress, StoreError};
 
 pub fn backup(place: &Place, file: &Path, json: bool) -> anyhow::Result<Exit> {
-    let (config, _) = load(place)?;
-    let dir = config.store.data;
+    let dir = place.named_data_dir()?;
     let (copied, took) = watched(|watch| store::backup(&dir, file, watch))?;
     report("backed up", (&dir.join(DATABASE_FILE), file), copied, took, json);
     Ok(Exit::Well)
 }
 
 pub fn restore(place: &Place, file: &Path, json: bool) -> anyhow::Result<Exit> {
-    let (config, _) = load(place)?;
-    let dir = config.store.data;
+    let dir = place.named_data_dir()?;
     let (copied, took) = watched(|watch| store::restore(file, &dir, watch))?;
     report("restored", (file, &dir.join(DATABASE_FILE)), copied, took, json);
     Ok(Exit::Well)
@@ -69,9 +67,9 @@ fn report(done: &str, (from, to): (&Path, &Path), copied: Copied, took: Duration
     let kib = copied.bytes.div_ceil(1024);
     let size = if kib < 10_240 { format!("{kib} KiB") } else { format!("{} MiB", kib / 1024) };
     tell(format_args!(
-        "{done} {} to {}: {size}, {} results, checked, in {seconds:.1} s",
+        "{done} {} to {}: {size}, {}, checked, in {seconds:.1} s",
         from.display(),
         to.display(),
-        copied.results
+        counted(copied.results, "result")
     ));
 }

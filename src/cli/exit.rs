@@ -21,6 +21,7 @@ pub enum Exit {
     NoDaemon,
     CannotWrite,
     DataInUse,
+    NotAllowed,
     BadConfig,
 }
 
@@ -38,6 +39,7 @@ impl Exit {
             Self::AddressTaken | Self::NoDaemon => 69,
             Self::CannotWrite => 73,
             Self::DataInUse => 75,
+            Self::NotAllowed => 77,
             Self::BadConfig => 78,
         }
     }
@@ -52,6 +54,9 @@ impl Exit {
         }
         if let Some(AskError::NoDaemon { .. }) = error.downcast_ref() {
             return Self::NoDaemon;
+        }
+        if let Some(AskError::NotAllowed { .. }) = error.downcast_ref() {
+            return Self::NotAllowed;
         }
         match error.downcast_ref::<StoreError>() {
             Some(StoreError::Busy { .. } | StoreError::Copying { .. }) => Self::DataInUse,

@@ -56,6 +56,7 @@ Exit codes:
   69  an address to listen on is taken, or not ours to use; or no daemon runs
   73  the data directory or the file to write cannot be written, has no room, or is there already
   75  another porchlight uses the same data
+  77  only the user that runs porchlight, or root, may talk to it
   78  the config has faults";
 
 /// May I log in now? Knocks at login endpoints on schedule, keeps their
@@ -204,6 +205,7 @@ fn load(place: &Place) -> anyhow::Result<(Config, Vec<Fault>)> {
         sample: &crate::sample::secret,
         certificate: &look_at_certificate,
         dir: file.parent().unwrap_or(Path::new("")),
+        listen: place.listen.map(|(listen, _)| listen),
     };
     let now = SystemClock::new().now().wall;
     let (mut config, warnings) = Config::parse(&text, &file.display().to_string(), &surroundings, now)?;
@@ -244,8 +246,9 @@ fn environment(name: &str) -> Option<String> {
 }
 
 /// `1 endpoint`, `2 endpoints`.
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+fn counted(count: impl ToString, what: &str) -> String {
+    let count = count.to_string();
+    if count == "1" { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// One line to standard output. A reader that hung up is not an error of ours.

@@ -1,5 +1,6 @@
 //! `porchlight serve`: the daemon, from its first line to its last.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -90,8 +91,9 @@ async fn run(place: &Place, log: &Log, json: bool) -> anyhow::Result<Exit> {
         tracing::info!("Stopped before the start was complete");
         return Ok(Exit::Well);
     };
-    if json {
-        tracing::info!(page = %app.addr, watching = greeting.watching, "Serving");
+    // The banner is for a person who looks; a journal gets a line like the others.
+    if json || !std::io::stdout().is_terminal() {
+        tracing::info!(page = %app.page, watching = greeting.watching, "Serving");
     } else {
         greeting.tell(&app, log);
     }
@@ -166,10 +168,10 @@ impl Greeting {
     }
 
     fn tell(&self, app: &App, log: &Log) {
-        let page = format!("http://{}", app.addr);
+        let page = &app.page;
         log.tell(format_args!("门灯 Porchlight {}", env!("CARGO_PKG_VERSION")));
-        log.tell(format_args!("  page      {page}/      English: {page}/en/"));
-        log.tell(format_args!("  JSON      {page}/api/v1/summary.json"));
+        log.tell(format_args!("  page      {page}      English: {page}en/"));
+        log.tell(format_args!("  JSON      {page}api/v1/summary.json"));
         log.tell(format_args!("  watching  {}, all of them within 5 s", self.watching));
         log.tell(format_args!("  history   {}/", self.history));
         if let Some(metrics) = app.metrics {

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::table::{Row, print};
-use super::{Exit, Place, load, printable, tell};
+use super::{Exit, Place, counted, load, printable, tell};
 use crate::clock::{Clock, SystemClock};
 use crate::control::{Answer, AskError, EndpointLine, Own, Question, Status, ask};
 use crate::domain::moment::between;
@@ -66,9 +68,12 @@ fn own(own: &Own) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let stored = match &own.not_stored_since {
         None => format!("works, {} commits", own.commits),
-        Some(since) => format!("FAILS since {}, {} results wait in memory", printable(since), own.waiting),
+        Some(since) => {
+            let waiting = counted(own.waiting, "result");
+            format!("FAILS since {}, waiting in memory: {waiting}", to_the_second(since))
+        }
     };
-    let lost = if own.lost == 0 { String::new() } else { format!(", {} results LOST", own.lost) };
+    let lost = if own.lost == 0 { String::new() } else { format!(", {} LOST", counted(own.lost, "result")) };
     lines.push(("storing", format!("{stored}{lost}")));
     let database = match (own.damaged, own.vanished) {
         (false, false) => "sound",
@@ -127,6 +132,12 @@ fn tell_last_known(place: &Place, data: &Path) {
     print(&["ENDPOINT", "HEALTH", "LAST KNOCK", "OUTCOME"], rows);
 }
 
+/// A moment as a person reads it.
+fn to_the_second(at: &str) -> String {
+    let at = at.parse().map(|it: Timestamp| it.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
+    at.unwrap_or_else(|_| printable("an unknown time"))
+}
+
 fn short(seconds: f64) -> String {
     length(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
@@ -149,6 +160,25 @@ fn length(it: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_stored_is_told_to_the_second_and_in_number() {
+        let failing = Own {
+            stalled_s_ago: None,
+            doubts_clock: false,
+            doubts_network: false,
+            storing: false,
+            not_stored_since: Some("2026-11-23T01:02:03.456789012Z".to_owned()),
+            waiting: 1,
+            lost: 2,
+            commits: 3,
+            damaged: false,
+            vanished: false,
+            rendered_s_ago: None,
+        };
+        let said = "FAILS since 2026-11-23 01:02:03 UTC, waiting in memory: 1 result, 2 results LOST";
+        assert_eq!(own(&failing)[0].1, said);
+    }
 
     #[test]
     fn a_length_is_told_in_its_two_largest_units() {

@@ -62,8 +62,9 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let metrics = one(section, "metrics", "[metrics]", |it| site::metrics(it, &server, sample.as_ref()));
     site.sample = sample.as_ref().map(site::sample_page);
     site.public_url = server.public_url.clone();
+    let wallet = sample.iter().flat_map(|it| [it.listen, it.control]);
     let ours: Vec<_> =
-        [server.listen].into_iter().chain(sample.iter().flat_map(|it| [it.listen, it.control])).collect();
+        [server.listen].into_iter().chain(wallet).chain(metrics.iter().map(|it| it.listen)).collect();
     let proxy = one(section, "probe", "[probe]", |it| proxy::read(it, &secrets, &ours)).flatten();
 
     let components =

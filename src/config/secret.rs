@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -30,6 +31,8 @@ pub struct Surroundings<'a> {
     pub certificate: &'a LookAtCertificate,
     /// Where the configuration file is; relative paths in it start here.
     pub dir: &'a Path,
+    /// Where the page is served whatever `[server] listen` says.
+    pub listen: Option<SocketAddr>,
 }
 
 /// A secret file as it was found.

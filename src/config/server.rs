@@ -45,7 +45,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>, now: Ti
         Section::read(report, "`tls`", entry, |section| tls(section, secrets, host, now)).flatten()
     });
     Server {
-        listen: listen.map_or(default.listen, Spanned::into_inner),
+        listen: secrets.around.listen.unwrap_or(listen.map_or(default.listen, Spanned::into_inner)),
         public_url,
         trusted_proxies: trusted.into_iter().map(Spanned::into_inner).collect(),
         tls,

@@ -40,6 +40,7 @@ pub fn write(answers: &Answers) -> Result<String, Vec<String>> {
         file: &|_: &Path| Err(std::io::ErrorKind::NotFound.into()),
         sample: &|_: &str| None,
         dir: Path::new(""),
+        listen: None,
     };
     match Config::parse(&text, "the new file", &around, Timestamp::UNIX_EPOCH) {
         Ok(_) => Ok(text),

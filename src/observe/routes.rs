@@ -55,7 +55,7 @@ pub fn router(scrape: Scrape) -> Router {
 async fn metrics(State(shop): State<Arc<Shop>>, asked: HeaderMap) -> Response {
     let said = |name| asked.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default();
     let format = Format::accepted(said(header::ACCEPT));
-    let gzip = said(header::ACCEPT_ENCODING).split(',').any(|it| it.trim().starts_with("gzip"));
+    let gzip = takes_gzip(said(header::ACCEPT_ENCODING));
     let Ok(bytes) = shop.bytes(format, gzip).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
@@ -67,6 +67,16 @@ async fn metrics(State(shop): State<Arc<Shop>>, asked: HeaderMap) -> Response {
         headers.insert(header::CONTENT_ENCODING, header::HeaderValue::from_static("gzip"));
     }
     (headers, bytes).into_response()
+}
+
+/// Named, and not with the weight zero, which means "anything but this".
+fn takes_gzip(accepted: &str) -> bool {
+    accepted.split(',').any(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|it| it.eq_ignore_ascii_case("gzip"));
+        let weight = |it: &str| it.strip_prefix("q=").or(it.strip_prefix("Q="))?.parse::<f32>().ok();
+        named && parts.find_map(weight).is_none_or(|weight| 0.0 < weight)
+    })
 }
 
 impl Shop {
@@ -96,5 +106,24 @@ impl Shop {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = last.iter().find(|it| it.at.read() < SHARED && (it.format, it.gzip) == (format, gzip));
         fresh.map(|it| it.bytes.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_who_takes_it() {
+        for (accepted, takes) in [
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.000, identity", false),
+            ("gzipped", false),
+            ("", false),
+        ] {
+            assert_eq!(takes_gzip(accepted), takes, "{accepted:?}");
+        }
     }
 }

@@ -55,6 +55,18 @@ impl Meters {
         found
     }
 
+    /// The same with requests that were refused before any door: they lead nowhere, too.
+    pub fn requests_and(&self, refused: u64) -> Vec<(&'static str, &'static str, u32)> {
+        let refused = u32::try_from(refused).unwrap_or(u32::MAX);
+        let mut found = self.requests();
+        match found.iter_mut().find(|(path, class, _)| (*path, *class) == ("other", "4xx")) {
+            Some((_, _, count)) => *count = count.saturating_add(refused),
+            None if 0 < refused => found.push(("other", "4xx", refused)),
+            None => (),
+        }
+        found
+    }
+
     /// The renderer is alive.
     pub(super) fn came_by(&self, now: Moment) {
         self.renderer_at.set(i64::try_from(now.mono.as_millis()).unwrap_or(i64::MAX));
@@ -111,5 +123,7 @@ mod tests {
         meters.count(0, StatusCode::OK);
         meters.count(ROUTES.len(), StatusCode::NOT_FOUND);
         assert_eq!(meters.requests(), [("/", "2xx", 1), ("other", "4xx", 1)]);
+        assert_eq!(meters.requests_and(2), [("/", "2xx", 1), ("other", "4xx", 3)]);
+        assert_eq!(Meters::default().requests_and(2), [("other", "4xx", 2)]);
     }
 }

@@ -162,7 +162,10 @@ async fn answer(
     }
     let refused = door.hosts.as_ref().and_then(|it| it.refusal(request.uri(), request.headers()));
     match refused {
-        Some(refusal) => Ok(refusal),
+        Some(refusal) => {
+            door.meters.refused.inc();
+            Ok(refusal)
+        }
         None => door.router.clone().oneshot(request.map(Body::new)).await,
     }
 }

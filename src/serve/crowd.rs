@@ -40,6 +40,8 @@ pub struct Meters {
     pub came: Counter,
     /// Asked to go, because others needed the place.
     pub shown_out: Counter,
+    /// Requests that named somebody else, or nobody.
+    pub refused: Counter,
 }
 
 /// What is known of one connection.

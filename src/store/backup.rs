@@ -2,6 +2,7 @@
 //! checked before it bears its name, and none replaces a file.
 
 use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,9 +37,7 @@ pub struct Copied {
 pub fn backup(dir: &Path, to: &Path, watch: &mut dyn FnMut(Progress)) -> Result<Copied, StoreError> {
     let from = dir.join(DATABASE_FILE);
     must_be_free(to)?;
-    if !from.exists() {
-        return Err(StoreError::Missing { path: from });
-    }
+    must_be_there(&from)?;
     let connection = open::for_reading(dir)?;
     reader::ours(&connection, &from)?;
     let part = Part::create(beside(to, ".part"))?;
@@ -50,9 +49,7 @@ pub fn backup(dir: &Path, to: &Path, watch: &mut dyn FnMut(Progress)) -> Result<
 
 /// Puts a backup into a data directory that has no database.
 pub fn restore(from: &Path, dir: &Path, watch: &mut dyn FnMut(Progress)) -> Result<Copied, StoreError> {
-    if !from.exists() {
-        return Err(StoreError::Missing { path: from.to_owned() });
-    }
+    must_be_there(from)?;
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -164,6 +161,15 @@ fn checked(part: &Part, from: &Path) -> Result<Copied, StoreError> {
     let connection = inspect::look(&part.path).doing("opening the copy")?;
     let bytes = fs::metadata(&part.path).map_or(0, |meta| meta.len());
     Ok(Copied { bytes, results: results::count(&connection)?, schema: found.version })
+}
+
+/// A file or directory that is closed to us is not one that is missing.
+fn must_be_there(path: &Path) -> Result<(), StoreError> {
+    match fs::File::open(path) {
+        Ok(_) => Ok(()),
+        Err(why) if why.kind() == ErrorKind::PermissionDenied => Err(open::unreadable(path, why)),
+        Err(_) => Err(StoreError::Missing { path: path.to_owned() }),
+    }
 }
 
 fn must_be_free(path: &Path) -> Result<(), StoreError> {

@@ -13,6 +13,22 @@ pub const LOCK_FILE: &str = "porchlight.lock";
 /// Written once the database exists: from then on an empty one is damage.
 const BORN: &str = "born";
 
+/// Who uses the database in `dir` now, as the error that says so. A look: it makes and keeps nothing.
+pub fn in_use(dir: &Path) -> Option<StoreError> {
+    let mut file = File::open(dir.join(LOCK_FILE)).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(busy(dir, &mut file)),
+        _ => None,
+    }
+}
+
+fn busy(dir: &Path, file: &mut File) -> StoreError {
+    let mut text = String::new();
+    // A lock file that cannot be read only costs us the pid.
+    let _ = file.read_to_string(&mut text);
+    StoreError::Busy { dir: dir.to_owned(), pid: text.lines().next().unwrap_or("unknown").to_owned() }
+}
+
 /// Held as long as the database is open.
 pub(super) struct Lock {
     file: File,
@@ -27,18 +43,14 @@ impl Lock {
         let unwritable =
             |why: std::io::Error| StoreError::Unwritable { path: path.clone(), why: why.to_string() };
         let mut file = options.open(&path).map_err(unwritable)?;
-        let locked = file.try_lock();
-        let mut text = String::new();
-        // A lock file that cannot be read only costs us the pid.
-        let _ = file.read_to_string(&mut text);
-        match locked {
+        match file.try_lock() {
             Ok(()) => (),
-            Err(TryLockError::WouldBlock) => {
-                let pid = text.lines().next().unwrap_or("unknown").to_owned();
-                return Err(StoreError::Busy { dir: dir.to_owned(), pid });
-            }
+            Err(TryLockError::WouldBlock) => return Err(busy(dir, &mut file)),
             Err(TryLockError::Error(source)) => return Err(StoreError::Io { doing: "lock", path, source }),
         }
+        let mut text = String::new();
+        // One that cannot be read bears no mark.
+        let _ = file.read_to_string(&mut text);
         let mut lock = Self { file, was_born: text.lines().any(|line| line == BORN) };
         lock.write(lock.was_born).map_err(unwritable)?;
         Ok(lock)

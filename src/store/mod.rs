@@ -65,7 +65,7 @@ pub use copy::Progress;
 pub use endpoints::{log_redefined, sync_endpoints};
 pub use error::StoreError;
 pub use load::{Loaded, last_known};
-pub use lock::LOCK_FILE;
+pub use lock::{LOCK_FILE, in_use};
 pub use meters::Meters;
 pub use newest::Seen;
 pub use notices::sync_notices;

@@ -116,6 +116,26 @@ fn a_backup_under_load_is_a_beginning_of_what_was_acknowledged() {
 }
 
 #[test]
+fn a_backup_asks_for_no_secret_of_the_config() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = config(dir.path());
+    assert!(Scribe::start(&dir.path().join("data"), 5, &[], false).wait().0);
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text.push_str("[[endpoint]]\nid = \"login\"\ncomponent = \"web\"\nurl = \"http://127.0.0.1:9/\"\n");
+    text.push_str("body = { env = \"PORCHLIGHT_TEST_NOWHERE\" }\n");
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(porchlight(&file, &["check"]).status.code(), Some(78));
+    let to = dir.path().join("monday.db").display().to_string();
+    let output = porchlight(&file, &["backup", &to]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let away = dir.path().join("elsewhere").display().to_string();
+    let output = porchlight(&file, &["--data", &away, "restore", &to]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let mistyped = porchlight(&dir.path().join("confg.toml"), &["restore", &to]);
+    assert_eq!(mistyped.status.code(), Some(78), "{}", said(&mistyped));
+}
+
+#[test]
 fn a_backup_in_progress_is_left_alone_and_a_killed_one_leaves_nothing_for_long() {
     let dir = tempfile::tempdir().unwrap();
     let file = config(dir.path());

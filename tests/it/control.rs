@@ -123,15 +123,27 @@ fn the_socket_is_its_owners_alone() {
     }
     let program = dir.path().join("program");
     std::fs::copy(env!("CARGO_BIN_EXE_porchlight"), &program).unwrap();
-    let stranger = || {
+    let stranger = |arguments: &[&str]| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
-        said(&command.arg("--data").arg(dir.path().join("data")).arg("status").output().unwrap())
+        command.arg("--data").arg(dir.path().join("data")).args(arguments).output().unwrap()
     };
-    let refused = stranger();
+    // Whether it is the directory that is closed or the file in it.
+    for mode in [0o700, 0o755] {
+        let data = dir.path().join("data");
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(mode)).unwrap();
+        let locked = stranger(&["backup", "never.db"]);
+        assert_eq!(locked.status.code(), Some(73), "{}", said(&locked));
+        assert!(said(&locked).contains("Permission denied"), "{}", said(&locked));
+        let refused = stranger(&["status"]);
+        assert_eq!(refused.status.code(), Some(77), "{}", said(&refused));
+    }
+    let refused = stranger(&["status"]);
+    assert_eq!(refused.status.code(), Some(77), "{}", said(&refused));
+    let refused = said(&refused);
     assert!(refused.contains("only the user that runs this porchlight"), "{refused}");
     std::fs::set_permissions(socket(dir.path()), std::fs::Permissions::from_mode(0o777)).unwrap();
-    let refused = stranger();
+    let refused = said(&stranger(&["status"]));
     assert!(refused.contains("only the user that runs this daemon"), "{refused}");
     assert!(!refused.contains("login"), "{refused}");
 }

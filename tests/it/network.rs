@@ -32,7 +32,9 @@ fn raw(addr: SocketAddr, bytes: &str) -> (u16, String) {
 fn once_our_name_is_told_no_other_is_answered_to() {
     let dir = tempfile::tempdir().unwrap();
     let server = "public_url = \"https://status.example.com/login/\"";
-    let daemon = Daemon::start_served(dir.path(), NOTHING, local(), server, |_| ());
+    let metrics = local();
+    let config = format!("{NOTHING}[metrics]\nlisten = \"{metrics}\"\n");
+    let daemon = Daemon::start_served(dir.path(), &config, local(), server, |_| ());
     let ask =
         |line: &str, hosts: &str| raw(daemon.addr, &format!("{line}\r\n{hosts}Connection: close\r\n\r\n"));
     for (line, hosts, status) in [
@@ -59,6 +61,17 @@ fn once_our_name_is_told_no_other_is_answered_to() {
             assert!(said.len() < 1000, "{said}");
         }
     }
+    wait_until("it says where it serves", || daemon.log().contains("Serving page=http://").then_some(()));
+    let log = daemon.log();
+    assert!(log.contains(&format!("http://{}/login/", daemon.addr)), "{log}");
+    assert!(!log.contains("Ctrl-C"), "the banner is for terminals: {log}");
+    // Two were 404, seven were refused before any door.
+    let counted = get(metrics, "/metrics").text();
+    let is_other = |it: &&str| {
+        it.starts_with("porchlight_http_requests_total{") && it.contains("other") && it.contains("4xx")
+    };
+    let other = counted.lines().find(is_other);
+    assert!(other.is_some_and(|it| it.ends_with(" 9")), "{other:?}");
 }
 
 #[test]

@@ -399,6 +399,7 @@ fn a_store_that_does_not_answer_makes_the_reload_fail_whole() {
             sample: &|_| None,
             certificate: &|_, _, _| Ok(vec![]),
             dir: dir.path(),
+            listen: None,
         };
         Config::parse(&text, "config.toml", &around, SystemClock::new().now().wall).unwrap().0
     };

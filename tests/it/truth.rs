@@ -28,6 +28,7 @@ fn parse(dir: &Path, wallet: &Wallet) -> Config {
         sample: &porchlight::sample::secret,
         certificate: &|_, _, _| Ok(vec![]),
         dir,
+        listen: None,
     };
     let (config, warnings) =
         Config::parse(&text, "config.toml", &around, SystemClock::new().now().wall).unwrap();

@@ -271,3 +271,25 @@ error: this proxy is Porchlight itself: every probe would knock at our own page
 config.toml has 1 fault
 "#);
 }
+
+#[test]
+fn no_listener_of_ours_is_a_proxy_wherever_its_address_was_given() {
+    let ours = "this proxy is Porchlight itself";
+    let numbers = "[metrics]\nlisten = \"127.0.0.1:9000\"\n[probe]\nproxy = \"http://127.0.0.1:9000\"\n";
+    assert!(said(numbers).contains(ours));
+    let moved = "[server]\nlisten = \"127.0.0.1:8080\"\n[probe]\nproxy = \"http://127.0.0.1:7000\"\n";
+    let read = |listen: Option<&str>| {
+        let around = Surroundings {
+            env: &|_| None,
+            file: &|_: &Path| Err(io::ErrorKind::NotFound.into()),
+            sample: &|_| None,
+            certificate: &|_, _, _| Ok(vec![]),
+            dir: Path::new(""),
+            listen: listen.map(|it| it.parse().unwrap()),
+        };
+        let now = "2026-11-23T00:00:00Z".parse().unwrap();
+        Config::parse(moved, "config.toml", &around, now).map_err(|it| it.to_string())
+    };
+    assert!(read(None).is_ok());
+    assert!(read(Some("127.0.0.1:7000")).is_err_and(|it| it.contains(ours)));
+}
