@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::live::chain;
 use super::{Live, Load, ReloadError};
@@ -245,13 +246,20 @@ fn said(assertion: &Assertion) -> String {
 fn noticed(facts: &Facts, now: Moment) -> Vec<NoticeLine> {
     let told = summarize(facts, now).maintenances;
     let phase = |it: &Maintenance| told.iter().find(|(told, _)| told.id == it.id).map(|(_, phase)| *phase);
-    listed(&facts.notices, now.wall, |it| {
+    listed(&facts.notices, &facts.site.zone, now.wall, |it| {
         phase(it).unwrap_or_else(|| it.phase(None, now.wall)).wire().to_owned()
     })
 }
 
-/// Notices as a person is told of them, first what begins first.
-pub fn listed(notices: &Notices, now: Timestamp, phase: impl Fn(&Maintenance) -> String) -> Vec<NoticeLine> {
+/// Notices as a person is told of them, first what begins first; their times to
+/// the second, in the page's zone, as the config has them.
+pub fn listed(
+    notices: &Notices,
+    zone: &TimeZone,
+    now: Timestamp,
+    phase: impl Fn(&Maintenance) -> String,
+) -> Vec<NoticeLine> {
+    let here = |at: Timestamp| format!("{at:.0}", at = at.display_with_offset(zone.to_offset(at)));
     let maintenances = notices.maintenances.iter().map(|it| {
         let covers = it.covers.components.iter().chain(&it.covers.endpoints);
         let line = NoticeLine {
@@ -259,8 +267,8 @@ pub fn listed(notices: &Notices, now: Timestamp, phase: impl Fn(&Maintenance) ->
             kind: "maintenance".to_owned(),
             phase: phase(it),
             title: in_both(&it.title),
-            starts_at: it.starts_at.to_string(),
-            ends_at: Some(it.end().to_string()),
+            starts_at: here(it.starts_at),
+            ends_at: Some(here(it.end())),
             covers: covers.map(ToString::to_string).collect(),
         };
         (it.starts_at, line)
@@ -271,8 +279,8 @@ pub fn listed(notices: &Notices, now: Timestamp, phase: impl Fn(&Maintenance) ->
             kind: "announcement".to_owned(),
             phase: shown(it, now).to_owned(),
             title: in_both(&it.title),
-            starts_at: it.starts_at.to_string(),
-            ends_at: [it.ends_at, it.ended_at].into_iter().flatten().min().map(|it| it.to_string()),
+            starts_at: here(it.starts_at),
+            ends_at: [it.ends_at, it.ended_at].into_iter().flatten().min().map(here),
             covers: Vec::new(),
         };
         (it.starts_at, line)

@@ -46,5 +46,5 @@ fn from_file(place: &Place) -> anyhow::Result<Vec<NoticeLine>> {
     let (config, _) = load(place)?;
     let now = SystemClock::new().now().wall;
     let notices = Notices { maintenances: config.maintenances, announcements: config.announcements };
-    Ok(listed(&notices, now, |it| it.phase(None, now).wire().to_owned()))
+    Ok(listed(&notices, &config.site.zone, now, |it| it.phase(None, now).wire().to_owned()))
 }

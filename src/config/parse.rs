@@ -43,6 +43,15 @@ impl Config {
             };
             report.syntax(span, error.message(), help);
         }
+        if errors.is_empty() && file.get_ref().is_empty() {
+            // An editor that was interrupted, or a full disk, leaves such a file
+            // behind; a reload must not take it for "watch nothing any more".
+            report.wrong(
+                0..0,
+                "the file says nothing",
+                "write what to watch, or let `porchlight init` write it",
+            );
+        }
         let names = Names::scan(file.get_ref(), &report);
         let config =
             Section::read_table(&report, "the file", file, |section| whole(section, &names, around, now));

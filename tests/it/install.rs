@@ -183,8 +183,9 @@ fn a_config_with_a_wrong_word() {
 }
 
 #[test]
-fn an_empty_config_starts_and_check_says_what_it_lacks() {
-    let place = Place::new("");
+fn an_empty_config_is_refused_and_one_that_watches_nothing_is_told() {
+    Place::new("# nothing\n").told_of_the_file(&["the file says nothing", "porchlight init"]);
+    let place = Place::new("[site]\n");
     let output = place.run(porchlight().arg("check"));
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stdout).contains("add a [[component]]"));
