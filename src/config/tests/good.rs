@@ -9,8 +9,8 @@ use crate::domain::component::{Lang, RollUp};
 use crate::domain::endpoint::{Cadence, Method, StatusRange, Value};
 
 #[test]
-fn an_empty_file_is_all_defaults() {
-    let config = good("");
+fn a_file_of_empty_tables_is_all_defaults() {
+    let config = good("[site]");
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.store.data, Path::new("/etc/porchlight/data"));
     assert_eq!(config.store.keep_results, Duration::from_secs(90 * 86_400));
@@ -18,11 +18,11 @@ fn an_empty_file_is_all_defaults() {
     assert_eq!(config.site.zone.iana_name(), Some("Asia/Shanghai"));
     assert_eq!(config.site.recovering_for, Duration::from_secs(120));
     assert!(config.sample.is_none() && config.site.sample.is_none() && config.site.lockout.is_none());
-    insta::assert_snapshot!(warned(""), @r#"
+    insta::assert_snapshot!(warned("[site]"), @r#"
 warning: nothing tells whether people can log in: the page will always say "unknown"
  --> config.toml:1:1
   |
-1 |
+1 | [site]
   | ^
   |
   = help: add a [[component]] with role = "login" and an [[endpoint]] of it
