@@ -128,6 +128,7 @@ pub fn schema() -> Value {
         "description": "The config file of Porchlight; `porchlight manual` explains every key.",
         "type": "object",
         "additionalProperties": false,
+        "minProperties": 1,
         "properties": tables,
         "definitions": { "secret": secret() },
     })

@@ -68,7 +68,6 @@ for table, keys in known.items():
 
 small = '[[component]]\nid = "web"\nname = "Web"\n[[endpoint]]\nid = "login"\ncomponent = "web"\nurl = "https://wallet.example.com/login"\n'
 good = [
-    "",
     small,
     small + 'every = "1h30m"\nstatus = [200, "301-302", "4xx"]\ncontains = "x"\nwas = "old_id-1"\n',
     small + 'method = "POST"\njson = { a = [1, { b = 2 }] }\nheaders = { x-a = "1" }\n',
@@ -84,6 +83,7 @@ bad = [
     "site = 3\n",
     '[site]\nname = { fr = "x" }\n',
     "[site]\nname = {}\n",
+    "",
     '[site]\nname = ""\n',
     '[site]\nrecovering_for = "1.5s"\n',
     "[site]\nrecovering_for = 30\n",
