@@ -1,5 +1,6 @@
 //! Our own faults are never the endpoint's: stalls, missing routes, spent descriptors.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::support::{Daemon, free_port, health, wait_until};
@@ -42,6 +43,9 @@ fn a_stop_of_six_seconds_is_never_an_outage() {
     });
     let daemon = Daemon::start(dir.path(), &watching(&target));
     wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    // Only a probe that is under way can suffer from it.
+    let before = target.accepted.load(Ordering::Acquire);
+    wait_until("a probe is under way", || (before < target.accepted.load(Ordering::Acquire)).then_some(()));
     daemon.signal("STOP");
     std::thread::sleep(Duration::from_secs(6));
     daemon.signal("CONT");
