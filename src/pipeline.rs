@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
+use crate::domain::flow::Depth;
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
@@ -48,6 +49,7 @@ pub trait Knock: Send + Sync {
     fn probe<'a>(
         &'a self,
         endpoint: &'a Endpoint,
+        depth: Depth,
         fresh_for: Duration,
     ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>>;
 }
@@ -56,9 +58,10 @@ impl Knock for Prober {
     fn probe<'a>(
         &'a self,
         endpoint: &'a Endpoint,
+        depth: Depth,
         fresh_for: Duration,
     ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>> {
-        Box::pin(Self::probe(self, endpoint, fresh_for))
+        Box::pin(Self::probe(self, endpoint, depth, fresh_for))
     }
 }
 
@@ -146,7 +149,7 @@ impl Worker {
         let _alone = self.knocking.lock().await;
         let endpoint = self.endpoint();
         let fresh_for = fresh_for(&endpoint, self.spine.clock.now().wall);
-        let probed = self.spine.prober.probe(&endpoint, fresh_for).await;
+        let probed = self.spine.prober.probe(&endpoint, Depth::Whole, fresh_for).await;
         (endpoint, probed)
     }
 
@@ -254,7 +257,7 @@ impl Worker {
                 http_status: None,
                 fresh_for,
             },
-            probed = self.spine.prober.probe(&endpoint, fresh_for) => {
+            probed = self.spine.prober.probe(&endpoint, Depth::Whole, fresh_for) => {
                 self.count(&endpoint.id, &probed);
                 probed.result
             }

@@ -210,8 +210,8 @@ pub fn knock(endpoint: &Endpoint, probed: &Probed) -> Knock {
     ];
     Knock {
         endpoint: endpoint.id.to_string(),
-        method: endpoint.request.method.as_str().to_owned(),
-        url: endpoint.request.url.to_string(),
+        method: endpoint.flow().map(|it| it.first.request.method.as_str().to_owned()),
+        url: endpoint.kind.place(),
         at: result.at.wall.to_string(),
         outcome: result.outcome.kind().to_owned(),
         reason: result.outcome.reason().map(str::to_owned),

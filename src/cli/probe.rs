@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::control::{Answer, AskError, Knock, Question, Refusal, ask};
 use crate::domain::endpoint::Endpoint;
+use crate::domain::flow::Depth;
 use crate::probe::own::OwnHealth;
 use crate::probe::{Outbound, Probed, Prober};
 use crate::sample::SampleWallet;
@@ -92,9 +93,9 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
     }
     let own = Arc::new(OwnHealth::new(clock.clone()));
     let ticking = own.clone();
-    let prober = Prober::new(Outbound::new(), own, clock);
+    let prober = Prober::new(Outbound::new(), own, clock, Arc::default());
     let mut ticks = tokio::time::interval(crate::probe::own::TICK);
-    let probing = prober.probe(endpoint, Duration::ZERO);
+    let probing = prober.probe(endpoint, Depth::Whole, Duration::ZERO);
     let mut probing = std::pin::pin!(probing);
     let probed = loop {
         tokio::select! {
@@ -108,7 +109,8 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
 }
 
 fn show(it: &Knock, by: By) {
-    tell(format_args!("{} {}", printable(&it.method), printable(&it.url)));
+    let method = it.method.as_deref().map(|it| format!("{} ", printable(it))).unwrap_or_default();
+    tell(format_args!("{method}{}", printable(&it.url)));
     match by {
         By::Daemon => tell("  knocked by  the running porchlight"),
         By::Us(why) => tell(format_args!("  knocked by  this command ({why})")),

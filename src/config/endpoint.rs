@@ -12,7 +12,11 @@ use super::secret::Secrets;
 use super::section::Section;
 use super::time::{cron, duration, written, zone};
 use super::value::{id, integer, phrase, status};
-use crate::domain::endpoint::{Cadence, Endpoint, Expect, Method, Proxy, Request, Thresholds};
+use crate::domain::endpoint::{Addresses, Cadence, Endpoint, Thresholds};
+use crate::domain::expect::Expect;
+use crate::domain::flow::Flow;
+use crate::domain::kind::Kind;
+use crate::domain::request::{Method, Proxy, Request};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -71,8 +75,9 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     Some(Endpoint {
         id: this?.into_inner(),
         component: component?,
-        request: request?,
-        expect,
+        kind: Kind::Http(Flow::of(request?, expect)),
+        addresses: Addresses::default(),
+        network: None,
         cadence,
         deadline,
         degraded_after,

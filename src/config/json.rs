@@ -10,7 +10,7 @@ use super::report::Report;
 use super::request::BODY_LIMIT;
 use super::secret::{PLACES, Secrets, is_reference};
 use super::section::{Entry, in_order, kind, quoted};
-use crate::domain::endpoint::Value;
+use crate::domain::request::Value;
 
 /// A table written as JSON; a secret if one of its leaves is.
 pub(super) fn json(report: &Report<'_>, entry: Entry<'_>, secrets: &Secrets<'_>) -> Option<Value> {

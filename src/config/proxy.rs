@@ -11,7 +11,7 @@ use super::report::Report;
 use super::secret::Secrets;
 use super::section::{Entry, Section, Wrong, checked, wrong};
 use super::value::{phrase, url};
-use crate::domain::endpoint::{Proxy, ProxyLogin, Value};
+use crate::domain::request::{Proxy, ProxyLogin, Value};
 
 const SCHEMES: [&str; 3] = ["http", "socks5", "socks5h"];
 const NONE: &str = "none";

@@ -9,7 +9,7 @@ use super::report::Report;
 use super::secret::Secrets;
 use super::section::{Entry, Section, Wrong, checked, quoted, wrong};
 use super::value::{method, string, url};
-use crate::domain::endpoint::{Method, Request, Value};
+use crate::domain::request::{Body, Method, Request, Value};
 
 /// Most servers refuse more.
 const HEADERS_LIMIT: usize = 50;
@@ -62,10 +62,9 @@ pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Opti
     }
     Some(Request {
         method: method?,
-        url: url?.into_inner(),
         headers,
-        body: sent.and_then(|(_, value)| value),
-        proxy: None,
+        body: sent.and_then(|(_, value)| value).map(Body::Raw),
+        ..Request::get(url?.into_inner())
     })
 }
 

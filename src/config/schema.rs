@@ -226,7 +226,7 @@ fn secret() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::endpoint::Method;
+    use crate::domain::request::Method;
 
     #[test]
     fn methods_are_those_of_the_domain() {

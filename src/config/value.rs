@@ -9,7 +9,9 @@ use url::Url;
 use super::nearest::nearest;
 use super::report::Report;
 use super::section::{Entry, Wrong, kind, listed, quoted, wrong};
-use crate::domain::endpoint::{ID_LIMIT, Id, Method, StatusRange};
+use crate::domain::endpoint::{ID_LIMIT, Id};
+use crate::domain::expect::StatusRange;
+use crate::domain::request::Method;
 
 /// Longer than any address people use; browsers and servers stop near here.
 const URL_LIMIT: usize = 2_000;

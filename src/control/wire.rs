@@ -201,7 +201,8 @@ pub struct Own {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Knock {
     pub endpoint: String,
-    pub method: String,
+    /// None where the kind has none.
+    pub method: Option<String>,
     pub url: String,
     pub at: String,
     pub outcome: String,

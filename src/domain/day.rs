@@ -218,7 +218,7 @@ impl Day {
 mod tests {
     use super::*;
     use crate::domain::component::{Lang, Role, RollUp, Text};
-    use crate::domain::endpoint::{Cadence, Expect, Id, Method, Request, Thresholds};
+    use crate::domain::endpoint::Id;
     use crate::domain::notice::Covers;
     use crate::domain::outage::outages;
 
@@ -240,23 +240,8 @@ mod tests {
     }
 
     fn endpoint(name: &str) -> Endpoint {
-        Endpoint {
-            id: Id::parse(name).unwrap(),
-            component: Id::parse("web").unwrap(),
-            request: Request {
-                method: Method::Get,
-                url: url::Url::parse("https://wallet.example/").unwrap(),
-                headers: vec![],
-                body: None,
-                proxy: None,
-            },
-            expect: Expect::default(),
-            cadence: Cadence::Every(Duration::from_secs(30)),
-            deadline: Duration::from_secs(10),
-            degraded_after: Duration::from_secs(5),
-            thresholds: Thresholds::default(),
-            was: vec![],
-        }
+        let url = url::Url::parse("https://wallet.example/").unwrap();
+        Endpoint::get(Id::parse(name).unwrap(), Id::parse("web").unwrap(), url)
     }
 
     fn maintenance(from: i64, to: i64) -> Maintenance {

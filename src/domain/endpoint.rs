@@ -5,8 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
+
+use super::expect::Expect;
+use super::flow::Flow;
+use super::kind::Kind;
+use super::request::Request;
 
 /// A short name for life: lower-case letters, digits, single dashes or underscores.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,10 +58,12 @@ impl fmt::Debug for Id {
 pub struct Endpoint {
     pub id: EndpointId,
     pub component: ComponentId,
-    pub request: Request,
-    pub expect: Expect,
+    pub kind: Kind,
+    pub addresses: Addresses,
+    /// The group of canaries whose failing means that it is us; none is the default group.
+    pub network: Option<Id>,
     pub cadence: Cadence,
-    /// From DNS to the last byte.
+    /// From DNS to the last byte, over all steps.
     pub deadline: Duration,
     /// An answer later than this is degraded (slow).
     pub degraded_after: Duration,
@@ -67,17 +73,58 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// One GET every 30 s, with everything else as the manual has it by default.
+    pub fn get(id: Id, component: ComponentId, url: Url) -> Self {
+        Self {
+            id,
+            component,
+            kind: Kind::Http(Flow::of(Request::get(url), Expect::default())),
+            addresses: Addresses::default(),
+            network: None,
+            cadence: Cadence::Every(Duration::from_secs(30)),
+            deadline: Duration::from_secs(10),
+            degraded_after: Duration::from_secs(5),
+            thresholds: Thresholds::default(),
+            was: Vec::new(),
+        }
+    }
+
+    /// Its flow, if it is knocked at over HTTP.
+    pub fn flow(&self) -> Option<&Flow> {
+        match &self.kind {
+            Kind::Http(flow) => Some(flow),
+        }
+    }
+
+    /// Its flow, to be changed.
+    pub fn flow_mut(&mut self) -> Option<&mut Flow> {
+        match &mut self.kind {
+            Kind::Http(flow) => Some(flow),
+        }
+    }
+
     /// The names of the parts in which it differs from `other`, as the config
     /// calls them; never a value.
     pub fn differs_in(&self, other: &Self) -> Vec<&'static str> {
         // Taken apart in full, so that a new part cannot be forgotten here.
-        let Self { id, component, request, expect, cadence, deadline, degraded_after, thresholds, was } =
-            self;
+        let Self {
+            id,
+            component,
+            kind,
+            addresses,
+            network,
+            cadence,
+            deadline,
+            degraded_after,
+            thresholds,
+            was,
+        } = self;
         let parts = [
             (id != &other.id, "id"),
             (component != &other.component, "component"),
-            (request != &other.request, "request"),
-            (expect != &other.expect, "expect"),
+            (kind != &other.kind, kind.name()),
+            (addresses != &other.addresses, "addresses"),
+            (network != &other.network, "network"),
             (cadence != &other.cadence, "cadence"),
             (deadline != &other.deadline, "deadline"),
             (degraded_after != &other.degraded_after, "degraded_after"),
@@ -88,6 +135,25 @@ impl Endpoint {
     }
 }
 
+/// Which of a name's addresses are knocked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Addresses {
+    pub family: Family,
+    /// Every address is knocked at, and one that is dead among live ones is degraded.
+    pub every: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Family {
+    /// Whatever answers first.
+    #[default]
+    Any,
+    Ipv4,
+    Ipv6,
+    /// IPv4 and IPv6, each by itself: one that fails is degraded.
+    Each,
+}
+
 /// When an endpoint is knocked at.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cadence {
@@ -95,102 +161,6 @@ pub enum Cadence {
     Every(Duration),
     /// A cron expression read in a zone.
     Schedule { cron: String, zone: TimeZone },
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    pub method: Method,
-    pub url: Url,
-    pub headers: Vec<(String, Value)>,
-    pub body: Option<Value>,
-    /// What stands between us and the endpoint.
-    pub proxy: Option<Proxy>,
-}
-
-/// A proxy of ours; `http`, `socks5` or `socks5h`. Its faults are our own.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Proxy {
-    pub url: Url,
-    pub login: Option<ProxyLogin>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct ProxyLogin {
-    pub username: Value,
-    pub password: Value,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    Get,
-    Head,
-    Post,
-    Put,
-    Delete,
-    Options,
-    Patch,
-}
-
-impl Method {
-    pub const ALL: &'static [Self] =
-        &[Self::Get, Self::Head, Self::Post, Self::Put, Self::Delete, Self::Options, Self::Patch];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Delete => "DELETE",
-            Self::Options => "OPTIONS",
-            Self::Patch => "PATCH",
-        }
-    }
-}
-
-/// A value of a request: written in the file, or a secret that cannot print itself.
-#[derive(Debug, Clone)]
-pub enum Value {
-    Plain(String),
-    Secret(SecretString),
-}
-
-/// By what is sent; a secret is compared, never shown.
-impl PartialEq for Value {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Plain(mine), Self::Plain(theirs)) => mine == theirs,
-            (Self::Secret(mine), Self::Secret(theirs)) => mine.expose_secret() == theirs.expose_secret(),
-            (Self::Plain(_), Self::Secret(_)) | (Self::Secret(_), Self::Plain(_)) => false,
-        }
-    }
-}
-
-/// What an answer must be to count as a success.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Expect {
-    /// Statuses that are right; empty means any of 200 to 299.
-    pub status: Vec<StatusRange>,
-    /// All of these must stand in the decoded body.
-    pub contains: Vec<String>,
-    /// None of these may stand in it.
-    pub not_contains: Vec<String>,
-}
-
-/// An inclusive range of HTTP statuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StatusRange {
-    pub from: u16,
-    pub to: u16,
-}
-
-impl Expect {
-    pub fn accepts_status(&self, status: u16) -> bool {
-        if self.status.is_empty() {
-            return (200..300).contains(&status);
-        }
-        self.status.iter().any(|range| (range.from..=range.to).contains(&status))
-    }
 }
 
 /// How many results in a row change health.

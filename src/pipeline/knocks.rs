@@ -150,13 +150,11 @@ mod tests {
     fn probed(outcome: Outcome) -> Probed {
         let at = Moment { wall: Timestamp::UNIX_EPOCH, mono: Duration::ZERO };
         let total = Duration::from_millis(30);
+        let result = ProbeResult { at, total, outcome, http_status: None, fresh_for: Duration::ZERO };
         Probed {
-            result: ProbeResult { at, total, outcome, http_status: None, fresh_for: Duration::ZERO },
             phases: Phases { connect: Some(Duration::from_millis(2)), ..Phases::default() },
-            peer: None,
-            checks: Vec::new(),
-            error: None,
             certificate_until: Some(Timestamp::from_second(77).unwrap()),
+            ..Probed::of(result)
         }
     }
 

@@ -12,7 +12,7 @@ use super::marks::{ConnectMark, HandshakeMark, Trace};
 use super::names::{self, Names};
 use super::proxy;
 use super::verify::{Dates, Verifier};
-use crate::domain::endpoint::Request;
+use crate::domain::request::Request;
 
 /// Where the system says whom to ask.
 const RESOLVERS: &str = "/etc/resolv.conf";

@@ -10,7 +10,7 @@ use rustls::pki_types::UnixTime;
 use super::client::Outbound;
 use super::marks::Trace;
 use super::verify::Dates;
-use crate::domain::endpoint::Request;
+use crate::domain::request::Request;
 
 /// The second look is a courtesy; it may not hold a round up for long.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -5,35 +5,49 @@ mod certificate;
 mod classify;
 mod client;
 mod date;
+mod flow;
+mod http;
+mod manners;
 mod marks;
 mod names;
+mod ours;
 pub mod own;
 mod proxy;
+mod redact;
+mod seen;
 mod verify;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
+
+pub use seen::{Seen, TlsSeen};
 
 pub use client::Outbound;
-use marks::Trace;
+pub use manners::Manners;
 use own::OwnHealth;
-use proxy::Way;
-use verify::Dates;
 
 use crate::clock::Clock;
-use crate::domain::endpoint::{Endpoint, Expect, Value};
-use crate::domain::outcome::{DegradedReason, FailureClass, Outcome, UnknownReason};
+use crate::domain::endpoint::Endpoint;
+use crate::domain::evidence::Evidence;
+use crate::domain::flow::Depth;
+use crate::domain::kind::Kind;
+use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::{Phases, ProbeResult};
 
 /// Knocks at endpoints. One is shared by all workers.
 pub struct Prober {
-    outbound: Outbound,
-    own: Arc<OwnHealth>,
-    clock: Arc<dyn Clock>,
+    kit: Kit,
+}
+
+/// What every kind of knock has at hand.
+pub struct Kit {
+    pub outbound: Outbound,
+    pub own: Arc<OwnHealth>,
+    pub clock: Arc<dyn Clock>,
+    pub manners: Arc<Manners>,
 }
 
 /// A result, and what only a person looking on wants to know.
@@ -48,6 +62,26 @@ pub struct Probed {
     pub error: Option<String>,
     /// When the first certificate of the chain that was shown runs out.
     pub certificate_until: Option<Timestamp>,
+    /// What the server asks us to wait before the next knock, clamped.
+    pub retry_after: Option<Duration>,
+    pub evidence: Box<Evidence>,
+}
+
+impl Probed {
+    /// A result and nothing else to tell.
+    pub fn of(result: ProbeResult) -> Self {
+        let evidence = Box::new(Evidence::none(result.at, result.outcome));
+        Self {
+            result,
+            phases: Phases::default(),
+            peer: None,
+            checks: Vec::new(),
+            error: None,
+            certificate_until: None,
+            retry_after: None,
+            evidence,
+        }
+    }
 }
 
 /// One assertion and whether it held.
@@ -67,219 +101,52 @@ pub enum Assertion {
     DegradedAfter(Duration),
 }
 
-/// What came back before the time ran out.
-struct Answer {
+/// What a kind of knock saw, before it is asked whether we stood still meanwhile.
+struct Knocked {
     outcome: Outcome,
     http_status: Option<u16>,
+    /// Without what we waited for limits of our own.
+    total: Duration,
+    phases: Phases,
     peer: Option<SocketAddr>,
     checks: Vec<Check>,
-    head_at: Option<Instant>,
     error: Option<String>,
+    certificate_until: Option<Timestamp>,
+    retry_after: Option<Duration>,
+    evidence: Evidence,
 }
 
 impl Prober {
-    pub fn new(outbound: Outbound, own: Arc<OwnHealth>, clock: Arc<dyn Clock>) -> Self {
-        Self { outbound, own, clock }
+    pub fn new(
+        outbound: Outbound,
+        own: Arc<OwnHealth>,
+        clock: Arc<dyn Clock>,
+        manners: Arc<Manners>,
+    ) -> Self {
+        Self { kit: Kit { outbound, own, clock, manners } }
     }
 
     /// Knocks once. Never an error: a door that does not open is an answer, and
     /// a fault of our own is the answer *unknown*.
-    pub async fn probe(&self, endpoint: &Endpoint, fresh_for: Duration) -> Probed {
-        let at = self.clock.now();
-        let began = marks::now();
-        let trace = Trace::default();
-        let mut answer = self.knock(endpoint, &trace, began).await;
-        let ended = marks::now();
-        let total = ended.duration_since(began);
-        let slow = endpoint.degraded_after < total;
-        let in_time = answer.http_status.is_some().then_some(!slow);
-        answer
-            .checks
-            .push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: in_time });
-        if answer.outcome == Outcome::Success && slow {
-            answer.outcome = Outcome::Degraded(DegradedReason::Slow);
+    pub async fn probe(&self, endpoint: &Endpoint, depth: Depth, fresh_for: Duration) -> Probed {
+        let at = self.kit.clock.now();
+        let mut knocked = match &endpoint.kind {
+            Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
+        };
+        if self.kit.own.stalled_since(at.mono) {
+            knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);
         }
-        let outcome = self.is_it_us(endpoint, &trace, answer.outcome).await;
-        let stalled = self.own.stalled_since(at.mono);
-        let outcome = if stalled { Outcome::Unknown(UnknownReason::OwnStall) } else { outcome };
+        let Knocked { outcome, http_status, total, phases, peer, checks, error, .. } = knocked;
+        let evidence = Box::new(Evidence { at, outcome, ..knocked.evidence });
         Probed {
-            result: ProbeResult { at, total, outcome, http_status: answer.http_status, fresh_for },
-            phases: phases(&trace, began, answer.head_at, ended),
-            peer: answer.peer,
-            checks: answer.checks,
-            error: answer.error,
-            certificate_until: trace.marks().certificate_until,
+            result: ProbeResult { at, total, outcome, http_status, fresh_for },
+            phases,
+            peer,
+            checks,
+            error,
+            certificate_until: knocked.certificate_until,
+            retry_after: knocked.retry_after,
+            evidence,
         }
     }
-
-    async fn knock(&self, endpoint: &Endpoint, trace: &Trace, began: Instant) -> Answer {
-        let client = match self.outbound.client(&endpoint.request, trace, Dates::Judged) {
-            Ok(client) => client,
-            Err(error) => {
-                return Answer::without_reply(Outcome::Unknown(UnknownReason::OwnResources), endpoint, error);
-            }
-        };
-        let deadline = tokio::time::Instant::from_std(began + endpoint.deadline);
-        let way = Way::of(&endpoint.request);
-        let late = |answered: bool| match way {
-            Some(way) if !answered && way.is_ours(&trace.marks(), None) => proxy::OURS,
-            _ => classify::timed_out(&trace.marks(), answered),
-        };
-        let failed = |error: &reqwest::Error, answered: bool| match (classify::ours(error), way) {
-            (Some(reason), _) => Outcome::Unknown(reason),
-            (None, Some(way)) if !answered && way.is_ours(&trace.marks(), Some(error)) => proxy::OURS,
-            (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
-            (None, _) => classify::failed(error, &trace.marks(), answered),
-        };
-        let sent = tokio::time::timeout_at(deadline, request(&client, endpoint).send()).await;
-        let mut response = match sent {
-            Err(_) => return Answer::without_reply(late(false), endpoint, "the deadline passed".into()),
-            Ok(Err(error)) => {
-                let said = trace.marks().dns_fault.and_then(classify::DnsFault::sentence);
-                let said = said.unwrap_or_else(|| chain(&error));
-                return Answer::without_reply(failed(&error, false), endpoint, said);
-            }
-            Ok(Ok(response)) => response,
-        };
-        let head_at = marks::now();
-        let status = response.status().as_u16();
-        let (peer, refused) = (response.remote_addr(), refusal(&response, &endpoint.expect, way));
-        let read = tokio::time::timeout_at(deadline, body::read(&mut response)).await;
-        let (outcome, text, error) = match read {
-            Err(_) => (late(true), None, Some("the deadline passed".into())),
-            Ok(Err(body::Fault::TooLarge)) => (Outcome::Failure(FailureClass::BodyTooLarge), None, None),
-            Ok(Err(body::Fault::Broken(error))) => (failed(&error, true), None, Some(chain(&error))),
-            Ok(Ok(text)) => (Outcome::Success, Some(text), None),
-        };
-        let checks = checked(Some(status), text.as_deref(), &endpoint.expect);
-        let outcome = text.map_or(outcome, |text| judge_answer(refused, &checks, &text));
-        Answer { outcome, http_status: Some(status), peer, checks, head_at: Some(head_at), error }
-    }
-
-    /// Asks whether a failure is really the endpoint's: the rules of "our side".
-    async fn is_it_us(&self, endpoint: &Endpoint, trace: &Trace, outcome: Outcome) -> Outcome {
-        let url = &endpoint.request.url;
-        let host = url.host_str().unwrap_or_default();
-        if url.domain().is_some() && Way::of(&endpoint.request).is_none_or(Way::asks_for_names) {
-            let failed = outcome == Outcome::Failure(FailureClass::DnsError);
-            if self.own.all_dns_fails(host, failed) {
-                return Outcome::Unknown(UnknownReason::OwnDns);
-            }
-        }
-        if url.scheme() != "https" {
-            return outcome;
-        }
-        let dates = matches!(outcome, Outcome::Failure(FailureClass::TlsExpired | FailureClass::TlsNotYet));
-        let most = self.own.most_dates_fail(host, dates);
-        if !dates {
-            return outcome;
-        }
-        let now = self.clock.now().wall;
-        if most
-            || self.own.doubts_the_clock()
-            || date::disagrees(&self.outbound, &endpoint.request, trace, now).await
-        {
-            return Outcome::Unknown(UnknownReason::OwnClock);
-        }
-        outcome
-    }
-}
-
-impl Answer {
-    fn without_reply(outcome: Outcome, endpoint: &Endpoint, error: String) -> Self {
-        let checks = checked(None, None, &endpoint.expect);
-        Self { outcome, http_status: None, peer: None, checks, head_at: None, error: Some(error) }
-    }
-}
-
-fn request(client: &reqwest::Client, endpoint: &Endpoint) -> reqwest::RequestBuilder {
-    let wanted = &endpoint.request;
-    let method =
-        reqwest::Method::from_bytes(wanted.method.as_str().as_bytes()).unwrap_or(reqwest::Method::GET);
-    let mut request = client.request(method, wanted.url.clone());
-    for (name, value) in &wanted.headers {
-        if let Ok(mut header) = reqwest::header::HeaderValue::from_str(plain(value)) {
-            header.set_sensitive(matches!(value, Value::Secret(_)));
-            request = request.header(name.as_str(), header);
-        }
-    }
-    match &wanted.body {
-        Some(body) => request.body(plain(body).to_owned()),
-        None => request,
-    }
-}
-
-/// A value as it is sent.
-fn plain(value: &Value) -> &str {
-    match value {
-        Value::Plain(text) => text,
-        Value::Secret(secret) => secret.expose_secret(),
-    }
-}
-
-/// What an answer's head says against it, before its body is read.
-fn refusal(response: &reqwest::Response, expect: &Expect, way: Option<Way>) -> Option<Outcome> {
-    let status = response.status().as_u16();
-    if expect.accepts_status(status) {
-        return None;
-    }
-    if way.is_some_and(|it| it.says_so_itself(status, response.headers())) {
-        return Some(proxy::OURS);
-    }
-    let bot_wall = response.headers().get("cf-mitigated").is_some();
-    Some(match status {
-        429 => Outcome::Unknown(UnknownReason::Throttled),
-        _ if bot_wall => Outcome::Unknown(UnknownReason::Blocked),
-        300..=399 => Outcome::Failure(FailureClass::RedirectUnexpected),
-        400..=499 => Outcome::Failure(FailureClass::Http4xx),
-        500..=599 => Outcome::Failure(FailureClass::Http5xx),
-        _ => Outcome::Failure(FailureClass::Assertion),
-    })
-}
-
-fn judge_answer(refused: Option<Outcome>, checks: &[Check], text: &str) -> Outcome {
-    match refused {
-        Some(refused) => refused,
-        None if checks.iter().all(|check| check.held == Some(true)) => Outcome::Success,
-        None if body::is_maintenance_page(text) => Outcome::Failure(FailureClass::MaintenancePage),
-        None => Outcome::Failure(FailureClass::Assertion),
-    }
-}
-
-/// Every assertion of an endpoint, as far as the answer lets it be checked:
-/// its head when `status` is there, its body when `text` is.
-fn checked(status: Option<u16>, text: Option<&str>, expect: &Expect) -> Vec<Check> {
-    let head =
-        Check { assertion: Assertion::Status(status), held: status.map(|it| expect.accepts_status(it)) };
-    let mut checks = vec![head];
-    for wanted in &expect.contains {
-        let held = text.map(|text| text.contains(wanted));
-        checks.push(Check { assertion: Assertion::Contains(wanted.clone()), held });
-    }
-    for unwanted in &expect.not_contains {
-        let held = text.map(|text| !text.contains(unwanted));
-        checks.push(Check { assertion: Assertion::NotContains(unwanted.clone()), held });
-    }
-    checks
-}
-
-fn phases(trace: &Trace, began: Instant, head_at: Option<Instant>, ended: Instant) -> Phases {
-    let marks = trace.marks();
-    let span = |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?));
-    let connect_from = marks.dns_ended.or(marks.connect_began);
-    Phases {
-        dns: span(marks.dns_began, marks.dns_ended),
-        connect: span(connect_from, marks.tls_began.or(marks.connect_ended)),
-        tls: span(marks.tls_began, marks.connect_ended),
-        first_byte: span(marks.connect_ended.or(Some(began)), head_at),
-        transfer: span(head_at, head_at.map(|_| ended)),
-    }
-}
-
-/// The causes below the error itself, which only repeats the URL.
-fn chain(error: &reqwest::Error) -> String {
-    let mut told: Vec<String> = classify::causes(error).skip(1).map(ToString::to_string).collect();
-    // Many an error repeats its cause in its own words.
-    told.dedup_by(|cause, error| error.ends_with(cause.as_str()));
-    if told.is_empty() { "the request could not be sent".into() } else { told.join(": ") }
 }

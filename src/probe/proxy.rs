@@ -3,10 +3,10 @@
 use reqwest::header::{HeaderMap, VIA};
 
 use super::classify::causes;
+use super::http::plain;
 use super::marks::Marks;
-use super::plain;
-use crate::domain::endpoint::{Proxy, Request};
 use crate::domain::outcome::{Outcome, UnknownReason};
+use crate::domain::request::{Proxy, Request};
 
 /// Our proxy is our network.
 pub const OURS: Outcome = Outcome::Unknown(UnknownReason::OwnNetwork);

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use crate::domain::component::{Component, Lang, Role, RollUp, Text};
-use crate::domain::endpoint::{Cadence, Endpoint, Expect, Id, Method, Request, Thresholds};
+use crate::domain::endpoint::{Endpoint, Id};
 use crate::domain::facts::{Contact, EndpointFacts, Facts, LastResult, SamplePage, Site, Storing};
 use crate::domain::moment::{Moment, minus, plus};
 use crate::domain::notice::{Announcement, Covers, Maintenance, Notices};
@@ -64,23 +64,8 @@ fn component(name: &str, zh: &str, en: &str) -> Component {
 }
 
 fn endpoint(component: &str) -> Arc<Endpoint> {
-    Arc::new(Endpoint {
-        id: id(component),
-        component: id(component),
-        request: Request {
-            method: Method::Get,
-            url: Url::parse("https://wallet.example/login").unwrap(),
-            headers: vec![],
-            body: None,
-            proxy: None,
-        },
-        expect: Expect::default(),
-        cadence: Cadence::Every(Duration::from_secs(30)),
-        deadline: Duration::from_secs(10),
-        degraded_after: Duration::from_secs(5),
-        thresholds: Thresholds::default(),
-        was: vec![],
-    })
+    let url = Url::parse("https://wallet.example/login").unwrap();
+    Arc::new(Endpoint::get(id(component), id(component), url))
 }
 
 /// Days back, minute of that day in UTC, minutes long.

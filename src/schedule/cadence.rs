@@ -149,23 +149,12 @@ mod tests {
     }
 
     fn endpoint() -> Endpoint {
-        let request = crate::domain::endpoint::Request {
-            method: crate::domain::endpoint::Method::Get,
-            url: "http://127.0.0.1/".parse().unwrap(),
-            headers: vec![],
-            body: None,
-            proxy: None,
-        };
+        let id = || Id::parse("a").unwrap();
         Endpoint {
-            id: Id::parse("a").unwrap(),
-            component: Id::parse("a").unwrap(),
-            request,
-            expect: crate::domain::endpoint::Expect::default(),
             cadence: Cadence::Every(Duration::from_secs(1)),
             deadline: Duration::from_secs(2),
             degraded_after: Duration::from_secs(1),
-            thresholds: crate::domain::endpoint::Thresholds::default(),
-            was: vec![],
+            ..Endpoint::get(id(), id(), "http://127.0.0.1/".parse().unwrap())
         }
     }
 

@@ -7,8 +7,11 @@ use super::error::StoreError;
 /// Says in the file's header that the database is ours ("Plgt").
 pub(super) const APPLICATION_ID: i64 = 0x506C_6774;
 
-const STEPS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_announced_end.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_announced_end.sql"),
+    include_str!("migrations/0003_knocking.sql"),
+];
 
 /// The schema this program writes, as `user_version`.
 pub(super) fn latest() -> i64 {

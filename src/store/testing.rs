@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::{BACKLOG, Options, Recording, Store, StoreError};
-use crate::domain::endpoint::{Cadence, Endpoint, EndpointId, Expect, Id, Method, Request, Thresholds};
+use crate::domain::endpoint::{Cadence, Endpoint, EndpointId, Id};
 use crate::domain::moment::Moment;
 use crate::domain::outcome::{FailureClass, Outcome};
 use crate::domain::probe::ProbeResult;
@@ -104,21 +104,11 @@ pub(super) fn goes_up(endpoint: &str, second: i64) -> Recording {
 
 pub(super) fn endpoint(name: &str, was: &[&str]) -> Endpoint {
     Endpoint {
-        id: id(name),
-        component: id("web"),
-        request: Request {
-            method: Method::Get,
-            url: Url::parse("https://wallet.example/login").unwrap(),
-            headers: vec![],
-            body: None,
-            proxy: None,
-        },
-        expect: Expect::default(),
         cadence: Cadence::Every(Duration::from_secs(10)),
         deadline: Duration::from_secs(5),
         degraded_after: Duration::from_secs(2),
-        thresholds: Thresholds::default(),
         was: was.iter().map(|name| id(name)).collect(),
+        ..Endpoint::get(id(name), id("web"), Url::parse("https://wallet.example/login").unwrap())
     }
 }
 

@@ -6,10 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use porchlight::domain::endpoint::{Endpoint, Proxy, ProxyLogin, Value};
+use porchlight::domain::endpoint::Endpoint;
+use porchlight::domain::request::{Proxy, ProxyLogin, Value};
 use porchlight::probe::Outbound;
 
-use crate::knock::{endpoint, knock_with, told};
+use crate::knock::{endpoint, knock_with, step, told};
 use crate::pki::Pki;
 use crate::support::{free_port, wait_until};
 use crate::target::{Target, drip, page, read_head};
@@ -21,7 +22,7 @@ fn through(proxy: &str, url: &str) -> Endpoint {
     // A real proxy in the way, on a busy machine.
     endpoint.deadline = Duration::from_secs(5);
     endpoint.degraded_after = endpoint.deadline;
-    endpoint.request.proxy = Some(Proxy { url: proxy.parse().unwrap(), login: None });
+    step(&mut endpoint).request.proxy = Some(Proxy { url: proxy.parse().unwrap(), login: None });
     endpoint
 }
 
@@ -88,7 +89,7 @@ async fn through_tinyproxy_an_endpoint_is_told_as_it_is() {
             username: Value::Plain("porchlight".into()),
             password: Value::Secret(password.into()),
         };
-        endpoint.request.proxy.as_mut().unwrap().login = Some(login);
+        step(&mut endpoint).request.proxy.as_mut().unwrap().login = Some(login);
         endpoint
     };
     let trusting = || Outbound::trusting(pki.verifier());
@@ -129,7 +130,7 @@ async fn through_microsocks_an_endpoint_is_told_as_it_is() {
                 username: Value::Plain("porchlight".into()),
                 password: Value::Secret(password.into()),
             };
-            endpoint.request.proxy.as_mut().unwrap().login = Some(login);
+            step(&mut endpoint).request.proxy.as_mut().unwrap().login = Some(login);
             endpoint
         };
         for (url, password, expected) in [

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
 use porchlight::clock::{Clock, ManualClock, SystemClock};
-use porchlight::domain::endpoint::{
-    Cadence, Endpoint, Expect, Id, Method, Request, StatusRange, Thresholds, Value,
-};
+use porchlight::domain::endpoint::{Cadence, Endpoint, Id};
+use porchlight::domain::expect::StatusRange;
+use porchlight::domain::flow::{Depth, Step};
 use porchlight::domain::outcome::Outcome;
+use porchlight::domain::request::Value;
 use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Outbound, Probed, Prober};
 
@@ -22,23 +23,17 @@ const DEADLINE: Duration = Duration::from_secs(1);
 const MARGIN: Duration = Duration::from_secs(4);
 
 pub fn endpoint(url: &str) -> Endpoint {
+    let id = |name: &str| Id::parse(name).unwrap();
     Endpoint {
-        id: Id::parse("login").unwrap(),
-        component: Id::parse("web").unwrap(),
-        request: Request {
-            method: Method::Get,
-            url: url.parse().unwrap(),
-            headers: vec![],
-            body: None,
-            proxy: None,
-        },
-        expect: Expect::default(),
         cadence: Cadence::Every(Duration::from_secs(60)),
         deadline: DEADLINE,
         degraded_after: DEADLINE / 2,
-        thresholds: Thresholds::default(),
-        was: vec![],
+        ..Endpoint::get(id("login"), id("web"), url.parse().unwrap())
     }
+}
+
+pub fn step(endpoint: &mut Endpoint) -> &mut Step {
+    &mut endpoint.flow_mut().unwrap().first
 }
 
 pub async fn knock_with(outbound: Outbound, endpoint: &Endpoint) -> Probed {
@@ -48,9 +43,9 @@ pub async fn knock_with(outbound: Outbound, endpoint: &Endpoint) -> Probed {
 /// Knocks once, with the watchdog ticking as it does in the daemon.
 async fn knock_at(outbound: Outbound, endpoint: &Endpoint, clock: Arc<dyn Clock>) -> Probed {
     let own = Arc::new(OwnHealth::new(clock.clone()));
-    let prober = Prober::new(outbound, own.clone(), clock);
+    let prober = Prober::new(outbound, own.clone(), clock, Arc::default());
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
-    let probing = prober.probe(endpoint, Duration::from_secs(180));
+    let probing = prober.probe(endpoint, Depth::Whole, Duration::from_secs(180));
     let mut probing = std::pin::pin!(probing);
     loop {
         tokio::select! {
@@ -84,8 +79,8 @@ async fn a_good_answer_is_a_success_with_every_phase() {
     let target = Target::answering(page("200 OK", "<form>login</form>"));
     let url = target.url().replace("127.0.0.1", "localhost");
     let mut wanted = endpoint(&url);
-    wanted.expect.contains = vec!["<form>".into()];
-    wanted.expect.not_contains = vec!["maintenance".into()];
+    step(&mut wanted).expect.contains = vec!["<form>".into()];
+    step(&mut wanted).expect.not_contains = vec!["maintenance".into()];
     let probed = knock_with(Outbound::new(), &wanted).await;
     assert_eq!(told(probed.result.outcome), "success", "{:?}", probed.error);
     assert_eq!(probed.result.http_status, Some(200));
@@ -119,7 +114,7 @@ async fn statuses_have_their_classes() {
 async fn the_expected_status_is_the_operators_choice() {
     let target = Target::answering(page("401 Unauthorized", "wrong password"));
     let mut wanted = endpoint(&target.url());
-    wanted.expect.status = vec![StatusRange { from: 401, to: 401 }];
+    step(&mut wanted).expect.status = vec![StatusRange { from: 401, to: 401 }];
     assert_eq!(knock(&wanted).await, "success");
 }
 
@@ -134,13 +129,13 @@ async fn a_redirect_is_a_result_and_is_never_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_wrong_page_with_200_is_no_success() {
     let mut wanted = endpoint("http://placeholder/");
-    wanted.expect.contains = vec!["csrf_token".into()];
+    step(&mut wanted).expect.contains = vec!["csrf_token".into()];
     for (body, expected) in [
         ("<h1>Welcome</h1>", "failure/assertion"),
         ("<title>系统维护公告</title>", "failure/maintenance_page"),
     ] {
         let target = Target::answering(page("200 OK", body));
-        wanted.request.url = target.url().parse().unwrap();
+        step(&mut wanted).request.url = target.url().parse().unwrap();
         assert_eq!(knock(&wanted).await, expected);
     }
 }
@@ -163,7 +158,7 @@ async fn doors_that_do_not_open_are_told_apart() {
         std::thread::sleep(Duration::from_millis(50));
     });
     let mut long = endpoint(&reset.url());
-    long.request.headers = vec![("x-long".into(), Value::Plain("x".repeat(2000)))];
+    step(&mut long).request.headers = vec![("x-long".into(), Value::Plain("x".repeat(2000)))];
     assert_eq!(knock(&long).await, "failure/reset");
 }
 
@@ -233,7 +228,7 @@ async fn a_page_in_gbk_is_read_as_text() {
     answer.extend_from_slice(&body);
     let target = Target::answering(answer);
     let mut wanted = endpoint(&target.url());
-    wanted.expect.contains = vec!["密码登录".into()];
+    step(&mut wanted).expect.contains = vec!["密码登录".into()];
     assert_eq!(knock(&wanted).await, "success");
 }
 
@@ -297,9 +292,9 @@ async fn after_our_clock_was_set_dates_are_not_judged() {
     own.tick();
     let pki = Pki::new();
     let port = pki.serve("expired").await;
-    let prober = Prober::new(Outbound::trusting(pki.verifier()), own, clock);
+    let prober = Prober::new(Outbound::trusting(pki.verifier()), own, clock, Arc::default());
     let mut wanted = endpoint(&format!("https://localhost:{port}/"));
     wanted.deadline = Duration::from_secs(5);
-    let probed = prober.probe(&wanted, Duration::from_secs(180)).await;
+    let probed = prober.probe(&wanted, Depth::Whole, Duration::from_secs(180)).await;
     assert_eq!(told(probed.result.outcome), "unknown/own_clock");
 }

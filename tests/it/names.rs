@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use porchlight::clock::{Clock, SystemClock};
+use porchlight::domain::flow::Depth;
 use porchlight::domain::outcome::Outcome;
 use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Outbound, Prober};
@@ -52,13 +53,13 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
 async fn told(outbound: Outbound, names: &[&str], port: u16) -> Vec<String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let own = Arc::new(OwnHealth::new(clock.clone()));
-    let prober = Prober::new(outbound, own.clone(), clock);
+    let prober = Prober::new(outbound, own.clone(), clock, Arc::default());
     let mut told = Vec::new();
     for name in names {
         let mut wanted = endpoint(&format!("http://{name}:{port}/"));
         wanted.deadline = Duration::from_secs(3);
         wanted.degraded_after = Duration::from_secs(3);
-        let probing = prober.probe(&wanted, Duration::from_secs(60));
+        let probing = prober.probe(&wanted, Depth::Whole, Duration::from_secs(60));
         let mut probing = std::pin::pin!(probing);
         let mut ticks = tokio::time::interval(Duration::from_millis(100));
         let outcome: Outcome = loop {

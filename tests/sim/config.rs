@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use porchlight::domain::component::{Component, Lang, Role, RollUp, Text};
-use porchlight::domain::endpoint::{Cadence, Endpoint, EndpointId, Expect, Id, Method, Request, Thresholds};
+use porchlight::domain::endpoint::{Cadence, Endpoint, EndpointId, Id, Thresholds};
 use porchlight::domain::facts::Site;
 use porchlight::domain::notice::{Covers, Maintenance, Notices};
 
@@ -183,21 +183,13 @@ pub fn components() -> Vec<Component> {
 
 fn endpoint(entry: &Entry, door: &Door) -> Endpoint {
     let (name, was) = entry.names.split_last().unwrap();
+    let url = url::Url::parse("https://wallet.example/login").unwrap();
     Endpoint {
-        id: id(name),
-        component: component_id(door.component),
-        request: Request {
-            method: Method::Get,
-            url: url::Url::parse("https://wallet.example/login").unwrap(),
-            headers: vec![],
-            body: None,
-            proxy: None,
-        },
-        expect: Expect::default(),
         cadence: Cadence::Every(entry.every),
         deadline: door.deadline,
         degraded_after: door.deadline / 2,
         thresholds: Thresholds { failure: door.failure, success: door.success },
         was: was.iter().map(|it| id(it)).collect(),
+        ..Endpoint::get(id(name), component_id(door.component), url)
     }
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use porchlight::clock::Clock;
 use porchlight::domain::endpoint::{Cadence, Endpoint};
+use porchlight::domain::flow::Depth;
 use porchlight::domain::judge::says;
 use porchlight::domain::moment::Moment;
 use porchlight::domain::outcome::{DegradedReason, FailureClass, Outcome, UnknownReason};
-use porchlight::domain::probe::{Phases, ProbeResult};
+use porchlight::domain::probe::ProbeResult;
 use porchlight::pipeline::Knock;
 use porchlight::probe::Probed;
 use porchlight::probe::own::OwnHealth;
@@ -264,6 +265,7 @@ impl Knock for Doors {
     fn probe<'a>(
         &'a self,
         endpoint: &'a Endpoint,
+        _depth: Depth,
         fresh_for: Duration,
     ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>> {
         Box::pin(self.knock(endpoint, fresh_for))
@@ -346,14 +348,7 @@ impl Doors {
         let day = Duration::from_secs(86_400);
         let fresh_for = if self.world.has(Bug::SilenceStaysGreen) { day } else { fresh_for };
         let result = ProbeResult { at, total: answered.total, outcome, http_status: None, fresh_for };
-        Probed {
-            result,
-            phases: Phases::default(),
-            peer: None,
-            checks: Vec::new(),
-            error: None,
-            certificate_until: None,
-        }
+        Probed::of(result)
     }
 }
 

@@ -6,7 +6,10 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::domain::component::{Lang, RollUp};
-use crate::domain::endpoint::{Cadence, Method, StatusRange, Value};
+use crate::domain::endpoint::{Cadence, Endpoint};
+use crate::domain::expect::StatusRange;
+use crate::domain::flow::Step;
+use crate::domain::request::{Body, Method, Value};
 
 #[test]
 fn a_file_of_empty_tables_is_all_defaults() {
@@ -29,6 +32,11 @@ warning: nothing tells whether people can log in: the page will always say "unkn
 "#);
 }
 
+/// The only step of an endpoint.
+fn step(endpoint: Endpoint) -> Step {
+    endpoint.flow().unwrap().first.clone()
+}
+
 #[test]
 fn an_endpoint_of_three_lines_has_the_documented_defaults() {
     let config = good(&with(""));
@@ -37,9 +45,10 @@ fn an_endpoint_of_three_lines_has_the_documented_defaults() {
     assert_eq!(endpoint.deadline, Duration::from_secs(10));
     assert_eq!(endpoint.degraded_after, Duration::from_secs(5));
     assert_eq!((endpoint.thresholds.failure, endpoint.thresholds.success), (2, 2));
-    assert_eq!(endpoint.request.method, Method::Get);
-    assert!(endpoint.request.headers.is_empty() && endpoint.request.body.is_none());
-    assert!(endpoint.expect.status.is_empty());
+    let step = &endpoint.flow().unwrap().first;
+    assert_eq!(step.request.method, Method::Get);
+    assert!(step.request.headers.is_empty() && step.request.body.is_none());
+    assert!(step.expect.status.is_empty());
     assert_eq!(good(&with("every = \"4s\"")).endpoints[0].deadline, Duration::from_secs(4));
 }
 
@@ -58,7 +67,7 @@ fn a_schedule_is_read_in_its_own_zone_or_the_page_s() {
 
 #[test]
 fn statuses_are_numbers_classes_ranges_or_lists_of_them() {
-    let status = |lines: &str| good(&with(lines)).endpoints.remove(0).expect.status;
+    let status = |lines: &str| step(good(&with(lines)).endpoints.remove(0)).expect.status;
     let range = |from, to| StatusRange { from, to };
     assert_eq!(status("status = 401"), [range(401, 401)]);
     assert_eq!(status("status = \"3xx\""), [range(300, 399)]);
@@ -70,15 +79,12 @@ fn statuses_are_numbers_classes_ranges_or_lists_of_them() {
 
 #[test]
 fn json_is_written_in_the_order_of_the_file() {
-    let body = |json: &str| match good(&with(&format!("method = \"POST\"\njson = {json}")))
-        .endpoints
-        .remove(0)
-        .request
-        .body
-    {
-        Some(Value::Plain(text)) => text,
-        Some(Value::Secret(text)) => format!("secret {}", text.expose_secret()),
-        None => panic!("there is a body"),
+    let sent =
+        |lines: &str| step(good(&with(&format!("method = \"POST\"\n{lines}"))).endpoints.remove(0)).request;
+    let body = |json: &str| match sent(&format!("json = {json}")).body {
+        Some(Body::Raw(Value::Plain(text))) => text,
+        Some(Body::Raw(Value::Secret(text))) => format!("secret {}", text.expose_secret()),
+        other => panic!("{other:?}"),
     };
     assert_eq!(
         body("{ z = 1, a = [true, 0xff, 1.5], \"密码\" = \"x\\n\\\"\" }"),
@@ -86,9 +92,7 @@ fn json_is_written_in_the_order_of_the_file() {
     );
     assert_eq!(body("{ deep = { pass = { env = \"TOKEN\" } } }"), r#"secret {"deep":{"pass":"hunter2"}}"#);
     assert_eq!(body("{ env = \"prod\", at = 1 }"), r#"{"env":"prod","at":1}"#);
-    let headers = |lines: &str| {
-        good(&with(&format!("method = \"POST\"\njson = {{}}\n{lines}"))).endpoints.remove(0).request.headers
-    };
+    let headers = |lines: &str| sent(&format!("json = {{}}\n{lines}")).headers;
     assert_eq!(headers("")[0].0, "content-type");
     assert_eq!(headers("headers = { Content-Type = \"application/vnd.api+json\" }").len(), 1);
 }
@@ -98,9 +102,9 @@ fn a_secret_comes_from_its_place() {
     let header = |reference: &str| {
         let config =
             good(&format!("{}\n[sample]", with(&format!("headers = {{ authorization = {reference} }}"))));
-        match &config.endpoints[0].request.headers[0].1 {
+        match &config.endpoints[0].flow().unwrap().first.request.headers[0].1 {
             Value::Secret(secret) => secret.expose_secret().to_owned(),
-            Value::Plain(_) => panic!("it is a secret"),
+            other => panic!("{other:?} is no secret"),
         }
     };
     assert_eq!(header("{ env = \"TOKEN\" }"), "hunter2");

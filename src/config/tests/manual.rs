@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::domain::endpoint::{Method, Value};
+use crate::domain::request::{Body, Method, Value};
 
 #[test]
 fn the_shipped_file_has_no_faults_and_no_warnings() {
@@ -15,9 +15,9 @@ fn the_shipped_file_has_no_faults_and_no_warnings() {
     assert_eq!(ids, ["web", "app", "version", "recovery"]);
     let ids: Vec<&str> = config.endpoints.iter().map(|it| it.id.as_str()).collect();
     assert_eq!(ids, ["login-page", "web-signin", "app-signin", "app-version"]);
-    let signin = &config.endpoints[1].request;
+    let signin = &config.endpoints[1].flow().unwrap().first.request;
     assert_eq!(signin.method, Method::Post);
-    let Some(Value::Secret(body)) = &signin.body else { panic!("the body holds a secret") };
+    let Some(Body::Raw(Value::Secret(body))) = &signin.body else { panic!("the body holds a secret") };
     assert_eq!(body.expose_secret(), "{\"username\":\"probe\",\"password\":\"hunter2\"}");
     assert_eq!(config.site.sample.unwrap().url, "http://127.0.0.1:8082/");
     assert_eq!(config.site.recovering_for, Duration::from_secs(30));

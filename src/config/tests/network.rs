@@ -162,7 +162,7 @@ config.toml has 1 fault
 fn a_proxy_is_for_all_or_for_one_and_none_is_none() {
     let proxy = |all: &str, own: &str| {
         let config = good(&format!("{all}\n{}", with(own)));
-        let proxy = config.endpoints[0].request.proxy.as_ref();
+        let proxy = config.endpoints[0].flow().unwrap().first.request.proxy.as_ref();
         proxy.map(|it| format!("{}{}", it.url, if it.login.is_some() { " with a login" } else { "" }))
     };
     let all = "probe.proxy = \"http://proxy.example.com:3128\"";

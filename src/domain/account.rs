@@ -1,0 +1,34 @@
+//! An account of ours at somebody's door.
+
+use super::endpoint::Id;
+use super::request::Value;
+
+/// Made for probing, without rights and without anybody's data behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    pub id: Id,
+    pub username: Value,
+    pub password: Value,
+    /// The secret of its second factor.
+    pub totp: Option<Totp>,
+    /// Logins an hour at most, over all endpoints and people.
+    pub logins_per_hour: u32,
+}
+
+/// How codes are made of a shared secret (RFC 6238).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Totp {
+    /// Base32.
+    pub secret: Value,
+    pub digits: u8,
+    /// Seconds.
+    pub period: u32,
+    pub algorithm: Algorithm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    Sha1,
+    Sha256,
+    Sha512,
+}

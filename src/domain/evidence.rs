@@ -1,0 +1,73 @@
+//! What a probe saw, kept for operators; redacted before it comes here.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::moment::Moment;
+use super::outcome::Outcome;
+use super::probe::Phases;
+
+/// The most of a body that is kept, in bytes.
+pub const BODY_KEPT: usize = 512;
+
+/// One probe from the inside. Everything in it may be shown to an operator:
+/// whoever fills it in has masked every secret and cut every length.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    pub at: Moment,
+    pub outcome: Outcome,
+    /// The step that decided; none in a flow of one.
+    pub step: Option<String>,
+    /// Every step that was taken, in order.
+    pub steps: Vec<StepSeen>,
+    /// Addresses that were knocked at, and what each said.
+    pub addresses: Vec<(String, Outcome)>,
+    pub chain: Vec<CertificateSeen>,
+    /// `HTTP/1.1 503 Service Unavailable`, or what the kind has in its place.
+    pub status_line: Option<String>,
+    pub headers: Vec<(String, String)>,
+    /// The first [`BODY_KEPT`] bytes, as text.
+    pub body: String,
+    /// Assertions that did not hold, with the values they saw.
+    pub failed: Vec<String>,
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepSeen {
+    pub name: String,
+    pub outcome: Outcome,
+    pub http_status: Option<u16>,
+    pub total: Duration,
+    pub phases: Phases,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateSeen {
+    pub subject: String,
+    pub issuer: String,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
+    /// SHA-256 of the DER, in hex.
+    pub fingerprint: String,
+}
+
+impl Evidence {
+    /// Before anything was seen.
+    pub fn none(at: Moment, outcome: Outcome) -> Self {
+        Self {
+            at,
+            outcome,
+            step: None,
+            steps: Vec::new(),
+            addresses: Vec::new(),
+            chain: Vec::new(),
+            status_line: None,
+            headers: Vec::new(),
+            body: String::new(),
+            failed: Vec::new(),
+            error: None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A login as a person does it: named steps that share one cookie jar.
+
+use std::time::Duration;
+
+use super::account::Account;
+use super::expect::Expect;
+use super::request::Request;
+
+/// A plain request is a flow of one nameless step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flow {
+    /// The step whose address everything else is relative to.
+    pub first: Step,
+    /// Those after it, in order.
+    pub then: Vec<Step>,
+    /// Who logs in, if anybody does.
+    pub account: Option<Account>,
+    /// A wrong password must be refused: it is sent in place of the account's,
+    /// and being let in is `accepts_wrong_password`.
+    pub wrong_password: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Empty in a flow of one step.
+    pub name: String,
+    pub request: Request,
+    pub captures: Vec<Capture>,
+    pub expect: Expect,
+    /// For this step alone; the flow's goes on.
+    pub deadline: Option<Duration>,
+    /// Redirects that are followed; one more is `redirect_loop`. With none, a
+    /// redirect is an answer like any other.
+    pub redirects: u8,
+    pub turn: Turn,
+}
+
+/// When a step is taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Turn {
+    #[default]
+    InOrder,
+    /// After a failure, too: logging out.
+    Always,
+    /// Only when a failed login is confirmed without another login.
+    Confirm,
+}
+
+/// How much of a flow is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    Whole,
+    /// What spends no attempt at logging in: the steps before the first that
+    /// sends the account's name or password, and those that only confirm.
+    Harmless,
+}
+
+/// A value taken from an answer, under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capture {
+    pub name: String,
+    pub from: Source,
+}
+
+/// Where in an answer a value stands. Everything is text, compiled where it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    Header(String),
+    Cookie(String),
+    /// An RFC 9535 path that finds one value.
+    Json(String),
+    /// The text of the first element, or its attribute.
+    Css {
+        selector: String,
+        attribute: Option<String>,
+    },
+    /// The group, 1 when there is one, else the whole match.
+    Regex {
+        pattern: String,
+        group: usize,
+    },
+    /// All hidden fields of a form, and where it leads.
+    Form(String),
+}
+
+impl Flow {
+    pub fn of(request: Request, expect: Expect) -> Self {
+        Self { first: Step::of(request, expect), then: Vec::new(), account: None, wrong_password: false }
+    }
+
+    /// All steps, in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        std::iter::once(&self.first).chain(&self.then)
+    }
+}
+
+impl Step {
+    pub fn of(request: Request, expect: Expect) -> Self {
+        Self {
+            name: String::new(),
+            request,
+            captures: Vec::new(),
+            expect,
+            deadline: None,
+            redirects: 0,
+            turn: Turn::InOrder,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Texts with places that are filled in at each knock: `{{password}}`, `{{step.token}}`.
+
+use super::request::Value;
+
+/// A text in parts, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template(pub Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// What stands between the places; a secret with a prefix is one, too.
+    Text(Value),
+    /// `{{username}}`: the account's name.
+    Username,
+    /// `{{password}}`: the account's password.
+    Password,
+    /// `{{totp}}`: the code of now, never the same twice.
+    Totp,
+    /// `{{name}}`: what an earlier step captured.
+    Capture(String),
+    /// `{{random}}` or `{{random:8}}`: so many letters and digits, new at each use.
+    Random(u16),
+    /// `{{uuid}}`: a random UUID.
+    Uuid,
+    /// `{{now}}`: the time as RFC 3339 in UTC.
+    Now,
+    /// `{{unix}}`: seconds since 1970.
+    Unix,
+    /// `{{unix_ms}}`: milliseconds since 1970.
+    UnixMillis,
+}

@@ -1,0 +1,208 @@
+//! One request over a connection of its own, and its answer judged.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use super::marks::{self, Trace};
+use super::proxy::{self, Way};
+use super::seen::Seen;
+use super::verify::Dates;
+use super::{Assertion, Check, Kit, body, classify};
+use crate::domain::expect::Expect;
+use crate::domain::flow::Step;
+use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
+use crate::domain::probe::Phases;
+use crate::domain::request::{Body, Request, Value};
+
+/// What came back before the time ran out.
+pub(super) struct Answer {
+    pub(super) outcome: Outcome,
+    pub(super) http_status: Option<u16>,
+    pub(super) phases: Phases,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) checks: Vec<Check>,
+    pub(super) error: Option<String>,
+    pub(super) certificate_until: Option<Timestamp>,
+    /// None when no head came.
+    pub(super) seen: Option<Seen>,
+    head_at: Option<Instant>,
+}
+
+/// Sends a step's request and judges what comes back by then.
+pub(super) async fn ask(kit: &Kit, step: &Step, deadline: Instant) -> Answer {
+    let (request, expect) = (&step.request, &step.expect);
+    let began = marks::now();
+    let trace = Trace::default();
+    let mut answer = exchange(kit, request, expect, &trace, deadline).await;
+    answer.phases = phases(&trace, began, answer.head_at, marks::now());
+    answer.outcome = kit.is_it_us(request, &trace, answer.outcome).await;
+    answer.certificate_until = trace.marks().certificate_until;
+    answer
+}
+
+async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, deadline: Instant) -> Answer {
+    let client = match kit.outbound.client(request, trace, Dates::Judged) {
+        Ok(client) => client,
+        Err(error) => {
+            return Answer::without_reply(Outcome::Unknown(UnknownReason::OwnResources), expect, error);
+        }
+    };
+    let deadline = tokio::time::Instant::from_std(deadline);
+    let way = Way::of(request);
+    let late = |answered: bool| match way {
+        Some(way) if !answered && way.is_ours(&trace.marks(), None) => proxy::OURS,
+        _ => classify::timed_out(&trace.marks(), answered),
+    };
+    let failed = |error: &reqwest::Error, answered: bool| match (classify::ours(error), way) {
+        (Some(reason), _) => Outcome::Unknown(reason),
+        (None, Some(way)) if !answered && way.is_ours(&trace.marks(), Some(error)) => proxy::OURS,
+        (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
+        (None, _) => classify::failed(error, &trace.marks(), answered),
+    };
+    let sent = tokio::time::timeout_at(deadline, build(&client, request).send()).await;
+    let mut response = match sent {
+        Err(_) => return Answer::without_reply(late(false), expect, "the deadline passed".into()),
+        Ok(Err(error)) => {
+            let said = trace.marks().dns_fault.and_then(classify::DnsFault::sentence);
+            let said = said.unwrap_or_else(|| chain(&error));
+            return Answer::without_reply(failed(&error, false), expect, said);
+        }
+        Ok(Ok(response)) => response,
+    };
+    let head_at = marks::now();
+    let status = response.status().as_u16();
+    let (peer, refused) = (response.remote_addr(), refusal(&response, expect, way));
+    let mut seen = Seen::head(&response);
+    let read = tokio::time::timeout_at(deadline, body::read(&mut response)).await;
+    let (outcome, text, error) = match read {
+        Err(_) => (late(true), None, Some("the deadline passed".into())),
+        Ok(Err(body::Fault::TooLarge)) => (Outcome::Failure(FailureClass::BodyTooLarge), None, None),
+        Ok(Err(body::Fault::Broken(error))) => (failed(&error, true), None, Some(chain(&error))),
+        Ok(Ok(text)) => (Outcome::Success, Some(text), None),
+    };
+    let checks = checked(Some(status), text.as_deref(), expect);
+    let outcome = text.as_deref().map_or(outcome, |text| judge_answer(refused, &checks, text));
+    seen.body = text;
+    Answer {
+        outcome,
+        http_status: Some(status),
+        phases: Phases::default(),
+        peer,
+        checks,
+        error,
+        certificate_until: None,
+        head_at: Some(head_at),
+        seen: Some(seen),
+    }
+}
+
+impl Answer {
+    fn without_reply(outcome: Outcome, expect: &Expect, error: String) -> Self {
+        Self {
+            outcome,
+            http_status: None,
+            phases: Phases::default(),
+            peer: None,
+            checks: checked(None, None, expect),
+            error: Some(error),
+            certificate_until: None,
+            seen: None,
+            head_at: None,
+        }
+    }
+}
+
+fn build(client: &reqwest::Client, wanted: &Request) -> reqwest::RequestBuilder {
+    let method =
+        reqwest::Method::from_bytes(wanted.method.as_str().as_bytes()).unwrap_or(reqwest::Method::GET);
+    let mut request = client.request(method, wanted.url.clone());
+    for (name, value) in &wanted.headers {
+        if let Ok(mut header) = reqwest::header::HeaderValue::from_str(plain(value)) {
+            header.set_sensitive(matches!(value, Value::Secret(_)));
+            request = request.header(name.as_str(), header);
+        }
+    }
+    match &wanted.body {
+        Some(Body::Raw(body)) => request.body(plain(body).to_owned()),
+        _ => request,
+    }
+}
+
+/// A value as it is sent.
+pub(super) fn plain(value: &Value) -> &str {
+    match value {
+        Value::Plain(text) => text,
+        Value::Secret(secret) => secret.expose_secret(),
+        Value::Template(_) => "",
+    }
+}
+
+/// What an answer's head says against it, before its body is read.
+fn refusal(response: &reqwest::Response, expect: &Expect, way: Option<Way>) -> Option<Outcome> {
+    let status = response.status().as_u16();
+    if expect.accepts_status(status) {
+        return None;
+    }
+    if way.is_some_and(|it| it.says_so_itself(status, response.headers())) {
+        return Some(proxy::OURS);
+    }
+    let bot_wall = response.headers().get("cf-mitigated").is_some();
+    Some(match status {
+        429 => Outcome::Unknown(UnknownReason::Throttled),
+        _ if bot_wall => Outcome::Unknown(UnknownReason::Blocked),
+        300..=399 => Outcome::Failure(FailureClass::RedirectUnexpected),
+        400..=499 => Outcome::Failure(FailureClass::Http4xx),
+        500..=599 => Outcome::Failure(FailureClass::Http5xx),
+        _ => Outcome::Failure(FailureClass::Assertion),
+    })
+}
+
+fn judge_answer(refused: Option<Outcome>, checks: &[Check], text: &str) -> Outcome {
+    match refused {
+        Some(refused) => refused,
+        None if checks.iter().all(|check| check.held == Some(true)) => Outcome::Success,
+        None if body::is_maintenance_page(text) => Outcome::Failure(FailureClass::MaintenancePage),
+        None => Outcome::Failure(FailureClass::Assertion),
+    }
+}
+
+/// Every assertion of an endpoint, as far as the answer lets it be checked:
+/// its head when `status` is there, its body when `text` is.
+fn checked(status: Option<u16>, text: Option<&str>, expect: &Expect) -> Vec<Check> {
+    let head =
+        Check { assertion: Assertion::Status(status), held: status.map(|it| expect.accepts_status(it)) };
+    let mut checks = vec![head];
+    for wanted in &expect.contains {
+        let held = text.map(|text| text.contains(wanted));
+        checks.push(Check { assertion: Assertion::Contains(wanted.clone()), held });
+    }
+    for unwanted in &expect.not_contains {
+        let held = text.map(|text| !text.contains(unwanted));
+        checks.push(Check { assertion: Assertion::NotContains(unwanted.clone()), held });
+    }
+    checks
+}
+
+fn phases(trace: &Trace, began: Instant, head_at: Option<Instant>, ended: Instant) -> Phases {
+    let marks = trace.marks();
+    let span = |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?));
+    let connect_from = marks.dns_ended.or(marks.connect_began);
+    Phases {
+        dns: span(marks.dns_began, marks.dns_ended),
+        connect: span(connect_from, marks.tls_began.or(marks.connect_ended)),
+        tls: span(marks.tls_began, marks.connect_ended),
+        first_byte: span(marks.connect_ended.or(Some(began)), head_at),
+        transfer: span(head_at, head_at.map(|_| ended)),
+    }
+}
+
+/// The causes below the error itself, which only repeats the URL.
+fn chain(error: &reqwest::Error) -> String {
+    let mut told: Vec<String> = classify::causes(error).skip(1).map(ToString::to_string).collect();
+    // Many an error repeats its cause in its own words.
+    told.dedup_by(|cause, error| error.ends_with(cause.as_str()));
+    if told.is_empty() { "the request could not be sent".into() } else { told.join(": ") }
+}
