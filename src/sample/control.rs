@@ -186,7 +186,16 @@ struct Row {
     door: &'static str,
     zh: &'static str,
     en: &'static str,
+    /// All doors, and those that do not work; the others are folded in.
+    open: bool,
     buttons: Vec<Button>,
+}
+
+impl Row {
+    /// How the door is now; all doors need not be alike.
+    fn now(&self) -> Option<&Button> {
+        self.buttons.iter().find(|it| it.pressed)
+    }
 }
 
 struct Button {
@@ -202,12 +211,13 @@ fn rows(modes: Modes) -> Vec<Row> {
         door: ALL_DOORS,
         zh: "所有入口",
         en: "All doors",
+        open: true,
         buttons: buttons(|_| true, |mode| modes == Modes::all(mode)),
     };
     let each = Door::ALL.into_iter().map(|door| {
         let (zh, en) = door_words(door);
         let buttons = buttons(|mode| door.has(mode), |mode| modes.of(door) == mode);
-        Row { door: door.name(), zh, en, buttons }
+        Row { door: door.name(), zh, en, open: modes.of(door) != Mode::Works, buttons }
     });
     std::iter::once(all).chain(each).collect()
 }
