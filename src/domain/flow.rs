@@ -88,6 +88,11 @@ impl Flow {
         Self { first: Step::of(request, expect), then: Vec::new(), account: None, wrong_password: false }
     }
 
+    /// Whether a knock tries to log in.
+    pub fn logs_in(&self) -> bool {
+        self.account.is_some() || self.wrong_password
+    }
+
     /// All steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         std::iter::once(&self.first).chain(&self.then)
