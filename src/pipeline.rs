@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
-use crate::domain::flow::Depth;
+use crate::domain::flow::{Depth, Flow};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
@@ -32,6 +32,10 @@ use knocks::Knocks;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
+
+/// For a flow to log out when we stop: more than it gives itself, less than
+/// `app/stop.rs` gives all that works.
+const LOGGING_OUT: Duration = Duration::from_secs(2);
 
 /// What made an endpoint so, for the log. A silence is noticed when it ends, by
 /// a result that says something else.
@@ -251,9 +255,10 @@ impl Worker {
         let endpoint = self.endpoint();
         let at = self.spine.clock.now();
         let fresh_for = fresh_for(&endpoint, at.wall);
+        let cut = cut(&endpoint, stop);
         tokio::select! {
             biased;
-            () = stop.cancelled() => ProbeResult {
+            () = cut => ProbeResult {
                 at,
                 total: self.spine.clock.now().mono.saturating_sub(at.mono),
                 outcome: Outcome::Unknown(UnknownReason::Stopping),
@@ -293,6 +298,15 @@ impl Worker {
             () = until.over() => false,
             () = tokio::time::sleep(wait) => true,
         }
+    }
+}
+
+/// When a probe in flight is cut short. One that may have to log out ends by
+/// itself when we stop, and is given the time for that.
+async fn cut(endpoint: &Endpoint, stop: &CancellationToken) {
+    stop.cancelled().await;
+    if endpoint.flow().is_some_and(Flow::cleans_up) {
+        tokio::time::sleep(LOGGING_OUT).await;
     }
 }
 

@@ -62,6 +62,8 @@ impl Outbound {
         // An address in the URL needs nobody asked.
         let asks = url.domain().is_some() || proxy_host.is_some();
         let resolver = if asks { self.resolver().ok() } else { None };
+        let port = url.port_or_known_default().unwrap_or_default();
+        let fence = request.fence.clone().map(|it| (it, port));
         #[expect(clippy::disallowed_methods, reason = "the one constructor of outbound clients")]
         let builder = reqwest::Client::builder();
         // Before a proxy of ours is named, those of the environment are forgotten.
@@ -75,7 +77,12 @@ impl Outbound {
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(0)
             .user_agent(USER_AGENT)
-            .dns_resolver(Names { resolver, trace: trace.clone(), proxy: proxy_host.map(str::to_owned) })
+            .dns_resolver(Names {
+                resolver,
+                trace: trace.clone(),
+                proxy: proxy_host.map(str::to_owned),
+                fence,
+            })
             .connector_layer(ConnectMark(trace.clone()))
             .build()
             .map_err(|error| error.to_string())

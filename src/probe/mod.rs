@@ -4,8 +4,10 @@ mod body;
 mod certificate;
 mod classify;
 mod client;
+pub mod codes;
 mod date;
 mod evidence;
+mod fence;
 mod flow;
 mod http;
 mod manners;
@@ -27,8 +29,10 @@ use jiff::Timestamp;
 pub use seen::{Seen, TlsSeen};
 
 pub use client::Outbound;
+use codes::{Codes, InMemory};
 pub use manners::Manners;
 use own::OwnHealth;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::endpoint::Endpoint;
@@ -49,6 +53,9 @@ pub struct Kit {
     pub own: Arc<OwnHealth>,
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
+    pub codes: Arc<dyn Codes>,
+    /// We are stopping: no step is begun any more but those that clean up.
+    pub stop: CancellationToken,
 }
 
 /// A result, and what only a person looking on wants to know.
@@ -124,7 +131,20 @@ impl Prober {
         clock: Arc<dyn Clock>,
         manners: Arc<Manners>,
     ) -> Self {
-        Self { kit: Kit { outbound, own, clock, manners } }
+        let (codes, stop) = (Arc::new(InMemory::default()), CancellationToken::new());
+        Self { kit: Kit { outbound, own, clock, manners, codes, stop } }
+    }
+
+    /// Asks this one before it uses a code of a second factor.
+    pub fn reserving(mut self, codes: Arc<dyn Codes>) -> Self {
+        self.kit.codes = codes;
+        self
+    }
+
+    /// Ends its flows early once this is cancelled, logging out first.
+    pub fn until(mut self, stop: CancellationToken) -> Self {
+        self.kit.stop = stop;
+        self
     }
 
     /// Knocks once. Never an error: a door that does not open is an answer, and
