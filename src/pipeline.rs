@@ -4,6 +4,7 @@
 //! renders watches the facts.
 
 pub mod knocks;
+pub mod witness;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::endpoint::{Endpoint, EndpointId};
+use crate::domain::evidence::Evidence;
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::flow::Depth;
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
@@ -29,6 +31,7 @@ use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
+use witness::Witness;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
@@ -87,6 +90,7 @@ pub struct Worker {
     /// Where its part of [`Facts::endpoints`] was found last.
     place: AtomicUsize,
     judged: Mutex<JudgeState>,
+    witness: Witness,
     /// Transitions the store has not answered for; told with the next one it does.
     untold: Mutex<Vec<Transition>>,
     /// Held by whoever knocks: its own round, or a person who asks.
@@ -126,6 +130,7 @@ impl Worker {
             place: AtomicUsize::default(),
             bell,
             judged: Mutex::new(state),
+            witness: Witness::default(),
             untold: Mutex::default(),
             knocking: tokio::sync::Mutex::default(),
             settling: Arc::default(),
@@ -177,19 +182,15 @@ impl Worker {
 
     /// One journey of one probe. True when its first failure wants a confirmation.
     async fn round(&self, stop: &CancellationToken) -> bool {
-        let result = self.probe(stop).await;
+        let (result, evidence) = self.probe(stop).await;
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
+        let before = self.judged.lock().unwrap_or_else(PoisonError::into_inner).health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
-        for transition in &transitions {
-            tracing::info!(
-                "`{}` is {} since {:.3} ({})",
-                endpoint.id,
-                transition.health.wire(),
-                transition.from,
-                why(transition.health, result.outcome)
-            );
+        self.say(&endpoint.id, &transitions, result.outcome);
+        if let Some(evidence) = evidence {
+            self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
         }
         let recording = Recording {
             endpoint: endpoint.id.clone(),
@@ -208,6 +209,25 @@ impl Worker {
                 confirm
             }
         }
+    }
+
+    /// Changes of health for the log, one by one unless it flaps.
+    fn say(&self, id: &EndpointId, transitions: &[Transition], outcome: Outcome) {
+        let aloud = witness::tells_changes(&self.spine.notes, id);
+        for Transition { health, from } in transitions {
+            let (word, why) = (health.wire(), why(*health, outcome));
+            if aloud {
+                tracing::info!("`{id}` is {word} since {from:.3} ({why})");
+            } else {
+                tracing::debug!("`{id}` is {word} since {from:.3} ({why})");
+            }
+        }
+    }
+
+    /// Results of one kind that are still wanted before health changes, and to what.
+    pub fn wanted(&self) -> Option<(u32, Health)> {
+        let state = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        state.wanted(self.endpoint().thresholds)
     }
 
     /// Replaces this endpoint's part of the facts; wakes the renderer when it is
@@ -230,6 +250,7 @@ impl Worker {
             }
             known.health = state.health;
             known.last = Some(heard(known, result));
+            witness::flaps(&self.spine.notes, id, &known.history, result.at.wall);
             changed || !was_fresh || !same_outcome
         });
     }
@@ -246,23 +267,21 @@ impl Worker {
         Some(place)
     }
 
-    async fn probe(&self, stop: &CancellationToken) -> ProbeResult {
+    async fn probe(&self, stop: &CancellationToken) -> (ProbeResult, Option<Box<Evidence>>) {
         let _alone = self.knocking.lock().await;
         let endpoint = self.endpoint();
         let at = self.spine.clock.now();
         let fresh_for = fresh_for(&endpoint, at.wall);
         tokio::select! {
             biased;
-            () = stop.cancelled() => ProbeResult {
-                at,
-                total: self.spine.clock.now().mono.saturating_sub(at.mono),
-                outcome: Outcome::Unknown(UnknownReason::Stopping),
-                http_status: None,
-                fresh_for,
-            },
+            () = stop.cancelled() => {
+                let total = self.spine.clock.now().mono.saturating_sub(at.mono);
+                let outcome = Outcome::Unknown(UnknownReason::Stopping);
+                (ProbeResult { at, total, outcome, http_status: None, fresh_for }, None)
+            }
             probed = self.spine.prober.probe(&endpoint, Depth::Whole, fresh_for) => {
                 self.count(&endpoint.id, &probed);
-                probed.result
+                (probed.result, Some(probed.evidence))
             }
         }
     }
