@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod exhibit;
+pub mod expr;
 pub mod meter;
 pub mod notes;
 pub mod probe;

@@ -4,6 +4,7 @@
 //! renders watches the facts.
 
 pub mod knocks;
+pub mod mailbox;
 pub mod witness;
 
 use std::pin::Pin;
@@ -17,20 +18,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::endpoint::{Endpoint, EndpointId};
-use crate::domain::evidence::Evidence;
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::flow::Depth;
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
+use crate::domain::kind::{Push, Report, SILENT};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
+use crate::domain::redact::Redactor;
 use crate::domain::span::{self, Health, Transition};
 use crate::notes::Notes;
-use crate::probe::{Probed, Prober};
+use crate::probe::{Probed, Prober, redactor};
 use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
+use mailbox::{Letter, Mailbox, Received};
 use witness::Witness;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
@@ -69,6 +72,18 @@ impl Knock for Prober {
     }
 }
 
+/// How long somebody who reports waits until it is stored: beyond the store's own patience.
+const REPORT_PATIENCE: Duration = Duration::from_secs(8);
+
+/// Sends back what is left in a mailbox when nobody takes it out any more.
+struct Closing<'a>(&'a Mailbox);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// What all workers share.
 pub struct Spine {
     pub prober: Box<dyn Knock>,
@@ -98,6 +113,11 @@ pub struct Worker {
     /// Held while a result is judged, recorded and told, and while the endpoint
     /// gets another id: no result goes under an id that is just being given up.
     settling: Arc<tokio::sync::Mutex<()>>,
+    /// What the endpoint reports by itself.
+    mailbox: Mailbox,
+    /// When it was last heard, monotonic, of one that reports; since our start
+    /// when it was heard before that.
+    heard: Mutex<Option<Duration>>,
     /// What is counted, under the id it was last counted for.
     knocks: Mutex<(EndpointId, Arc<Knocks>)>,
 }
@@ -123,7 +143,10 @@ impl Until {
 impl Worker {
     pub fn new(spine: Arc<Spine>, endpoint: Arc<Endpoint>, bell: Arc<Bell>, state: JudgeState) -> Self {
         let knocks = spine.meters.begin(&endpoint.id, &bell);
+        let heard = state.has_heard().then(|| spine.clock.now().mono);
         Self {
+            mailbox: Mailbox::default(),
+            heard: Mutex::new(heard),
             knocks: Mutex::new((endpoint.id.clone(), knocks)),
             spine,
             endpoint: Mutex::new(endpoint),
@@ -164,10 +187,16 @@ impl Worker {
     /// The `select!` chooses what to do next; a round runs outside it, so that
     /// stopping never cuts one in half between the probe and its record.
     pub async fn run(&self, until: &Until) {
+        self.mailbox.open();
+        let _closing = Closing(&self.mailbox);
         loop {
             tokio::select! {
                 biased;
                 () = until.over() => return,
+                letter = self.mailbox.take() => {
+                    Box::pin(self.hear(letter)).await;
+                    continue;
+                }
                 () = self.bell.answer() => (),
             }
             self.spine.meters.lateness.time(self.bell.lateness());
@@ -182,16 +211,26 @@ impl Worker {
 
     /// One journey of one probe. True when its first failure wants a confirmation.
     async fn round(&self, stop: &CancellationToken) -> bool {
-        let (result, evidence) = self.probe(stop).await;
+        let endpoint = self.endpoint();
+        let probed = match endpoint.kind.push() {
+            Some(push) => self.silence(&endpoint, push),
+            None => Some(self.probe(stop).await),
+        };
+        match probed {
+            Some(probed) => self.settle(probed).await.1,
+            None => false,
+        }
+    }
+
+    /// Judges, records and tells; what became of it, and whether it wants a confirmation.
+    async fn settle(&self, Probed { result, evidence, .. }: Probed) -> (Recorded, bool) {
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
         let before = self.judged.lock().unwrap_or_else(PoisonError::into_inner).health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
         self.say(&endpoint.id, &transitions, result.outcome);
-        if let Some(evidence) = evidence {
-            self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
-        }
+        self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
         let recording = Recording {
             endpoint: endpoint.id.clone(),
             result: result.clone(),
@@ -201,12 +240,12 @@ impl Worker {
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
         untold.extend(transitions);
         match recorded {
-            Recorded::Stopped => false,
+            Recorded::Stopped => (recorded, false),
             // Not heard: what is shown runs out by itself.
-            Recorded::Unanswered => confirm,
+            Recorded::Unanswered => (recorded, confirm),
             Recorded::Stored | Recorded::Waiting => {
                 self.tell(&endpoint.id, &result, state, std::mem::take(&mut *untold));
-                confirm
+                (recorded, confirm)
             }
         }
     }
@@ -228,6 +267,70 @@ impl Worker {
     pub fn wanted(&self) -> Option<(u32, Health)> {
         let state = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
         state.wanted(self.endpoint().thresholds)
+    }
+
+    /// Hands a report to the worker and waits until it is stored, or is not.
+    pub async fn report(&self, report: Report) -> Received {
+        let now = self.spine.clock.now();
+        match self.mailbox.put(report, now) {
+            Ok(awaited) => match tokio::time::timeout(REPORT_PATIENCE, awaited).await {
+                Ok(Ok(received)) => received,
+                // It left, or the store takes long: what becomes of it is not known.
+                Ok(Err(_)) | Err(_) => Received::NotStored,
+            },
+            Err(refused) => refused,
+        }
+    }
+
+    /// A report is one result, as a knock is.
+    async fn hear(&self, letter: Letter) {
+        let endpoint = self.endpoint();
+        let Letter { at, report, answer } = letter;
+        let Some(push) = endpoint.kind.push() else {
+            // Redefined since it was sent.
+            let _ = answer.send(Received::Unauthorised);
+            return;
+        };
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(at.mono);
+        let mut probed = Probed::of(ProbeResult {
+            at,
+            total: report.latency.unwrap_or_default(),
+            outcome: report.outcome(&endpoint),
+            http_status: None,
+            fresh_for: push.silence,
+        });
+        let message = report.message.map(|it| redactor(&endpoint).line(&it));
+        probed.error.clone_from(&message);
+        probed.evidence.error = message;
+        self.count(&endpoint.id, &probed);
+        let (recorded, _) = self.settle(probed).await;
+        let _ = answer.send(match recorded {
+            Recorded::Stored => Received::Stored,
+            Recorded::Waiting | Recorded::Unanswered | Recorded::Stopped => Received::NotStored,
+        });
+    }
+
+    /// A failure when one that reports has been silent for too long and silence
+    /// means down; the confirmation looks once more, and nothing is sent.
+    fn silence(&self, endpoint: &Endpoint, push: &Push) -> Option<Probed> {
+        let now = self.spine.clock.now();
+        let heard = (*self.heard.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let silent = now.mono.saturating_sub(heard);
+        if !push.silence_is_down || silent <= push.silence || !self.mailbox.is_empty() {
+            return None;
+        }
+        let mut probed = Probed::of(ProbeResult {
+            at: now,
+            total: Duration::ZERO,
+            outcome: SILENT,
+            http_status: None,
+            fresh_for: fresh_for(endpoint, now.wall),
+        });
+        let said = format!("silent for {} s, {} s are allowed", silent.as_secs(), push.silence.as_secs());
+        probed.error = Some(Redactor::default().line(&said));
+        probed.evidence.error.clone_from(&probed.error);
+        self.count(&endpoint.id, &probed);
+        Some(probed)
     }
 
     /// Replaces this endpoint's part of the facts; wakes the renderer when it is
@@ -267,21 +370,23 @@ impl Worker {
         Some(place)
     }
 
-    async fn probe(&self, stop: &CancellationToken) -> (ProbeResult, Option<Box<Evidence>>) {
+    async fn probe(&self, stop: &CancellationToken) -> Probed {
         let _alone = self.knocking.lock().await;
         let endpoint = self.endpoint();
         let at = self.spine.clock.now();
         let fresh_for = fresh_for(&endpoint, at.wall);
         tokio::select! {
             biased;
-            () = stop.cancelled() => {
-                let total = self.spine.clock.now().mono.saturating_sub(at.mono);
-                let outcome = Outcome::Unknown(UnknownReason::Stopping);
-                (ProbeResult { at, total, outcome, http_status: None, fresh_for }, None)
-            }
+            () = stop.cancelled() => Probed::of(ProbeResult {
+                at,
+                total: self.spine.clock.now().mono.saturating_sub(at.mono),
+                outcome: Outcome::Unknown(UnknownReason::Stopping),
+                http_status: None,
+                fresh_for,
+            }),
             probed = self.spine.prober.probe(&endpoint, Depth::Whole, fresh_for) => {
                 self.count(&endpoint.id, &probed);
-                (probed.result, Some(probed.evidence))
+                probed
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
+mod bare;
 mod body;
 mod certificate;
 mod classify;
@@ -14,8 +15,12 @@ mod names;
 mod ours;
 pub mod own;
 mod proxy;
+mod push;
 mod redact;
 mod seen;
+mod talk;
+mod tcp;
+mod tls;
 mod verify;
 
 use std::net::SocketAddr;
@@ -24,6 +29,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use redact::redactor;
 pub use seen::{Seen, TlsSeen};
 
 pub use client::Outbound;
@@ -133,6 +139,10 @@ impl Prober {
         let at = self.kit.clock.now();
         let mut knocked = match &endpoint.kind {
             Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
+            // Nobody is logged in by these: they are harmless at any depth.
+            Kind::Tcp(tcp) => tcp::knock(&self.kit, endpoint, tcp).await,
+            Kind::Tls(tls) => tls::knock(&self.kit, endpoint, tls).await,
+            Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => push::knock(&self.kit, endpoint),
         };
         if self.kit.own.stalled_since(at.mono) {
             knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);

@@ -54,9 +54,12 @@ pub fn next_slot(cadence: &Cadence, now: Timestamp) -> Option<Timestamp> {
 
 /// How long a result of `endpoint` that began at `at` speaks for it: three
 /// intervals, but no less than a confirmation may take, or until the next slot
-/// is overdue. A probe that runs into its deadline is not silence, so the
+/// is overdue; of one that reports by itself, its allowed silence. A probe that runs into its deadline is not silence, so the
 /// deadline comes on top.
 pub fn fresh_for(endpoint: &Endpoint, at: Timestamp) -> Duration {
+    if let Some(push) = endpoint.kind.push() {
+        return push.silence;
+    }
     let silence = match &endpoint.cadence {
         Cadence::Every(every) => every.saturating_mul(SILENT_INTERVALS).max(CONFIRM_AFTER + CONFIRM_SPREAD),
         cron @ Cadence::Schedule { .. } => {
