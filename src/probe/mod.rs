@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use redact::redactor;
 pub use seen::{Seen, TlsSeen};
 
 pub use client::Outbound;
@@ -49,6 +50,7 @@ use crate::domain::flow::Depth;
 use crate::domain::kind::Kind;
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::{Phases, ProbeResult};
+use crate::domain::redact::Shown;
 
 /// Knocks at endpoints. One is shared by all workers.
 pub struct Prober {
@@ -74,9 +76,8 @@ pub struct Probed {
     pub phases: Phases,
     pub peer: Option<SocketAddr>,
     pub checks: Vec<Check>,
-    /// The chain of causes when there was no whole answer. It never holds a
-    /// secret: what a request carries is no part of it.
-    pub error: Option<String>,
+    /// The chain of causes when there was no whole answer.
+    pub error: Option<Shown>,
     /// When the first certificate of the chain that was shown runs out.
     pub certificate_until: Option<Timestamp>,
     /// What the server asks us to wait before the next knock, clamped.
@@ -183,7 +184,10 @@ impl Prober {
             knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);
         }
         let Knocked { outcome, http_status, total, phases, peer, checks, error, .. } = knocked;
-        let evidence = Box::new(Evidence { at, outcome, ..knocked.evidence });
+        // Whoever took captures knows more secrets than the config does.
+        let error =
+            knocked.evidence.error.clone().or_else(|| error.map(|it| redact::redactor(endpoint).line(&it)));
+        let evidence = Box::new(Evidence { at, outcome, error: error.clone(), ..knocked.evidence });
         Probed {
             result: ProbeResult { at, total, outcome, http_status, fresh_for },
             phases,
