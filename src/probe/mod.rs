@@ -1,11 +1,13 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
 mod body;
+pub mod canary;
 mod certificate;
 mod classify;
 mod client;
 mod date;
 mod flow;
+pub mod gate;
 mod http;
 mod manners;
 mod marks;
@@ -25,6 +27,7 @@ use jiff::Timestamp;
 
 pub use seen::{Seen, TlsSeen};
 
+use canary::Canaries;
 pub use client::Outbound;
 pub use manners::Manners;
 use own::OwnHealth;
@@ -34,7 +37,7 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::evidence::Evidence;
 use crate::domain::flow::Depth;
 use crate::domain::kind::Kind;
-use crate::domain::outcome::{Outcome, UnknownReason};
+use crate::domain::outcome::Outcome;
 use crate::domain::probe::{Phases, ProbeResult};
 
 /// Knocks at endpoints. One is shared by all workers.
@@ -44,7 +47,7 @@ pub struct Prober {
 
 /// What every kind of knock has at hand.
 pub struct Kit {
-    pub outbound: Outbound,
+    pub outbound: Arc<Outbound>,
     pub own: Arc<OwnHealth>,
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
@@ -123,20 +126,30 @@ impl Prober {
         clock: Arc<dyn Clock>,
         manners: Arc<Manners>,
     ) -> Self {
-        Self { kit: Kit { outbound, own, clock, manners } }
+        Self { kit: Kit { outbound: Arc::new(outbound), own, clock, manners } }
+    }
+
+    /// Who knocks at the canaries of our networks, by the same way out.
+    pub fn canaries(&self) -> Canaries {
+        let kit = Kit {
+            outbound: Arc::clone(&self.kit.outbound),
+            own: Arc::new(OwnHealth::new(Arc::clone(&self.kit.clock))),
+            clock: Arc::clone(&self.kit.clock),
+            manners: Arc::default(),
+        };
+        Canaries { kit: Arc::new(kit), own: Arc::clone(&self.kit.own) }
     }
 
     /// Knocks once. Never an error: a door that does not open is an answer, and
     /// a fault of our own is the answer *unknown*.
     pub async fn probe(&self, endpoint: &Endpoint, depth: Depth, fresh_for: Duration) -> Probed {
         let at = self.kit.clock.now();
-        let mut knocked = match &endpoint.kind {
+        let before = self.kit.before(at);
+        let knocked = match &endpoint.kind {
             Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
         };
-        if self.kit.own.stalled_since(at.mono) {
-            knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);
-        }
-        let Knocked { outcome, http_status, total, phases, peer, checks, error, .. } = knocked;
+        let outcome = self.kit.believed(endpoint, before, knocked.outcome, knocked.total).await;
+        let Knocked { http_status, total, phases, peer, checks, error, .. } = knocked;
         let evidence = Box::new(Evidence { at, outcome, ..knocked.evidence });
         Probed {
             result: ProbeResult { at, total, outcome, http_status, fresh_for },
