@@ -19,7 +19,7 @@ use crate::domain::facts::{EndpointFacts, Facts, Storing};
 use crate::domain::moment::{Moment, between};
 use crate::domain::notice::{Announcement, Maintenance, Notices};
 use crate::domain::summary::summarize;
-use crate::probe::{Assertion, Probed};
+use crate::probe::Probed;
 
 /// Knows the running daemon, and where its config came from.
 struct Desk {
@@ -220,25 +220,8 @@ pub fn knock(endpoint: &Endpoint, probed: &Probed) -> Knock {
         deadline_s: seconds(endpoint.deadline),
         phases_s: phases.into_iter().map(|(name, took)| (name.to_owned(), took.map(seconds))).collect(),
         peer: probed.peer.map(|it| it.to_string()),
-        checks: probed
-            .checks
-            .iter()
-            .map(|it| Check { assertion: said(&it.assertion), held: it.held })
-            .collect(),
+        checks: probed.checks.iter().map(|it| Check { assertion: it.sentence(), held: it.held }).collect(),
         error: probed.error.clone(),
-    }
-}
-
-fn said(assertion: &Assertion) -> String {
-    match assertion {
-        Assertion::Status(Some(status)) => format!("status is as expected: {status}"),
-        Assertion::Status(None) => "status is as expected".to_owned(),
-        Assertion::Contains(text) => format!("body contains {text:?}"),
-        Assertion::NotContains(text) => format!("body does not contain {text:?}"),
-        Assertion::DegradedAfter(limit) => {
-            let micros = limit.as_micros();
-            format!("answered within {}.{} ms", micros / 1000, micros % 1000 / 100)
-        }
     }
 }
 

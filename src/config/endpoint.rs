@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use toml::Spanned;
 
+use super::expect;
 use super::names::Names;
 use super::proxy;
 use super::request;
 use super::secret::Secrets;
 use super::section::Section;
 use super::time::{cron, duration, written, zone};
-use super::value::{id, integer, phrase, status};
+use super::value::{id, integer};
 use crate::domain::endpoint::{Addresses, Cadence, Endpoint, Thresholds};
-use crate::domain::expect::Expect;
 use crate::domain::flow::Flow;
 use crate::domain::kind::Kind;
-use crate::domain::request::{Method, Proxy, Request};
+use crate::domain::request::{Proxy, Request};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -31,10 +31,6 @@ const DEADLINE_LEAST: Duration = Duration::from_millis(100);
 const DEADLINE_MOST: Duration = Duration::from_secs(60);
 /// More results in a row would hide most outages.
 const THRESHOLD_MOST: u32 = 10;
-/// Each is searched in every answer.
-const CONTAINS_LIMIT: usize = 50;
-const CONTAINS_LENGTH: usize = 1_000;
-const STATUS_LIMIT: usize = 50;
 const WAS_LIMIT: usize = 100;
 
 /// What reading an endpoint takes besides its own table.
@@ -55,13 +51,12 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let this = section.required("id", "\"web-login\"", id);
     let component = section.required("component", "\"web\"", id);
     let component = component.and_then(|it| around.names.component(report, it));
+    let expect = expect::read(section);
     let request = request::read(section, around.secrets);
     let named = section.has("proxy");
     let own = proxy::read(section, around.secrets, around.ours);
     let proxy = if named { own } else { around.proxy.clone() };
     let request = request.map(|it| Request { proxy, ..it });
-    let method = request.as_ref().map(|it| it.method);
-    let expect = expect(section, method);
     let cadence = cadence(section, around);
     let (deadline, degraded_after) = deadlines(section, &cadence);
     let mut threshold =
@@ -84,25 +79,6 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
         thresholds,
         was,
     })
-}
-
-fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
-    let status = section.list("status", STATUS_LIMIT, status).into_iter().map(Spanned::into_inner).collect();
-    let mut texts = |key| {
-        let texts = section.list(key, CONTAINS_LIMIT, |it| phrase(it, CONTAINS_LENGTH));
-        if let Some(first) = texts.first()
-            && method == Some(Method::Head)
-        {
-            section.report.wrong(
-                first.span(),
-                "an answer to HEAD has no body to look into",
-                "use method = \"GET\"",
-            );
-        }
-        texts.into_iter().map(Spanned::into_inner).collect::<Vec<String>>()
-    };
-    let (contains, not_contains) = (texts("contains"), texts("not_contains"));
-    Expect { status, contains, not_contains }
 }
 
 fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {

@@ -1,7 +1,7 @@
 //! A login in steps, as a person does it.
 
 use super::http::{self, Answer};
-use super::{Assertion, Check, Kit, Knocked, marks};
+use super::{Kit, Knocked, Known, assert, marks};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::evidence::{Evidence, StepSeen};
 use crate::domain::flow::{Depth, Flow};
@@ -14,11 +14,11 @@ pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, flow: &Flow, _depth: D
     let deadline = began + endpoint.deadline;
     let step = &flow.first;
     let Answer { mut outcome, http_status, phases, peer, mut checks, error, certificate_until, seen, .. } =
-        http::ask(kit, step, deadline).await;
+        http::ask(kit, step, &Known::default(), deadline).await;
     let total = marks::now().duration_since(began);
     let slow = endpoint.degraded_after < total;
     let in_time = http_status.is_some().then_some(!slow);
-    checks.push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: in_time });
+    checks.push(assert::in_time(endpoint.degraded_after, in_time));
     if outcome == Outcome::Success && slow {
         outcome = Outcome::Degraded(DegradedReason::Slow);
     }

@@ -1,5 +1,6 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
+mod assert;
 mod body;
 mod certificate;
 mod classify;
@@ -15,6 +16,7 @@ pub mod own;
 mod proxy;
 mod redact;
 mod seen;
+mod signs;
 mod verify;
 
 use std::net::SocketAddr;
@@ -23,6 +25,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use assert::{Check, Known, Login};
 pub use seen::{Seen, TlsSeen};
 
 pub use client::Outbound;
@@ -82,23 +85,6 @@ impl Probed {
             evidence,
         }
     }
-}
-
-/// One assertion and whether it held.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub assertion: Assertion,
-    /// None when the probe did not come as far as this.
-    pub held: Option<bool>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Assertion {
-    /// The status that came, if one did.
-    Status(Option<u16>),
-    Contains(String),
-    NotContains(String),
-    DegradedAfter(Duration),
 }
 
 /// What a kind of knock saw, before it is asked whether we stood still meanwhile.
