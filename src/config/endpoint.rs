@@ -1,22 +1,22 @@
 //! Reads `[[endpoint]]`: what is knocked at, how often, and what answer is right.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
 
+use super::account::Known;
+use super::flow::{self, Reading};
 use super::names::Names;
-use super::proxy;
-use super::request;
 use super::secret::Secrets;
 use super::section::Section;
-use super::time::{cron, duration, written, zone};
+use super::time::{cron, duration, least_gap, written, zone};
 use super::value::{id, integer, phrase, status};
 use crate::domain::endpoint::{Addresses, Cadence, Endpoint, Thresholds};
 use crate::domain::expect::Expect;
-use crate::domain::flow::Flow;
 use crate::domain::kind::Kind;
-use crate::domain::request::{Method, Proxy, Request};
+use crate::domain::request::{Fence, Method, Proxy};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -29,6 +29,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const DEADLINE_LEAST: Duration = Duration::from_millis(100);
 /// Nobody waits longer for a login form.
 const DEADLINE_MOST: Duration = Duration::from_secs(60);
+/// A real login more often wears out accounts, sessions and other people's logs.
+const LOGIN_LEAST: Duration = Duration::from_secs(300);
 /// More results in a row would hide most outages.
 const THRESHOLD_MOST: u32 = 10;
 /// Each is searched in every answer.
@@ -48,6 +50,10 @@ pub(super) struct Around<'a> {
     pub(super) proxy: &'a Option<Proxy>,
     /// Where we listen ourselves.
     pub(super) ours: &'a [SocketAddr],
+    /// Those that were read well.
+    pub(super) accounts: &'a [Known],
+    /// Where targets may send us.
+    pub(super) fence: &'a Arc<Fence>,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Endpoint> {
@@ -55,14 +61,11 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let this = section.required("id", "\"web-login\"", id);
     let component = section.required("component", "\"web\"", id);
     let component = component.and_then(|it| around.names.component(report, it));
-    let request = request::read(section, around.secrets);
-    let named = section.has("proxy");
-    let own = proxy::read(section, around.secrets, around.ours);
-    let proxy = if named { own } else { around.proxy.clone() };
-    let request = request.map(|it| Request { proxy, ..it });
-    let method = request.as_ref().map(|it| it.method);
-    let expect = expect(section, method);
+    let http = flow::read(section, around);
     let cadence = cadence(section, around);
+    if let Some(reading) = http.as_ref().filter(|it| it.flow.logs_in() && !it.sample) {
+        not_too_often(section, reading, &cadence, around.now);
+    }
     let (deadline, degraded_after) = deadlines(section, &cadence);
     let mut threshold =
         |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
@@ -75,7 +78,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     Some(Endpoint {
         id: this?.into_inner(),
         component: component?,
-        kind: Kind::Http(Flow::of(request?, expect)),
+        kind: Kind::Http(http?.flow),
         addresses: Addresses::default(),
         network: None,
         cadence,
@@ -86,7 +89,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     })
 }
 
-fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
+pub(super) fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
     let status = section.list("status", STATUS_LIMIT, status).into_iter().map(Spanned::into_inner).collect();
     let mut texts = |key| {
         let texts = section.list(key, CONTAINS_LIMIT, |it| phrase(it, CONTAINS_LENGTH));
@@ -130,6 +133,22 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
         }
         (_, Some(cron)) => Cadence::Schedule { cron: cron.into_inner(), zone },
         (every, None) => Cadence::Every(every.map_or(EVERY, Spanned::into_inner)),
+    }
+}
+
+/// Refuses a login with a real account every few seconds.
+fn not_too_often(section: &Section<'_, '_>, reading: &Reading, cadence: &Cadence, now: Timestamp) {
+    let every = match cadence {
+        Cadence::Every(every) => Some(*every),
+        Cadence::Schedule { cron, zone } => least_gap(cron, zone, now),
+    };
+    let account = reading.flow.account.as_ref().map(|it| it.id.to_string()).unwrap_or_default();
+    if every.is_some_and(|it| it < LOGIN_LEAST) {
+        section.report.wrong(
+            section.span.clone(),
+            format!("this logs in as `{account}` more often than every 5 minutes"),
+            "write every = \"5m\" or more; the page and its form may be asked for more often by an endpoint of their own",
+        );
     }
 }
 
