@@ -9,6 +9,7 @@ mod file;
 mod flow;
 mod flow_check;
 mod json;
+mod kinds;
 pub mod manual;
 mod names;
 mod nearest;

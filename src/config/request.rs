@@ -6,7 +6,9 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::json::json;
+use super::kinds;
 use super::report::Report;
+use super::secret::Secrets;
 use super::section::{Entry, Section, Wrong, checked, quoted, wrong};
 use super::template::{Texts, has_places, is_name};
 use super::value::{method, string, url};
@@ -113,13 +115,21 @@ pub(super) fn base(section: &mut Section<'_, '_>) -> Option<Url> {
                 "write `{{…}}` into the `url` of a step",
             );
         }
-        let url = url(report, entry, &["http", "https"])?;
-        if url.fragment().is_some() {
-            return wrong("the part after `#` is never sent", "leave it out");
-        }
-        Ok(url)
+        sent_url(report, entry)
     };
     checked(report, &entry, read).map(Spanned::into_inner)
+}
+
+fn sent_url(report: &Report<'_>, entry: &Entry<'_>) -> Result<url::Url, Wrong> {
+    let url = url(report, entry, &["http", "https"]);
+    let url = url.map_err(|it| match it.message.ends_with("is not allowed here") {
+        true => Wrong { help: kinds::begins(), ..it },
+        false => it,
+    })?;
+    if url.fragment().is_some() {
+        return wrong("the part after `#` is never sent", "leave it out");
+    }
+    Ok(url)
 }
 
 /// The address, or the place it starts from and how it goes on.
@@ -139,7 +149,7 @@ fn address(
                     help: "write \"/path\", relative to the endpoint's `url`, or a whole address".to_owned(),
                 })?
             }
-            _ => url(report, entry, &["http", "https"])?,
+            _ => return sent_url(report, entry).map(|url| (url, None)),
         };
         if whole.fragment().is_some() {
             return wrong("the part after `#` is never sent", "leave it out");
@@ -322,6 +332,14 @@ fn plain_body(entry: &Entry<'_>) -> Result<String, Wrong> {
         return wrong("this body is too long", format!("at most {BODY_LIMIT} bytes are allowed"));
     }
     Ok(text.to_owned())
+}
+
+/// What is sent as it stands, without a word of HTTP around it.
+pub(super) fn sent_text(report: &Report<'_>, entry: Entry<'_>, secrets: &Secrets<'_>) -> Option<Value> {
+    if matches!(entry.get_ref(), DeValue::Table(_)) {
+        return secrets.read(report, entry).map(Value::Secret);
+    }
+    checked(report, &entry, plain_body).map(|it| Value::Plain(it.into_inner()))
 }
 
 /// A text in the file, with places or without, or a reference to a secret.

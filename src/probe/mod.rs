@@ -1,5 +1,6 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
+mod bare;
 mod body;
 mod certificate;
 mod classify;
@@ -10,14 +11,20 @@ mod evidence;
 mod fence;
 mod flow;
 mod http;
-mod manners;
+pub mod logins;
+pub mod manners;
 mod marks;
 mod names;
 mod ours;
 pub mod own;
 mod proxy;
+mod push;
 mod redact;
+mod retry_after;
 mod seen;
+mod talk;
+mod tcp;
+mod tls;
 mod verify;
 
 use std::net::SocketAddr;
@@ -30,6 +37,7 @@ pub use seen::{Seen, TlsSeen};
 
 pub use client::Outbound;
 use codes::{Codes, InMemory};
+use logins::{Logins, Unguarded};
 pub use manners::Manners;
 use own::OwnHealth;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +61,7 @@ pub struct Kit {
     pub own: Arc<OwnHealth>,
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
+    pub logins: Arc<dyn Logins>,
     pub codes: Arc<dyn Codes>,
     /// We are stopping: no step is begun any more but those that clean up.
     pub stop: CancellationToken,
@@ -132,7 +141,19 @@ impl Prober {
         manners: Arc<Manners>,
     ) -> Self {
         let (codes, stop) = (Arc::new(InMemory::default()), CancellationToken::new());
-        Self { kit: Kit { outbound, own, clock, manners, codes, stop } }
+        Self { kit: Kit { outbound, own, clock, manners, logins: Arc::new(Unguarded), codes, stop } }
+    }
+
+    /// Asks this one before it logs in.
+    pub fn guarded(mut self, logins: Arc<dyn Logins>) -> Self {
+        self.kit.logins = logins;
+        self
+    }
+
+    /// Why nobody knocks there now, if a host of it told us to stay away.
+    pub fn pause(&self, endpoint: &Endpoint) -> Option<manners::Pause> {
+        let places = endpoint.flow().map(manners::places).into_iter().flatten();
+        self.kit.manners.pause(places, self.kit.clock.now().mono)
     }
 
     /// Asks this one before it uses a code of a second factor.
@@ -153,6 +174,10 @@ impl Prober {
         let at = self.kit.clock.now();
         let mut knocked = match &endpoint.kind {
             Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
+            // Nobody is logged in by these: they are harmless at any depth.
+            Kind::Tcp(tcp) => tcp::knock(&self.kit, endpoint, tcp).await,
+            Kind::Tls(tls) => tls::knock(&self.kit, endpoint, tls).await,
+            Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => push::knock(&self.kit, endpoint),
         };
         if self.kit.own.stalled_since(at.mono) {
             knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);

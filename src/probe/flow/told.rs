@@ -20,6 +20,7 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let decided = deciding(&walk);
     let mut checks: Vec<Check> = Vec::new();
     let mut certificate_until = None;
+    let mut retry_after = None;
     let (mut shown, mut http_status) = (None, None);
     let mut outcome = Outcome::Success;
     let alone = walk.flow.then.is_empty();
@@ -28,6 +29,7 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
         checks.extend(answer.checks.iter().cloned());
         let ends = [certificate_until, answer.certificate_until];
         certificate_until = ends.into_iter().flatten().min();
+        retry_after = retry_after.max(answer.retry_after);
         if step.turn != Turn::Always && decided.is_none_or(|it| place <= it) {
             http_status = answer.http_status;
         }
@@ -80,7 +82,7 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
         checks,
         error,
         certificate_until,
-        retry_after: None,
+        retry_after,
         evidence,
     }
 }

@@ -139,8 +139,9 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let deadline = began + step.deadline.map_or(most, |it| it.min(most));
         // Cancelled only from outside: see `pipeline.rs`.
+        let before = self.waited;
         let fine = self.take(step, deadline).await;
-        self.waited += marks::now().duration_since(began);
+        self.waited = before + marks::now().duration_since(began);
         fine
     }
 
@@ -180,7 +181,9 @@ impl<'a> Walk<'a> {
         let was_in = self.logged_in;
         self.logged_in |= logs_in;
         let asked = filled.url.clone();
+        let before = self.waited;
         let (mut answer, url) = self.send(step, filled, deadline).await;
+        let waited = self.waited.saturating_sub(before);
         if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
             && let Err(Missed { class, said }) = self.captured.take(step, self.flow, (seen, &url), &self.jar)
@@ -195,7 +198,11 @@ impl<'a> Walk<'a> {
             self.before_login.push(url);
         }
         let fine = matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
-        self.taken.push(Taken { step, answer, total: marks::now().duration_since(began) });
+        self.taken.push(Taken {
+            step,
+            answer,
+            total: marks::now().duration_since(began).saturating_sub(waited),
+        });
         fine
     }
 
@@ -237,7 +244,7 @@ impl<'a> Walk<'a> {
 
     /// Sends a request and follows where its answer leads; gives the last
     /// answer and the address it came from.
-    async fn send(&mut self, step: &Step, mut request: Request, deadline: Instant) -> (Answer, Url) {
+    async fn send(&mut self, step: &Step, mut request: Request, mut deadline: Instant) -> (Answer, Url) {
         let laden = redirect::is_laden(&step.request);
         let mut made: Vec<(Url, Method, Option<String>)> = Vec::new();
         loop {
@@ -247,6 +254,10 @@ impl<'a> Walk<'a> {
             made.push(again);
             let mut answer =
                 http::ask(self.kit, &with_cookies(&request, cookies), &step.expect, deadline).await;
+            // Waiting for our own limits shortens no time and lengthens no latency.
+            deadline += answer.waited;
+            self.deadline += answer.waited;
+            self.waited += answer.waited;
             let Some(seen) = &answer.seen else { return (answer, request.url) };
             let set = seen.headers.iter().filter(|(name, _)| name == "set-cookie");
             self.jar.keep(&request.url, set.map(|(_, value)| value.as_str()));
