@@ -6,6 +6,7 @@ mod certificate;
 mod classify;
 mod client;
 mod date;
+mod dns;
 mod flow;
 mod http;
 mod manners;
@@ -17,6 +18,7 @@ mod proxy;
 mod push;
 mod redact;
 mod seen;
+mod smtp;
 mod talk;
 mod tcp;
 mod tls;
@@ -140,7 +142,9 @@ impl Prober {
             // Nobody is logged in by these: they are harmless at any depth.
             Kind::Tcp(tcp) => tcp::knock(&self.kit, endpoint, tcp).await,
             Kind::Tls(tls) => tls::knock(&self.kit, endpoint, tls).await,
-            Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => push::knock(&self.kit, endpoint),
+            Kind::Dns(dns) => dns::knock(&self.kit, endpoint, dns).await,
+            Kind::Smtp(smtp) => smtp::knock(&self.kit, endpoint, smtp).await,
+            Kind::Push(_) => push::knock(&self.kit, endpoint),
         };
         if self.kit.own.stalled_since(at.mono) {
             knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);
