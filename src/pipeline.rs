@@ -5,6 +5,7 @@
 
 pub mod knocks;
 pub mod mailbox;
+mod reports;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +21,6 @@ use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::flow::Depth;
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
-use crate::domain::kind::{Push, Report, SILENT};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
@@ -30,7 +30,7 @@ use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
-use mailbox::{Letter, Mailbox, Received};
+use mailbox::Mailbox;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
@@ -65,18 +65,6 @@ impl Knock for Prober {
         fresh_for: Duration,
     ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>> {
         Box::pin(Self::probe(self, endpoint, depth, fresh_for))
-    }
-}
-
-/// How long somebody who reports waits until it is stored: beyond the store's own patience.
-const REPORT_PATIENCE: Duration = Duration::from_secs(8);
-
-/// Sends back what is left in a mailbox when nobody takes it out any more.
-struct Closing<'a>(&'a Mailbox);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }
 
@@ -180,7 +168,7 @@ impl Worker {
     /// stopping never cuts one in half between the probe and its record.
     pub async fn run(&self, until: &Until) {
         self.mailbox.open();
-        let _closing = Closing(&self.mailbox);
+        let _closing = reports::Closing(&self.mailbox);
         loop {
             tokio::select! {
                 biased;
@@ -246,68 +234,6 @@ impl Worker {
                 (recorded, confirm)
             }
         }
-    }
-
-    /// Hands a report to the worker and waits until it is stored, or is not.
-    pub async fn report(&self, report: Report) -> Received {
-        let now = self.spine.clock.now();
-        match self.mailbox.put(report, now) {
-            Ok(awaited) => match tokio::time::timeout(REPORT_PATIENCE, awaited).await {
-                Ok(Ok(received)) => received,
-                // It left, or the store takes long: what becomes of it is not known.
-                Ok(Err(_)) | Err(_) => Received::NotStored,
-            },
-            Err(refused) => refused,
-        }
-    }
-
-    /// A report is one result, as a knock is.
-    async fn hear(&self, letter: Letter) {
-        let endpoint = self.endpoint();
-        let Letter { at, report, answer } = letter;
-        let Some(push) = endpoint.kind.push() else {
-            // Redefined since it was sent.
-            let _ = answer.send(Received::Unauthorised);
-            return;
-        };
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(at.mono);
-        let mut probed = Probed::of(ProbeResult {
-            at,
-            total: report.latency.unwrap_or_default(),
-            outcome: report.outcome(&endpoint),
-            http_status: None,
-            fresh_for: push.silence,
-        });
-        probed.error.clone_from(&report.message);
-        probed.evidence.error = report.message;
-        self.count(&endpoint.id, &probed);
-        let (recorded, _) = self.settle(probed.result).await;
-        let _ = answer.send(match recorded {
-            Recorded::Stored => Received::Stored,
-            Recorded::Waiting | Recorded::Unanswered | Recorded::Stopped => Received::NotStored,
-        });
-    }
-
-    /// A failure when one that reports has been silent for too long and silence
-    /// means down; the confirmation looks once more, and nothing is sent.
-    fn silence(&self, endpoint: &Endpoint, push: &Push) -> Option<Probed> {
-        let now = self.spine.clock.now();
-        let heard = (*self.heard.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let silent = now.mono.saturating_sub(heard);
-        if !push.silence_is_down || silent <= push.silence || !self.mailbox.is_empty() {
-            return None;
-        }
-        let mut probed = Probed::of(ProbeResult {
-            at: now,
-            total: Duration::ZERO,
-            outcome: SILENT,
-            http_status: None,
-            fresh_for: fresh_for(endpoint, now.wall),
-        });
-        probed.error = Some(format!("silent for {} s, {} s are allowed", silent.as_secs(), push.silence.as_secs()));
-        probed.evidence.error.clone_from(&probed.error);
-        self.count(&endpoint.id, &probed);
-        Some(probed)
     }
 
     /// Replaces this endpoint's part of the facts; wakes the renderer when it is

@@ -18,6 +18,7 @@ use super::schema;
 use super::section::{Entry, Section, Wrong, checked, listed, quoted, wrong};
 use super::value::{integer, string};
 use crate::domain::kind::{HostPort, Kind};
+use crate::expr::regex;
 
 /// Longer than any name of a machine.
 const HOST_LIMIT: usize = 253;
@@ -70,7 +71,9 @@ pub(super) fn refuse_rest(section: &mut Section<'_, '_>, kind: &'static str) {
     section.refuse_rest(
         |key| schema::has("endpoint", key),
         |key| match key {
-            "url" => ("an endpoint has `url` or `push`, not both".to_owned(), "leave one of them out".to_owned()),
+            "url" => {
+                ("an endpoint has `url` or `push`, not both".to_owned(), "leave one of them out".to_owned())
+            }
             _ => (
                 format!("`{key}` means nothing for {kind}"),
                 format!("leave it out; `porchlight manual {key}` says what it is for"),
@@ -136,9 +139,12 @@ fn pattern(entry: &Entry<'_>) -> Result<String, Wrong> {
     /// Far longer than any a person would read.
     const LIMIT: usize = 1_000;
     let text = super::value::phrase(entry, LIMIT)?;
-    match crate::expr::regex::check(&text) {
+    match regex::check(&text) {
         Ok(()) => Ok(text),
-        Err(error) => wrong(format!("this is not a regular expression: {error}"), "write it in single quotes, as in '^220 '"),
+        Err(error) => wrong(
+            format!("this is not a regular expression: {error}"),
+            "write it in single quotes, as in '^220 '",
+        ),
     }
 }
 

@@ -123,7 +123,8 @@ impl Outbound {
     /// names, no redirect followed, no cookie kept.
     pub fn client(&self, request: &Request, trace: &Trace, dates: Dates) -> Result<reqwest::Client, String> {
         let url = &request.url;
-        let tls = if url.scheme() == "https" { self.traced_tls(trace, dates)? } else { self.shared.no_tls.clone() };
+        let tls =
+            if url.scheme() == "https" { self.traced_tls(trace, dates)? } else { self.shared.no_tls.clone() };
         let hop = request.proxy.as_ref().map(proxy::hop).transpose()?;
         let proxy_host = request.proxy.as_ref().and_then(|it| it.url.host_str());
         // An address in the URL needs nobody asked.

@@ -144,7 +144,11 @@ async fn heard(socket: &UdpSocket, buffer: &mut [u8], until: Instant) -> std::io
 }
 
 /// Over TCP and TLS a message comes behind its length.
-async fn over_stream<S: Stream>(bare: &Bare<'_>, mut stream: S, question: &Question) -> Result<Message, Fault> {
+async fn over_stream<S: Stream>(
+    bare: &Bare<'_>,
+    mut stream: S,
+    question: &Question,
+) -> Result<Message, Fault> {
     let trace = &bare.trace;
     let talk = async {
         let length = u16::try_from(question.bytes.len()).unwrap_or_default();
@@ -159,7 +163,9 @@ async fn over_stream<S: Stream>(bare: &Bare<'_>, mut stream: S, question: &Quest
             Ok::<_, std::io::Error>(message)
         };
         let message = said.await.map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => Fault::of(FailureClass::EmptyReply, "it hung up without an answer"),
+            std::io::ErrorKind::UnexpectedEof => {
+                Fault::of(FailureClass::EmptyReply, "it hung up without an answer")
+            }
             _ => Fault { outcome: classify::broken(&error, &trace.marks()), said: error.to_string() },
         })?;
         question.answered(&message).map_err(|why| Fault::of(FailureClass::Protocol, why))
@@ -196,12 +202,17 @@ impl Question {
 
     /// A message that is an answer to this question, or why it is none.
     fn answered(&self, bytes: &[u8]) -> Result<Message, String> {
-        let message = Message::from_vec(bytes).map_err(|error| format!("what came is no DNS message: {error}"))?;
+        let message =
+            Message::from_vec(bytes).map_err(|error| format!("what came is no DNS message: {error}"))?;
         if message.metadata.id != self.id || message.metadata.message_type != MessageType::Response {
             return Err("what came answers another question".to_owned());
         }
         // Some servers leave the question out of a refusal.
-        if message.queries.iter().any(|it| it.query_type() != self.query.query_type() || it.name() != self.query.name()) {
+        if message
+            .queries
+            .iter()
+            .any(|it| it.query_type() != self.query.query_type() || it.name() != self.query.name())
+        {
             return Err("what came answers another question".to_owned());
         }
         Ok(message)
@@ -216,7 +227,8 @@ fn judge(
     authority: &[String],
     additional: &[String],
 ) -> Result<(), Fault> {
-    let right = if dns.rcodes.is_empty() { rcode == "NOERROR" } else { dns.rcodes.iter().any(|it| it == rcode) };
+    let right =
+        if dns.rcodes.is_empty() { rcode == "NOERROR" } else { dns.rcodes.iter().any(|it| it == rcode) };
     if !right {
         let class = match rcode {
             "NXDOMAIN" => FailureClass::DnsNxdomain,
@@ -255,7 +267,8 @@ fn judge(
 /// The first rule that does not hold.
 fn broken(rules: &Rules, records: &[String]) -> Option<String> {
     let found = |record: &String, pattern: &str| regex::matches(record, pattern).unwrap_or(false);
-    let all = rules.all.iter().find(|it| records.is_empty() || !records.iter().all(|record| found(record, it)));
+    let all =
+        rules.all.iter().find(|it| records.is_empty() || !records.iter().all(|record| found(record, it)));
     let any = rules.any.iter().find(|it| !records.iter().any(|record| found(record, it)));
     let none = rules.none.iter().find(|it| records.iter().any(|record| found(record, it)));
     let not_all =
@@ -268,7 +281,8 @@ fn broken(rules: &Rules, records: &[String]) -> Option<String> {
 
 /// A line a record, as zone files write them.
 fn lines(records: &[Record]) -> Vec<String> {
-    let line = |it: &Record| format!("{} {} {} {} {}", it.name, it.ttl, it.dns_class, it.record_type(), it.data);
+    let line =
+        |it: &Record| format!("{} {} {} {} {}", it.name, it.ttl, it.dns_class, it.record_type(), it.data);
     records.iter().take(RECORDS).map(line).collect()
 }
 

@@ -42,8 +42,7 @@ impl Trace {
     /// `heard_at` and ended now.
     pub fn phases(&self, began: Instant, heard_at: Option<Instant>, ended: Instant) -> Phases {
         let marks = self.marks();
-        let span =
-            |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?));
+        let span = |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?));
         Phases {
             dns: span(marks.dns_began, marks.dns_ended),
             connect: span(marks.connect_began, marks.tls_began.or(marks.connect_ended)),

@@ -84,7 +84,10 @@ async fn reply(talk: &mut Talk<'_>, bare: &Bare<'_>, wanted: &str) -> Result<Rep
     loop {
         let line = talk.until_line(bare, wanted, |_| true).await?;
         let Some((code, last)) = parsed(&line) else {
-            return Err(Fault::of(FailureClass::Protocol, format!("waited for {wanted}, heard {line:.100?}")));
+            return Err(Fault::of(
+                FailureClass::Protocol,
+                format!("waited for {wanted}, heard {line:.100?}"),
+            ));
         };
         if *first.get_or_insert(code) != code {
             return Err(Fault::of(FailureClass::Protocol, "a reply changes its code halfway"));
@@ -94,7 +97,10 @@ async fn reply(talk: &mut Talk<'_>, bare: &Bare<'_>, wanted: &str) -> Result<Rep
             return Ok(Reply { code, lines });
         }
         if LINES <= lines.len() {
-            return Err(Fault::of(FailureClass::BodyTooLarge, format!("a reply has more than {LINES} lines")));
+            return Err(Fault::of(
+                FailureClass::BodyTooLarge,
+                format!("a reply has more than {LINES} lines"),
+            ));
         }
     }
 }
