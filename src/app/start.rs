@@ -23,6 +23,7 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::facts::{Facts, Storing};
 use crate::domain::moment::minus;
 use crate::domain::notice::Notices;
+use crate::notes::Notes;
 use crate::pipeline::knocks::Meters;
 use crate::pipeline::{self, Spine, follow_storing};
 use crate::probe::own::OwnHealth;
@@ -115,6 +116,7 @@ impl App {
             facts,
             clock: clock.clone(),
             meters: Meters::default(),
+            notes: Arc::new(Notes::new(clock.clone())),
         });
         let publisher = {
             let clock = clock.clone();

@@ -8,6 +8,7 @@ use super::mailbox::{Letter, Mailbox, Received};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::kind::{Push, Report, SILENT};
 use crate::domain::probe::ProbeResult;
+use crate::domain::redact::Redactor;
 use crate::probe::Probed;
 use crate::schedule::cadence::fresh_for;
 use crate::store::Recorded;
@@ -55,10 +56,10 @@ impl Worker {
             http_status: None,
             fresh_for: push.silence,
         });
-        probed.error.clone_from(&report.message);
-        probed.evidence.error = report.message;
+        probed.evidence.error = report.message.as_deref().map(|it| Redactor::default().line(it));
+        probed.error = report.message;
         self.count(&endpoint.id, &probed);
-        let (recorded, _) = self.settle(probed.result).await;
+        let (recorded, _) = self.settle(probed).await;
         let _ = answer.send(match recorded {
             Recorded::Stored => Received::Stored,
             Recorded::Waiting | Recorded::Unanswered | Recorded::Stopped => Received::NotStored,
@@ -81,9 +82,9 @@ impl Worker {
             http_status: None,
             fresh_for: fresh_for(endpoint, now.wall),
         });
-        probed.error =
-            Some(format!("silent for {} s, {} s are allowed", silent.as_secs(), push.silence.as_secs()));
-        probed.evidence.error.clone_from(&probed.error);
+        let said = format!("silent for {} s, {} s are allowed", silent.as_secs(), push.silence.as_secs());
+        probed.evidence.error = Some(Redactor::default().line(&said));
+        probed.error = Some(said);
         self.count(&endpoint.id, &probed);
         Some(probed)
     }

@@ -11,9 +11,9 @@ use tokio_rustls::TlsConnector;
 
 use super::classify;
 use super::marks::{self, Trace};
-use super::{Assertion, Check, Kit, Knocked};
+use super::{Assertion, Check, Kit, Knocked, redact};
 use crate::domain::endpoint::Endpoint;
-use crate::domain::evidence::{Evidence, StepSeen};
+use crate::domain::evidence::{BODY_KEPT, Evidence, StepSeen};
 use crate::domain::kind::HostPort;
 use crate::domain::outcome::{DegradedReason, FailureClass, Outcome, UnknownReason};
 
@@ -184,12 +184,13 @@ impl<'a> Bare<'a> {
         let phases = self.trace.phases(self.began, self.heard_at, now);
         let at = self.kit.clock.now();
         let seen = StepSeen { name: String::new(), outcome, http_status: None, total, phases };
+        let redactor = redact::redactor(self.endpoint);
         let evidence = Evidence {
             steps: vec![seen],
-            status_line: self.status_line,
-            body: self.heard,
-            failed,
-            error: error.clone(),
+            status_line: self.status_line.as_deref().map(|it| redactor.line(it)),
+            body: redactor.text(&self.heard, BODY_KEPT),
+            failed: failed.iter().map(|it| redactor.line(it)).collect(),
+            error: error.as_deref().map(|it| redactor.line(it)),
             ..Evidence::none(at, outcome)
         };
         Knocked {
