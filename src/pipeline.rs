@@ -3,6 +3,7 @@
 //! Bell → probe → judge → record → facts. Telling follows by itself: whoever
 //! renders watches the facts.
 
+mod certificates;
 pub mod knocks;
 pub mod logins;
 pub mod mailbox;
@@ -26,6 +27,7 @@ use crate::domain::judge::{JudgeState, Judgement, judge, says};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
+use crate::domain::redact::Shown;
 use crate::domain::span::{self, Health, Transition};
 use crate::notes::Notes;
 use crate::probe::manners::{self, Pause};
@@ -115,6 +117,8 @@ pub struct Worker {
     /// When it was last heard, monotonic, of one that reports; since our start
     /// when it was heard before that.
     heard: Mutex<Option<Duration>>,
+    /// The certificate that was last told of, and how many days before its end.
+    told: Mutex<Option<(Shown, u32)>>,
     /// What is counted, under the id it was last counted for.
     knocks: Mutex<(EndpointId, Arc<Knocks>)>,
 }
@@ -153,6 +157,7 @@ impl Worker {
         Self {
             mailbox: Mailbox::default(),
             heard: Mutex::new(heard),
+            told: Mutex::default(),
             knocks: Mutex::new((endpoint.id.clone(), knocks)),
             spine,
             endpoint: Mutex::new(endpoint),
@@ -233,7 +238,13 @@ impl Worker {
             Some(push) => self.silence(&endpoint, push),
             None => Some(self.probe(stop, depth).await),
         };
-        self.settle(probed?).await.1
+        let probed = probed?;
+        let ending = certificates::ending(&probed, self.spine.clock.now().wall);
+        let confirm = self.settle(probed).await.1;
+        if let Some(ending) = ending {
+            self.warn(ending).await;
+        }
+        confirm
     }
 
     /// Judges, records and tells; what became of it, and how deep a confirmation

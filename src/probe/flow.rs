@@ -21,6 +21,7 @@ pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, flow: &Flow, _depth: D
         mut checks,
         error,
         certificate_until,
+        chain,
         seen,
         retry_after,
         waited,
@@ -37,6 +38,7 @@ pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, flow: &Flow, _depth: D
     let blank = Evidence {
         steps: vec![StepSeen { name: step.name.clone(), outcome, http_status, total, phases }],
         addresses: peer.map(|it| (redactor.line(&it.to_string()), outcome)).into_iter().collect(),
+        chain,
         error: error.as_deref().map(|it| redactor.line(it)),
         ..Evidence::none(at, outcome)
     };

@@ -11,10 +11,12 @@ use super::proxy::{self, Way};
 use super::seen::Seen;
 use super::verify::Dates;
 use super::{Assertion, Check, Kit, body, classify};
+use crate::domain::evidence::CertificateSeen;
 use crate::domain::expect::Expect;
 use crate::domain::flow::Step;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::probe::Phases;
+use crate::domain::redact::Redactor;
 use crate::domain::request::{Body, Request, Value};
 
 /// What came back before the time ran out.
@@ -26,6 +28,8 @@ pub(super) struct Answer {
     pub(super) checks: Vec<Check>,
     pub(super) error: Option<String>,
     pub(super) certificate_until: Option<Timestamp>,
+    /// For operators, when it failed or an end is near.
+    pub(super) chain: Vec<CertificateSeen>,
     /// None when no head came.
     pub(super) seen: Option<Seen>,
     /// What the server asks us to wait, clamped.
@@ -49,6 +53,11 @@ pub(super) async fn ask(kit: &Kit, step: &Step, deadline: Instant) -> Answer {
     answer.phases = phases(&trace, began, answer.head_at, marks::now());
     answer.outcome = kit.is_it_us(request, &trace, answer.outcome).await;
     answer.certificate_until = trace.marks().certificate_until;
+    let now = kit.clock.now().wall;
+    answer.chain = trace.chain(answer.outcome, now, &Redactor::default());
+    if let Some(seen) = &mut answer.seen {
+        seen.tls = trace.tls(now);
+    }
     answer.waited = turn.waited;
     kit.hear(&request.url, &mut answer);
     answer
@@ -105,6 +114,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         checks,
         error,
         certificate_until: None,
+        chain: Vec::new(),
         retry_after: None,
         waited: Duration::ZERO,
         head_at: Some(head_at),
@@ -122,6 +132,7 @@ impl Answer {
             checks: checked(None, None, expect),
             error: Some(error),
             certificate_until: None,
+            chain: Vec::new(),
             seen: None,
             retry_after: None,
             waited: Duration::ZERO,

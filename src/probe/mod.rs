@@ -1,5 +1,6 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
+mod addresses;
 mod bare;
 mod body;
 mod certificate;
@@ -54,12 +55,33 @@ pub struct Prober {
 }
 
 /// What every kind of knock has at hand.
+#[derive(Clone)]
 pub struct Kit {
     pub outbound: Outbound,
     pub own: Arc<OwnHealth>,
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
     pub logins: Arc<dyn Logins>,
+}
+
+impl Kit {
+    /// The same, taking these addresses alone.
+    fn by(&self, outbound: Outbound) -> Self {
+        Self { outbound, ..self.clone() }
+    }
+
+    /// Knocks as the endpoint's kind does.
+    async fn knock(&self, endpoint: &Endpoint, depth: Depth) -> Knocked {
+        match &endpoint.kind {
+            Kind::Http(flow) => flow::knock(self, endpoint, flow, depth).await,
+            // Nobody is logged in by these: they are harmless at any depth.
+            Kind::Tcp(tcp) => tcp::knock(self, endpoint, tcp).await,
+            Kind::Tls(tls) => tls::knock(self, endpoint, tls).await,
+            Kind::Dns(dns) => dns::knock(self, endpoint, dns).await,
+            Kind::Smtp(smtp) => smtp::knock(self, endpoint, smtp).await,
+            Kind::Push(_) => push::knock(self, endpoint),
+        }
+    }
 }
 
 /// A result, and what only a person looking on wants to know.
@@ -154,15 +176,7 @@ impl Prober {
     /// a fault of our own is the answer *unknown*.
     pub async fn probe(&self, endpoint: &Endpoint, depth: Depth, fresh_for: Duration) -> Probed {
         let at = self.kit.clock.now();
-        let mut knocked = match &endpoint.kind {
-            Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
-            // Nobody is logged in by these: they are harmless at any depth.
-            Kind::Tcp(tcp) => tcp::knock(&self.kit, endpoint, tcp).await,
-            Kind::Tls(tls) => tls::knock(&self.kit, endpoint, tls).await,
-            Kind::Dns(dns) => dns::knock(&self.kit, endpoint, dns).await,
-            Kind::Smtp(smtp) => smtp::knock(&self.kit, endpoint, smtp).await,
-            Kind::Push(_) => push::knock(&self.kit, endpoint),
-        };
+        let mut knocked = addresses::knock(&self.kit, endpoint, depth).await;
         if self.kit.own.stalled_since(at.mono) {
             knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);
         }
