@@ -67,6 +67,7 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let blank = Evidence {
         step: decides.then(|| name.to_owned()),
         steps,
+        chain: answer.as_ref().map(|it| it.chain.clone()).unwrap_or_default(),
         failed: checks
             .iter()
             .filter(|it| it.held == Some(false))
