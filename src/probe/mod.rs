@@ -24,6 +24,8 @@ mod talk;
 mod tcp;
 mod tls;
 mod verify;
+#[cfg(feature = "simulation")]
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,6 +34,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use seen::{Seen, TlsSeen};
+
+#[cfg(feature = "simulation")]
+pub use wire::Wire;
 
 pub use client::Outbound;
 use logins::{Logins, Unguarded};

@@ -142,11 +142,11 @@ pub fn h2(bench: &mut Bench) {
         let _ = tls.write_all(&frame(HEADERS, END_HEADERS, 1, STATUS_200));
         let _ = tls.write_all(&frame(DATA, END_STREAM, 1, b"login"));
     });
-    bench.h2("H01", "resets the stream", "failure/reset", |tls| {
+    bench.h2("H01", "resets the stream", "failure/protocol", |tls| {
         let _ = tls.write_all(&frame(RST_STREAM, 0, 1, &2_u32.to_be_bytes()));
         hold(&mut tls.sock);
     });
-    bench.h2("H02", "resets the stream in the body", "failure/reset", |tls| {
+    bench.h2("H02", "resets the stream in the body", "failure/protocol", |tls| {
         let _ = tls.write_all(&frame(HEADERS, END_HEADERS, 1, STATUS_200));
         let _ = tls.write_all(&frame(DATA, 0, 1, b"lo"));
         let _ = tls.write_all(&frame(RST_STREAM, 0, 1, &2_u32.to_be_bytes()));
@@ -188,7 +188,7 @@ pub fn h2(bench: &mut Bench) {
         let _ = tls.write_all(&frame(PUSH_PROMISE, END_HEADERS, 1, &promise));
         hold(&mut tls.sock);
     });
-    bench.h2("H10", "a body without end", "failure/body_too_large", |tls| {
+    bench.h2("H10", "a body beyond what it was allowed", "failure/body_too_large | failure/protocol", |tls| {
         let _ = tls.write_all(&frame(HEADERS, END_HEADERS, 1, STATUS_200));
         // Beyond what it was allowed at once, which is a fault of its own.
         for _ in 0..200 {

@@ -19,10 +19,13 @@ use porchlight::domain::outcome::Outcome;
 
 use self::cases::{Bench, Case};
 use crate::knock::told;
-use crate::support::{Daemon, free_port, wait_until};
+use crate::support::{Daemon, free_port, logging, wait_until};
 
 /// Cases whose verdict is not what it must be yet, each with why. Empty, or this is not done.
-const WAITS: &[(&str, &str)] = &[];
+const WAITS: &[(&str, &str)] = &[
+    ("T06", "nothing tells a head that has begun from silence"),
+    ("T31", "a missing intermediate is told as an unknown issuer"),
+];
 
 const DEADLINE: Duration = Duration::from_secs(2);
 /// On a machine whose cores are busy; the deadline itself is what is tested.
@@ -80,12 +83,20 @@ fn files(daemon: &Daemon) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count()
 }
 
+/// What the daemon said of a case, for whoever has to understand a verdict.
+fn said(log: &str, case: &Case) -> String {
+    let name = format!("`{}` gave no whole answer: ", name(case));
+    let line = log.lines().find_map(|it| it.split_once(name.as_str()));
+    line.map(|it| format!(" ({})", it.1)).unwrap_or_default()
+}
+
 /// Runs every case once against one daemon; says what was not as it must be.
 fn torture(bench: &Bench) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let roots = dir.path().join("roots.pem");
     std::fs::write(&roots, bench.authority.pem()).unwrap();
     let daemon = Daemon::start_with(dir.path(), &config(&[]), free_port(), |command| {
+        logging(dir.path(), "info,pipeline=debug")(command);
         command
             .env("SSL_CERT_FILE", &roots)
             .env_remove("SSL_CERT_DIR")
@@ -115,13 +126,16 @@ fn torture(bench: &Bench) -> Vec<String> {
     let peak = status(&daemon, "VmHWM:");
 
     let mut wrong = Vec::new();
-    let found = stored(dir.path());
+    let (found, log) = (stored(dir.path()), daemon.log());
     for case in &bench.cases {
         let results = found.get(&name(case)).cloned().unwrap_or_default();
-        let right = |it: &(String, Duration)| case.verdict.split(" | ").any(|verdict| verdict == it.0);
-        if !results.iter().all(right) {
+        // Starved of its cores it says so, and that it knows nothing: also right, but no verdict.
+        let judged: Vec<_> = results.iter().filter(|it| it.0 != "unknown/own_stall").collect();
+        let right = |it: &&(String, Duration)| case.verdict.split(" | ").any(|verdict| verdict == it.0);
+        if judged.is_empty() || !judged.iter().all(right) {
             let seen: Vec<&str> = results.iter().map(|it| it.0.as_str()).collect();
-            wrong.push(format!("{}: {}: must be {}, is {seen:?}", case.id, case.does, case.verdict));
+            let said = said(&log, case);
+            wrong.push(format!("{}: {}: must be {}, is {seen:?}{said}", case.id, case.does, case.verdict));
         }
         if 2 < results.len() {
             wrong.push(format!("{}: {} results of two knocks", case.id, results.len()));
@@ -130,7 +144,6 @@ fn torture(bench: &Bench) -> Vec<String> {
             wrong.push(format!("{}: {}: took {total:?}", case.id, case.does));
         }
     }
-    let log = daemon.log();
     if log.contains("panicked") || log.contains("torture-5ecret") {
         wrong.push(format!("the log tells of a panic or of a secret:\n{log}"));
     }
