@@ -13,9 +13,7 @@ use super::secret::Secrets;
 use super::section::Section;
 use super::time::{cron, duration, written, zone};
 use super::value::{boolean, id, integer, one_of, phrase, status};
-use crate::domain::endpoint::{
-    Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Thresholds,
-};
+use crate::domain::endpoint::{Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Thresholds};
 use crate::domain::expect::Expect;
 use crate::domain::flow::Flow;
 use crate::domain::kind::Kind;
@@ -94,7 +92,18 @@ impl Rest {
         let Self { addresses, cadence, deadline, degraded_after, thresholds, was } = self;
         let network = None;
         let cadence = kind.push().map_or(cadence, |push| Cadence::Every(look_every(push.silence)));
-        Endpoint { id, component, kind, addresses, network, cadence, deadline, degraded_after, thresholds, was }
+        Endpoint {
+            id,
+            component,
+            kind,
+            addresses,
+            network,
+            cadence,
+            deadline,
+            degraded_after,
+            thresholds,
+            was,
+        }
     }
 }
 
@@ -104,7 +113,8 @@ fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, knocks: bool) -> Res
         true => (addresses(section), cadence(section, around)),
         false => (Addresses::default(), Cadence::Every(EVERY_MOST)),
     };
-    let (deadline, degraded_after) = deadlines(section, &cadence, if knocks { DEADLINE_MOST } else { REPORTED_MOST });
+    let (deadline, degraded_after) =
+        deadlines(section, &cadence, if knocks { DEADLINE_MOST } else { REPORTED_MOST });
     let mut threshold =
         |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
     let default = Thresholds::default();

@@ -70,7 +70,9 @@ pub(super) fn refuse_rest(section: &mut Section<'_, '_>, kind: &'static str) {
     section.refuse_rest(
         |key| schema::has("endpoint", key),
         |key| match key {
-            "url" => ("an endpoint has `url` or `push`, not both".to_owned(), "leave one of them out".to_owned()),
+            "url" => {
+                ("an endpoint has `url` or `push`, not both".to_owned(), "leave one of them out".to_owned())
+            }
             _ => (
                 format!("`{key}` means nothing for {kind}"),
                 format!("leave it out; `porchlight manual {key}` says what it is for"),
@@ -138,7 +140,10 @@ fn pattern(entry: &Entry<'_>) -> Result<String, Wrong> {
     let text = super::value::phrase(entry, LIMIT)?;
     match crate::expr::regex::check(&text) {
         Ok(()) => Ok(text),
-        Err(error) => wrong(format!("this is not a regular expression: {error}"), "write it in single quotes, as in '^220 '"),
+        Err(error) => wrong(
+            format!("this is not a regular expression: {error}"),
+            "write it in single quotes, as in '^220 '",
+        ),
     }
 }
 

@@ -216,9 +216,7 @@ fn shaped(shape: Shape) -> Value {
         Shape::Count => json!({ "type": "integer", "minimum": 1, "maximum": 10 }),
         Shape::Days => json!({ "type": "integer", "minimum": 1, "maximum": 398 }),
         Shape::Dialog => {
-            let line = |key: &str, value: Value| {
-                json!({ "type": "object", "additionalProperties": false, "required": [key], "properties": { key: value } })
-            };
+            let line = |key: &str, value: Value| json!({ "type": "object", "additionalProperties": false, "required": [key], "properties": { key: value } });
             list(json!({ "anyOf": [
                 line("expect", words()), line("matches", words()), line("starttls", json!({ "const": true })),
                 line("send", or_secret(json!({ "type": "string" }))) ] }))

@@ -136,7 +136,10 @@ mod tests {
         assert_eq!(mailbox.put(report(), at(101)).err(), Some(Received::TooOften));
         mailbox.take().await;
         for _ in 0..BURST {
-            assert!(mailbox.put(report(), at(10_000)).is_ok(), "a long silence saves up no more than a burst");
+            assert!(
+                mailbox.put(report(), at(10_000)).is_ok(),
+                "a long silence saves up no more than a burst"
+            );
         }
         assert_eq!(mailbox.put(report(), at(10_000)).err(), Some(Received::TooOften));
     }

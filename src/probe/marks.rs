@@ -21,6 +21,8 @@ pub struct Marks {
     pub dns_fault: Option<DnsFault>,
     /// The name that was not found is that of a proxy of ours.
     pub proxy_unknown: bool,
+    /// The name has addresses, and none to which a target may send us.
+    pub fenced: bool,
     /// The first byte of the handshake is written: the connection stands.
     pub tls_began: Option<Instant>,
     pub connect_ended: Option<Instant>,
@@ -42,8 +44,7 @@ impl Trace {
     /// `heard_at` and ended now.
     pub fn phases(&self, began: Instant, heard_at: Option<Instant>, ended: Instant) -> Phases {
         let marks = self.marks();
-        let span =
-            |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?));
+        let span = |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?));
         Phases {
             dns: span(marks.dns_began, marks.dns_ended),
             connect: span(marks.connect_began, marks.tls_began.or(marks.connect_ended)),

@@ -38,7 +38,9 @@ async fn exchange(bare: &mut Bare<'_>, heard: &mut Heard, tcp: &Tcp) -> Result<(
                 let taken = (1..=count).map(|group| regex::group(&line, pattern, group).ok().flatten());
                 groups = taken.collect();
             }
-            Line::Send(value) => talk.send(bare, filled(super::http::plain(value), &groups).as_bytes()).await?,
+            Line::Send(value) => {
+                talk.send(bare, filled(super::http::plain(value), &groups).as_bytes()).await?
+            }
             Line::StartTls => talk = talk.secured(bare, &tcp.at.host).await?,
         }
     }

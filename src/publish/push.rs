@@ -161,7 +161,9 @@ fn understood(words: &Words) -> Result<Report, &'static str> {
     };
     let latency = match said("latency").map(str::parse::<f64>) {
         None => None,
-        Some(Ok(seconds)) if (0.0..=LATENCY_MOST).contains(&seconds) => Some(Duration::from_secs_f64(seconds)),
+        Some(Ok(seconds)) if (0.0..=LATENCY_MOST).contains(&seconds) => {
+            Some(Duration::from_secs_f64(seconds))
+        }
         Some(_) => return Err("`latency` is a number of seconds such as 4.2, at most a day\n"),
     };
     let printable = |it: &str| it.chars().filter(|c| !c.is_control()).take(MESSAGE_LIMIT).collect();

@@ -193,8 +193,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(include_str!("migrations/0003_knocking.sql")).ok();
-        let count =
-            || connection.query_row("SELECT count(*) FROM login_attempt", [], |row| row.get::<_, i64>(0)).unwrap();
+        let count = || {
+            connection
+                .query_row("SELECT count(*) FROM login_attempt", [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
         note_restored(&connection, dir.path()).unwrap();
         assert_eq!(count(), 0_i64);
         mark_restored(dir.path()).unwrap();

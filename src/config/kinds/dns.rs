@@ -24,8 +24,10 @@ const RECORDS: &[(&str, &str)] = &[
     ("TLSA", "TLSA"),
     ("TXT", "TXT"),
 ];
-pub(in crate::config) const RCODES: &[&str] =
-    &["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE"];
+pub(in crate::config) const RCODES: &[&str] = &[
+    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET",
+    "NOTAUTH", "NOTZONE",
+];
 const CLASSES: &[(&str, Class)] = &[("IN", Class::In), ("CH", Class::Chaos), ("HS", Class::Hesiod)];
 const RULES_LIMIT: usize = 20;
 const TEXT_LENGTH: usize = 1_000;
@@ -48,7 +50,8 @@ pub(super) fn read(section: &mut Section<'_, '_>, _: &Around<'_>) -> Option<Kind
         texts.into_iter().map(Spanned::into_inner).collect()
     };
     let (contains, not_contains) = (texts("contains"), texts("not_contains"));
-    let [answer, authority, additional] = ["answer", "authority", "additional"].map(|key| rules(section, key));
+    let [answer, authority, additional] =
+        ["answer", "authority", "additional"].map(|key| rules(section, key));
     let (scheme, at) = at?;
     let ask = Ask {
         name: name?.into_inner(),
@@ -71,7 +74,17 @@ pub(super) fn read(section: &mut Section<'_, '_>, _: &Around<'_>) -> Option<Kind
         );
     }
     let rcodes = rcodes.into_iter().map(|it| it.into_inner().to_owned()).collect();
-    Some(Kind::Dns(Dns { server, transport, ask, rcodes, contains, not_contains, answer, authority, additional }))
+    Some(Kind::Dns(Dns {
+        server,
+        transport,
+        ask,
+        rcodes,
+        contains,
+        not_contains,
+        answer,
+        authority,
+        additional,
+    }))
 }
 
 fn asked(entry: &super::super::section::Entry<'_>) -> Result<String, Wrong> {
@@ -96,7 +109,12 @@ fn rules(section: &mut Section<'_, '_>, key: &'static str) -> Rules {
             let patterns = section.list(key, RULES_LIMIT, pattern);
             patterns.into_iter().map(Spanned::into_inner).collect()
         };
-        Rules { all: patterns("all"), any: patterns("any"), none: patterns("none"), not_all: patterns("not_all") }
+        Rules {
+            all: patterns("all"),
+            any: patterns("any"),
+            none: patterns("none"),
+            not_all: patterns("not_all"),
+        }
     });
     let rules = rules.unwrap_or_default();
     if rules.is_empty() && report.is_clean() {

@@ -34,7 +34,8 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
             let text = token.expose_secret();
             let sent = text.chars().all(|c| c.is_ascii_graphic());
             if !sent || TOKEN_MOST < text.len() {
-                let help = format!("use at most {TOKEN_MOST} letters, digits and signs of ASCII, without spaces");
+                let help =
+                    format!("use at most {TOKEN_MOST} letters, digits and signs of ASCII, without spaces");
                 report.wrong(at, "this token cannot be sent in a header", help);
             } else if text.len() < TOKEN_LEAST {
                 let said = format!("this token has fewer than {TOKEN_LEAST} characters and can be guessed");
