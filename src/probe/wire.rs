@@ -35,7 +35,10 @@ async fn exchange(wire: &Arc<dyn Wire>, url: &Url, request: reqwest::Request) ->
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
     request.headers_mut().insert(hyper::header::HOST, host.parse().ok()?);
     *request.uri_mut() = url[url::Position::BeforePath..url::Position::AfterQuery].parse().ok()?;
-    #[expect(clippy::disallowed_methods, reason = "never in what is shipped, and it ends with its connection")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "never in what is shipped, and it ends with its connection"
+    )]
     tokio::spawn(connection);
     let response = sender.send_request(request).await.ok()?;
     Some(response.map(reqwest::Body::wrap).into())

@@ -25,8 +25,8 @@ use tokio_util::task::TaskTracker;
 
 /// When virtual time began: a Sunday in summer.
 const EPOCH_S: i64 = 1_784_462_400;
-/// As in `app`, but fewer; a stall is a gap of more than half a second.
-const TICK: Duration = Duration::from_millis(400);
+/// As in `app`: fewer would look like being starved.
+const TICK: Duration = Duration::from_millis(100);
 /// Between two commits; longer than in the store, which makes a day shorter.
 const PACE: Duration = Duration::from_millis(500);
 
@@ -130,7 +130,8 @@ impl House {
             notes: Arc::new(porchlight::notes::Notes::new(clock.clone())),
         });
         let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
-        let entries = resumed.iter().map(|(known, state)| crew.post(known.endpoint.clone(), *state)).collect();
+        let entries =
+            resumed.iter().map(|(known, state)| crew.post(known.endpoint.clone(), *state)).collect();
         let (_changes, changed) = mpsc::channel(schedule::CHANGES);
         tasks.spawn(schedule::ring(entries, changed, clock, own.stepped(), stop.clone()));
         tasks.spawn(tick(own, stop.clone()));

@@ -48,9 +48,22 @@ fn told(dir: &std::path::Path) -> BTreeMap<String, Vec<(Duration, Duration)>> {
     spans
 }
 
+/// What was heard of a target around an outage: when, and the outcome's code.
+fn heard(dir: &std::path::Path, target: usize, outage: &Outage) -> Vec<(Duration, u8)> {
+    let connection = rusqlite::Connection::open(dir.join("porchlight.db")).unwrap();
+    let sql =
+        "SELECT at_ms, outcome FROM result JOIN endpoint ON endpoint.id = result.endpoint WHERE name = ?1";
+    let mut query = connection.prepare(sql).unwrap();
+    let at = |ms: i64| Time::of(Timestamp::from_millisecond(ms).unwrap());
+    let rows = query.query_map([format!("t{target}")], |row| Ok((at(row.get(0)?), row.get(1)?))).unwrap();
+    let around = outage.from.saturating_sub(EVERY * 2)..outage.to + EVERY * 2;
+    rows.map(Result::unwrap).filter(|it: &(Duration, u8)| around.contains(&it.0)).collect()
+}
+
 fn outages(targets: usize, each: usize) {
     let began = Instant::now();
     let seed = rand::random_range(0..1_000_000_u64);
+    let seed = std::env::var("SEED").ok().and_then(|it| it.parse().ok()).unwrap_or(seed);
     println!("seed {seed}");
     let dir = tempfile::tempdir().unwrap();
     let time = Arc::new(Time::default());
@@ -77,7 +90,11 @@ fn outages(targets: usize, each: usize) {
             let told = spans.iter().find(|(from, _)| (outage.from..outage.to).contains(&(*from + SLACK)));
             if outage.to - outage.from > EVERY + CONFIRMATION {
                 long += 1;
-                assert!(told.is_some(), "seed {seed}: t{target} was down and nobody was told: {outage:?}");
+                let heard = heard(dir.path(), target, outage);
+                assert!(
+                    told.is_some(),
+                    "seed {seed}: t{target} was down and nobody was told: {outage:?}, of {spans:?}, heard {heard:?}"
+                );
             }
             if let Some((from, _)) = told {
                 found += 1;

@@ -188,16 +188,21 @@ pub fn h2(bench: &mut Bench) {
         let _ = tls.write_all(&frame(PUSH_PROMISE, END_HEADERS, 1, &promise));
         hold(&mut tls.sock);
     });
-    bench.h2("H10", "a body beyond what it was allowed", "failure/body_too_large | failure/protocol", |tls| {
-        let _ = tls.write_all(&frame(HEADERS, END_HEADERS, 1, STATUS_200));
-        // Beyond what it was allowed at once, which is a fault of its own.
-        for _ in 0..200 {
-            if tls.write_all(&frame(DATA, 0, 1, &[b'x'; 16_000])).is_err() {
-                return;
+    bench.h2(
+        "H10",
+        "a body beyond what it was allowed",
+        "failure/body_too_large | failure/protocol",
+        |tls| {
+            let _ = tls.write_all(&frame(HEADERS, END_HEADERS, 1, STATUS_200));
+            // Beyond what it was allowed at once, which is a fault of its own.
+            for _ in 0..200 {
+                if tls.write_all(&frame(DATA, 0, 1, &[b'x'; 16_000])).is_err() {
+                    return;
+                }
             }
-        }
-        hold(&mut tls.sock);
-    });
+            hold(&mut tls.sock);
+        },
+    );
     bench.h2("H11", "settings of an odd size", "failure/protocol", |tls| {
         let _ = tls.write_all(&frame(SETTINGS, 0, 0, &[1; 5]));
         hold(&mut tls.sock);
