@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
+use super::expect;
 use super::kinds;
 use super::names::Names;
 use super::proxy;
@@ -12,12 +13,11 @@ use super::request;
 use super::secret::Secrets;
 use super::section::Section;
 use super::time::{cron, duration, written, zone};
-use super::value::{boolean, id, integer, one_of, phrase, status};
+use super::value::{boolean, id, integer, one_of};
 use crate::domain::endpoint::{Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Thresholds};
-use crate::domain::expect::Expect;
 use crate::domain::flow::Flow;
 use crate::domain::kind::Kind;
-use crate::domain::request::{Method, Proxy, Request};
+use crate::domain::request::{Proxy, Request};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -34,10 +34,6 @@ const DEADLINE_MOST: Duration = Duration::from_secs(60);
 const REPORTED_MOST: Duration = Duration::from_secs(3_600);
 /// More results in a row would hide most outages.
 const THRESHOLD_MOST: u32 = 10;
-/// Each is searched in every answer.
-const CONTAINS_LIMIT: usize = 50;
-const CONTAINS_LENGTH: usize = 1_000;
-const STATUS_LIMIT: usize = 50;
 const WAS_LIMIT: usize = 100;
 
 /// What reading an endpoint takes besides its own table.
@@ -64,13 +60,12 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
         kinds::refuse_rest(section, row.name);
         return Some(rest.of(this?.into_inner(), component?, kind?));
     }
+    let expect = expect::read(section);
     let request = request::read(section, around.secrets);
     let named = section.has("proxy");
     let own = proxy::read(section, around.secrets, around.ours);
     let proxy = if named { own } else { around.proxy.clone() };
     let request = request.map(|it| Request { proxy, ..it });
-    let method = request.as_ref().map(|it| it.method);
-    let expect = expect(section, method);
     let rest = rest(section, around, true);
     kinds::refuse_rest(section, "http");
     let kind = Kind::Http(Flow::of(request?, expect));
@@ -137,25 +132,6 @@ fn addresses(section: &mut Section<'_, '_>) -> Addresses {
 /// How often we look whether somebody has been silent for too long.
 fn look_every(silence: Duration) -> Duration {
     (silence / 10).clamp(EVERY_LEAST, EVERY)
-}
-
-fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
-    let status = section.list("status", STATUS_LIMIT, status).into_iter().map(Spanned::into_inner).collect();
-    let mut texts = |key| {
-        let texts = section.list(key, CONTAINS_LIMIT, |it| phrase(it, CONTAINS_LENGTH));
-        if let Some(first) = texts.first()
-            && method == Some(Method::Head)
-        {
-            section.report.wrong(
-                first.span(),
-                "an answer to HEAD has no body to look into",
-                "use method = \"GET\"",
-            );
-        }
-        texts.into_iter().map(Spanned::into_inner).collect::<Vec<String>>()
-    };
-    let (contains, not_contains) = (texts("contains"), texts("not_contains"));
-    Expect { status, contains, not_contains }
 }
 
 fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {

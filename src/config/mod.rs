@@ -2,6 +2,7 @@
 
 mod component;
 mod endpoint;
+mod expect;
 mod fault;
 mod file;
 mod json;

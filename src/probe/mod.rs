@@ -1,5 +1,6 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
+mod assert;
 mod bare;
 mod body;
 pub mod canary;
@@ -24,6 +25,7 @@ mod push;
 mod redact;
 mod retry_after;
 mod seen;
+mod signs;
 mod talk;
 mod tcp;
 mod tls;
@@ -37,6 +39,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use assert::{Check, Known, Login};
 pub use redact::redactor;
 pub use seen::{Seen, TlsSeen};
 
@@ -108,23 +111,6 @@ impl Probed {
             evidence,
         }
     }
-}
-
-/// One assertion and whether it held.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub assertion: Assertion,
-    /// None when the probe did not come as far as this.
-    pub held: Option<bool>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Assertion {
-    /// The status that came, if one did.
-    Status(Option<u16>),
-    Contains(String),
-    NotContains(String),
-    DegradedAfter(Duration),
 }
 
 /// What a kind of knock saw, before it is asked whether we stood still meanwhile.
