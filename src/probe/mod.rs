@@ -33,6 +33,8 @@ mod talk;
 mod tcp;
 mod tls;
 mod verify;
+#[cfg(feature = "simulation")]
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,6 +45,9 @@ use jiff::Timestamp;
 pub use assert::{Check, Known, Login};
 pub use redact::redactor;
 pub use seen::{Seen, TlsSeen};
+
+#[cfg(feature = "simulation")]
+pub use wire::Wire;
 
 use canary::Canaries;
 pub use client::Outbound;

@@ -40,6 +40,7 @@ mod support;
 mod target;
 mod terminal;
 mod tidy;
+mod torture;
 mod traced;
 mod travel;
 mod truth;
