@@ -25,6 +25,7 @@ use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
 use crate::domain::span::{self, Health, Transition};
+use crate::notes::Notes;
 use crate::probe::manners::{self, Pause};
 use crate::probe::{Probed, Prober};
 use crate::schedule::bell::Bell;
@@ -84,6 +85,8 @@ pub struct Spine {
     pub facts: watch::Sender<Arc<Facts>>,
     pub clock: Arc<dyn Clock>,
     pub meters: knocks::Meters,
+    /// What operators are told.
+    pub notes: Arc<Notes>,
 }
 
 /// Knocks at one endpoint whenever its bell rings. It outlives a change of the

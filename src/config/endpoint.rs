@@ -6,6 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::names::Names;
+use super::probe;
 use super::proxy;
 use super::request;
 use super::secret::Secrets;
@@ -16,6 +17,7 @@ use crate::domain::endpoint::{Addresses, Cadence, Endpoint, Thresholds};
 use crate::domain::expect::Expect;
 use crate::domain::flow::Flow;
 use crate::domain::kind::Kind;
+use crate::domain::network::Network;
 use crate::domain::request::{Method, Proxy, Request};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -48,6 +50,7 @@ pub(super) struct Around<'a> {
     pub(super) proxy: &'a Option<Proxy>,
     /// Where we listen ourselves.
     pub(super) ours: &'a [SocketAddr],
+    pub(super) networks: &'a [Network],
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Endpoint> {
@@ -61,6 +64,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let proxy = if named { own } else { around.proxy.clone() };
     let request = request.map(|it| Request { proxy, ..it });
     let method = request.as_ref().map(|it| it.method);
+    let network = section.optional("network", id).and_then(|it| probe::known(report, it, around.networks));
     let expect = expect(section, method);
     let cadence = cadence(section, around);
     let (deadline, degraded_after) = deadlines(section, &cadence);
@@ -77,7 +81,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
         component: component?,
         kind: Kind::Http(Flow::of(request?, expect)),
         addresses: Addresses::default(),
-        network: None,
+        network,
         cadence,
         deadline,
         degraded_after,

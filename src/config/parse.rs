@@ -11,14 +11,17 @@ use super::report::Report;
 use super::secret::{Secrets, Surroundings};
 use super::section::{Entry, Section};
 use super::value::boolean;
-use super::{Config, component, notice, proxy, server, site};
+use super::{Config, component, notice, probe, server, site};
 use crate::domain::component::{Component, Role};
 use crate::domain::endpoint::Endpoint;
+use crate::domain::network::Network;
 
 /// A page with more is not read by people.
 const COMPONENTS_LIMIT: usize = 1_000;
 /// What one machine can knock at in time.
 const ENDPOINTS_LIMIT: usize = 10_000;
+/// Ways out of one machine.
+const NETWORKS_LIMIT: usize = 20;
 /// Old ones may be taken out of the file; the store keeps them.
 const NOTICES_LIMIT: usize = 1_000;
 
@@ -74,12 +77,16 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let wallet = sample.iter().flat_map(|it| [it.listen, it.control]);
     let ours: Vec<_> =
         [server.listen].into_iter().chain(wallet).chain(metrics.iter().map(|it| it.listen)).collect();
-    let proxy = one(section, "probe", "[probe]", |it| proxy::read(it, &secrets, &ours)).flatten();
+    let (probe, proxy) =
+        one(section, "probe", "[probe]", |it| probe::read(it, &secrets, &ours)).unwrap_or_default();
+    let networks = many(section, "network", "[[network]]", NETWORKS_LIMIT, probe::network);
+    twice(section.report, &networks);
 
     let components =
         many(section, "component", "[[component]]", COMPONENTS_LIMIT, |it| component::read(it, names));
     let zone = &site.zone;
-    let around = Around { names, secrets: &secrets, zone, now, proxy: &proxy, ours: &ours };
+    let around =
+        Around { names, secrets: &secrets, zone, now, proxy: &proxy, ours: &ours, networks: &networks };
     let endpoints =
         many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));
     let maintenances = many(section, "maintenance", "[[maintenance]]", NOTICES_LIMIT, |it| {
@@ -91,7 +98,19 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     if section.report.is_clean() {
         blind(section.report, &components, &endpoints);
     }
-    Config { site, server, store, components, endpoints, maintenances, announcements, sample, metrics }
+    Config {
+        site,
+        server,
+        store,
+        probe,
+        networks,
+        components,
+        endpoints,
+        maintenances,
+        announcements,
+        sample,
+        metrics,
+    }
 }
 
 /// A table there is at most one of.
@@ -124,6 +143,16 @@ fn many<'r, 'i, T>(
     let entries = section.entries(key, limit);
     let read = |entry: Entry<'i>| Section::read(report, what, entry, &read)?;
     entries.into_iter().filter_map(read).collect()
+}
+
+/// The same id for two networks.
+fn twice(report: &Report<'_>, networks: &[Network]) {
+    for (index, network) in networks.iter().enumerate() {
+        if networks.iter().take(index).any(|it| it.id == network.id) {
+            let message = format!("there are two networks `{}`", network.id);
+            report.wrong(0..0, message, "put their canaries into one, or give one another id");
+        }
+    }
 }
 
 /// Warns of a page that could never say "yes".

@@ -1,7 +1,7 @@
 //! A login in steps, as a person does it.
 
 use super::http::{self, Answer};
-use super::{Assertion, Check, Kit, Knocked, marks};
+use super::{Assertion, Check, Kit, Knocked, evidence, marks, redact};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::evidence::{Evidence, StepSeen};
 use crate::domain::flow::{Depth, Flow};
@@ -33,11 +33,19 @@ pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, flow: &Flow, _depth: D
     if outcome == Outcome::Success && slow {
         outcome = Outcome::Degraded(DegradedReason::Slow);
     }
-    let evidence = Evidence {
+    let mut redactor = redact::redactor(endpoint);
+    let blank = Evidence {
         steps: vec![StepSeen { name: step.name.clone(), outcome, http_status, total, phases }],
-        status_line: seen.map(|it| it.status.to_string()),
-        error: error.clone(),
+        addresses: peer.map(|it| (redactor.line(&it.to_string()), outcome)).into_iter().collect(),
+        error: error.as_deref().map(|it| redactor.line(it)),
         ..Evidence::none(at, outcome)
+    };
+    let evidence = match &seen {
+        Some(seen) => {
+            evidence::learn(&mut redactor, seen);
+            evidence::of_answer(seen, &redactor, outcome != Outcome::Success, blank)
+        }
+        None => blank,
     };
     Knocked {
         outcome,

@@ -5,6 +5,7 @@ mod certificate;
 mod classify;
 mod client;
 mod date;
+mod evidence;
 mod flow;
 mod http;
 pub mod logins;

@@ -193,13 +193,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(include_str!("migrations/0003_knocking.sql")).ok();
-        let count =
-            || connection.query_row("SELECT count(*) FROM login_attempt", [], |row| row.get(0)).unwrap();
+        let count = || {
+            connection
+                .query_row("SELECT count(*) FROM login_attempt", [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
         note_restored(&connection, dir.path()).unwrap();
-        assert_eq!(count(), 0_i64);
+        assert_eq!(count(), 0);
         mark_restored(dir.path()).unwrap();
         note_restored(&connection, dir.path()).unwrap();
         note_restored(&connection, dir.path()).unwrap();
-        assert_eq!(count(), 1_i64);
+        assert_eq!(count(), 1);
     }
 }
