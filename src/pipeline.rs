@@ -5,6 +5,7 @@
 
 pub mod knocks;
 pub mod logins;
+pub mod mailbox;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,9 +22,11 @@ use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::flow::Depth;
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
+use crate::domain::kind::{Push, Report, SILENT};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
+use crate::domain::redact::Redactor;
 use crate::domain::span::{self, Health, Transition};
 use crate::notes::Notes;
 use crate::probe::manners::{self, Pause};
@@ -32,6 +35,7 @@ use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase, spread};
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
+use mailbox::{Letter, Mailbox, Received};
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
@@ -78,6 +82,18 @@ impl Knock for Prober {
     }
 }
 
+/// How long somebody who reports waits until it is stored: beyond the store's own patience.
+const REPORT_PATIENCE: Duration = Duration::from_secs(8);
+
+/// Sends back what is left in a mailbox when nobody takes it out any more.
+struct Closing<'a>(&'a Mailbox);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// What all workers share.
 pub struct Spine {
     pub prober: Box<dyn Knock>,
@@ -107,6 +123,11 @@ pub struct Worker {
     /// Held while a result is judged, recorded and told, and while the endpoint
     /// gets another id: no result goes under an id that is just being given up.
     settling: Arc<tokio::sync::Mutex<()>>,
+    /// What the endpoint reports by itself.
+    mailbox: Mailbox,
+    /// When it was last heard, monotonic, of one that reports; since our start
+    /// when it was heard before that.
+    heard: Mutex<Option<Duration>>,
     /// What is counted, under the id it was last counted for.
     knocks: Mutex<(EndpointId, Arc<Knocks>)>,
 }
@@ -141,7 +162,10 @@ impl Until {
 impl Worker {
     pub fn new(spine: Arc<Spine>, endpoint: Arc<Endpoint>, bell: Arc<Bell>, state: JudgeState) -> Self {
         let knocks = spine.meters.begin(&endpoint.id, &bell);
+        let heard = state.has_heard().then(|| spine.clock.now().mono);
         Self {
+            mailbox: Mailbox::default(),
+            heard: Mutex::new(heard),
             knocks: Mutex::new((endpoint.id.clone(), knocks)),
             spine,
             endpoint: Mutex::new(endpoint),
@@ -186,10 +210,16 @@ impl Worker {
     /// The `select!` chooses what to do next; a round runs outside it, so that
     /// stopping never cuts one in half between the probe and its record.
     pub async fn run(&self, until: &Until) {
+        self.mailbox.open();
+        let _closing = Closing(&self.mailbox);
         loop {
             tokio::select! {
                 biased;
                 () = until.over() => return,
+                letter = self.mailbox.take() => {
+                    Box::pin(self.hear(letter)).await;
+                    continue;
+                }
                 () = self.bell.answer() => (),
             }
             self.spine.meters.lateness.time(self.bell.lateness());
@@ -211,7 +241,19 @@ impl Worker {
     /// One journey of one probe. Says how deep a confirmation goes when its first
     /// failure, or its first word of all, wants one.
     async fn round(&self, stop: &CancellationToken, depth: Depth) -> Option<Depth> {
-        let (mut result, asked) = self.probe(stop, depth).await;
+        let endpoint = self.endpoint();
+        let probed = match endpoint.kind.push() {
+            Some(push) => self.silence(&endpoint, push),
+            None => Some(self.probe(stop, depth).await),
+        };
+        self.settle(probed?).await.1
+    }
+
+    /// Judges, records and tells; what became of it, and how deep a confirmation
+    /// goes when one is wanted.
+    async fn settle(&self, probed: Probed) -> (Recorded, Option<Depth>) {
+        let asked = manners::rest(probed.result.http_status, probed.retry_after);
+        let mut result = probed.result;
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
@@ -237,14 +279,77 @@ impl Worker {
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
         untold.extend(transitions);
         match recorded {
-            Recorded::Stopped => None,
+            Recorded::Stopped => (recorded, None),
             // Not heard: what is shown runs out by itself.
-            Recorded::Unanswered => confirm,
+            Recorded::Unanswered => (recorded, confirm),
             Recorded::Stored | Recorded::Waiting => {
                 self.tell(&endpoint.id, &result, state, std::mem::take(&mut *untold));
-                confirm
+                (recorded, confirm)
             }
         }
+    }
+
+    /// Hands a report to the worker and waits until it is stored, or is not.
+    pub async fn report(&self, report: Report) -> Received {
+        let now = self.spine.clock.now();
+        match self.mailbox.put(report, now) {
+            Ok(awaited) => match tokio::time::timeout(REPORT_PATIENCE, awaited).await {
+                Ok(Ok(received)) => received,
+                // It left, or the store takes long: what becomes of it is not known.
+                Ok(Err(_)) | Err(_) => Received::NotStored,
+            },
+            Err(refused) => refused,
+        }
+    }
+
+    /// A report is one result, as a knock is.
+    async fn hear(&self, letter: Letter) {
+        let endpoint = self.endpoint();
+        let Letter { at, report, answer } = letter;
+        let Some(push) = endpoint.kind.push() else {
+            // Redefined since it was sent.
+            let _ = answer.send(Received::Unauthorised);
+            return;
+        };
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(at.mono);
+        let mut probed = Probed::of(ProbeResult {
+            at,
+            total: report.latency.unwrap_or_default(),
+            outcome: report.outcome(&endpoint),
+            http_status: None,
+            fresh_for: push.silence,
+        });
+        probed.evidence.error = report.message.as_deref().map(|it| Redactor::default().line(it));
+        probed.error = report.message;
+        self.count(&endpoint.id, &probed);
+        let (recorded, _) = self.settle(probed).await;
+        let _ = answer.send(match recorded {
+            Recorded::Stored => Received::Stored,
+            Recorded::Waiting | Recorded::Unanswered | Recorded::Stopped => Received::NotStored,
+        });
+    }
+
+    /// A failure when one that reports has been silent for too long and silence
+    /// means down; the confirmation looks once more, and nothing is sent.
+    fn silence(&self, endpoint: &Endpoint, push: &Push) -> Option<Probed> {
+        let now = self.spine.clock.now();
+        let heard = (*self.heard.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let silent = now.mono.saturating_sub(heard);
+        if !push.silence_is_down || silent <= push.silence || !self.mailbox.is_empty() {
+            return None;
+        }
+        let mut probed = Probed::of(ProbeResult {
+            at: now,
+            total: Duration::ZERO,
+            outcome: SILENT,
+            http_status: None,
+            fresh_for: fresh_for(endpoint, now.wall),
+        });
+        let said = format!("silent for {} s, {} s are allowed", silent.as_secs(), push.silence.as_secs());
+        probed.evidence.error = Some(Redactor::default().line(&said));
+        probed.error = Some(said);
+        self.count(&endpoint.id, &probed);
+        Some(probed)
     }
 
     /// Replaces this endpoint's part of the facts; wakes the renderer when it is
@@ -283,25 +388,23 @@ impl Worker {
         Some(place)
     }
 
-    /// What comes back, and how long the endpoint asked us to stay away.
-    async fn probe(&self, stop: &CancellationToken, depth: Depth) -> (ProbeResult, Option<Duration>) {
+    async fn probe(&self, stop: &CancellationToken, depth: Depth) -> Probed {
         let _alone = self.knocking.lock().await;
         let endpoint = self.endpoint();
         let at = self.spine.clock.now();
         let fresh_for = fresh_for(&endpoint, at.wall);
         tokio::select! {
             biased;
-            () = stop.cancelled() => (ProbeResult {
+            () = stop.cancelled() => Probed::of(ProbeResult {
                 at,
                 total: self.spine.clock.now().mono.saturating_sub(at.mono),
                 outcome: Outcome::Unknown(UnknownReason::Stopping),
                 http_status: None,
                 fresh_for,
-            }, None),
+            }),
             probed = self.spine.prober.probe(&endpoint, depth, fresh_for) => {
                 self.count(&endpoint.id, &probed);
-                let asked = manners::rest(probed.result.http_status, probed.retry_after);
-                (probed.result, asked)
+                probed
             }
         }
     }

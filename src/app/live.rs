@@ -33,7 +33,7 @@ pub struct Live {
     pub spine: Arc<Spine>,
     pub publisher: Arc<Publisher>,
     pub own: Arc<OwnHealth>,
-    pub crew: Crew,
+    pub crew: Arc<Crew>,
     pub logins: Arc<LoginBudget>,
     pub manners: Arc<Manners>,
     /// When this process began its work.

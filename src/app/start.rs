@@ -13,6 +13,7 @@ use super::crew::Crew;
 use super::listen::{StartError, door, page_listener, page_url};
 use super::live::{ASKED, Live};
 use super::numbers::{Numbers, Shown};
+use super::reports::Post;
 use super::sample::start_sample;
 use super::watch::{must_live, reassure, tick};
 use super::{App, Ringing};
@@ -150,7 +151,8 @@ impl App {
             Some(wanted) => Some(start_sample(wanted, &clock, &stop, &tasks).await?),
             None => None,
         };
-        let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
+        let crew = Arc::new(Crew::new(spine.clone(), stop.clone(), tasks.clone()));
+        publisher.take_reports(Box::new(Post::new(crew.clone())));
         let entries =
             workers.into_iter().zip(judged).map(|(endpoint, state)| crew.post(endpoint, state)).collect();
         let (changes, changed) = mpsc::channel(schedule::CHANGES);

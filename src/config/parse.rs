@@ -11,7 +11,7 @@ use super::report::Report;
 use super::secret::{Secrets, Surroundings};
 use super::section::{Entry, Section};
 use super::value::boolean;
-use super::{Config, component, notice, probe, server, site};
+use super::{Config, component, network, notice, probe, server, site};
 use crate::domain::component::{Component, Role};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::network::Network;
@@ -79,7 +79,7 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
         [server.listen].into_iter().chain(wallet).chain(metrics.iter().map(|it| it.listen)).collect();
     let (probe, proxy) =
         one(section, "probe", "[probe]", |it| probe::read(it, &secrets, &ours)).unwrap_or_default();
-    let networks = many(section, "network", "[[network]]", NETWORKS_LIMIT, probe::network);
+    let networks = many(section, "network", "[[network]]", NETWORKS_LIMIT, network::network);
     twice(section.report, &networks);
 
     let components =

@@ -38,6 +38,7 @@ pub fn widened(endpoint: &Endpoint, rounds: u32) -> Option<Duration> {
 pub fn is_costly(endpoint: &Endpoint) -> bool {
     match &endpoint.kind {
         Kind::Http(flow) => flow.logs_in() || flow.steps().any(|step| sends(&step.request)),
+        Kind::Tcp(_) | Kind::Tls(_) | Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => false,
     }
 }
 

@@ -36,6 +36,11 @@ impl Id {
         good.then(|| Self(text.into()))
     }
 
+    /// One that nothing has: it is not of the form above.
+    pub fn nobody() -> Self {
+        Self("".into())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -93,6 +98,7 @@ impl Endpoint {
     pub fn flow(&self) -> Option<&Flow> {
         match &self.kind {
             Kind::Http(flow) => Some(flow),
+            _ => None,
         }
     }
 
@@ -105,6 +111,7 @@ impl Endpoint {
     pub fn flow_mut(&mut self) -> Option<&mut Flow> {
         match &mut self.kind {
             Kind::Http(flow) => Some(flow),
+            _ => None,
         }
     }
 

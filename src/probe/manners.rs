@@ -25,8 +25,8 @@ use super::retry_after::retry_after;
 use super::{Kit, marks};
 use crate::domain::flow::Flow;
 use crate::domain::moment::Moment;
-use crate::domain::network::PerHost;
 use crate::domain::outcome::{Outcome, UnknownReason};
+use crate::domain::per_host::PerHost;
 use crate::meter::Counter;
 
 /// So long a request waits for its turn.

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 
 use crate::domain::account::Account;
 use crate::domain::endpoint::Endpoint;
-use crate::domain::kind::Kind;
+use crate::domain::kind::{Kind, Line};
 use crate::domain::redact::Redactor;
 use crate::domain::request::{Body, Json, Request, Value};
 use crate::domain::template::{Part, Template};
@@ -39,6 +39,15 @@ pub(super) fn redactor(endpoint: &Endpoint) -> Redactor {
             }
             flow.steps().for_each(|step| add_request(&mut redactor, &step.request));
         }
+        Kind::Tcp(tcp) => {
+            for line in &tcp.dialog {
+                if let Line::Send(value) = line {
+                    add_value(&mut redactor, "", value);
+                }
+            }
+        }
+        Kind::Push(push) => add_value(&mut redactor, "", &push.token),
+        Kind::Tls(_) | Kind::Dns(_) | Kind::Smtp(_) => (),
     }
     redactor
 }
@@ -154,7 +163,7 @@ mod tests {
         let id = |it| Id::parse(it).unwrap();
         let mut endpoint =
             Endpoint::get(id("web"), id("web"), Url::parse("http://door/?token=mark-01").unwrap());
-        let Kind::Http(flow) = &mut endpoint.kind;
+        let Kind::Http(flow) = &mut endpoint.kind else { unreachable!() };
         flow.account = Some(Account {
             id: id("me"),
             username: plain("mark-02"),

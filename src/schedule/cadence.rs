@@ -63,9 +63,12 @@ pub fn next_slot(cadence: &Cadence, now: Timestamp) -> Option<Timestamp> {
 
 /// How long a result of `endpoint` that began at `at` speaks for it: three
 /// intervals, but no less than a confirmation may take, or until the next slot
-/// is overdue. A probe that runs into its deadline is not silence, so the
+/// is overdue; of one that reports by itself, its allowed silence. A probe that runs into its deadline is not silence, so the
 /// deadline comes on top.
 pub fn fresh_for(endpoint: &Endpoint, at: Timestamp) -> Duration {
+    if let Some(push) = endpoint.kind.push() {
+        return push.silence;
+    }
     // Of a login that failed we hear again when the next one may be.
     let least = if endpoint.logs_in() { FAILING_APART } else { Duration::ZERO };
     let silence = match &endpoint.cadence {
