@@ -115,7 +115,7 @@ impl App {
         let logins = Arc::new(logins);
         let manners = Arc::new(Manners::of(config.probe.per_host));
         let prober = Prober::new(outbound, own.clone(), clock.clone(), manners.clone());
-        let prober = prober.guarded(logins.clone());
+        let prober = prober.guarded(logins.clone()).until(stop.clone());
         let spine = Arc::new(Spine {
             prober: Box::new(prober),
             store: store.clone(),

@@ -5,8 +5,10 @@ mod body;
 mod certificate;
 mod classify;
 mod client;
+pub mod codes;
 mod date;
 mod evidence;
+mod fence;
 mod flow;
 mod http;
 pub mod logins;
@@ -34,9 +36,11 @@ use jiff::Timestamp;
 pub use seen::{Seen, TlsSeen};
 
 pub use client::Outbound;
+use codes::{Codes, InMemory};
 use logins::{Logins, Unguarded};
 pub use manners::Manners;
 use own::OwnHealth;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::endpoint::Endpoint;
@@ -58,6 +62,9 @@ pub struct Kit {
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
     pub logins: Arc<dyn Logins>,
+    pub codes: Arc<dyn Codes>,
+    /// We are stopping: no step is begun any more but those that clean up.
+    pub stop: CancellationToken,
 }
 
 /// A result, and what only a person looking on wants to know.
@@ -133,7 +140,8 @@ impl Prober {
         clock: Arc<dyn Clock>,
         manners: Arc<Manners>,
     ) -> Self {
-        Self { kit: Kit { outbound, own, clock, manners, logins: Arc::new(Unguarded) } }
+        let (codes, stop) = (Arc::new(InMemory::default()), CancellationToken::new());
+        Self { kit: Kit { outbound, own, clock, manners, logins: Arc::new(Unguarded), codes, stop } }
     }
 
     /// Asks this one before it logs in.
@@ -146,6 +154,18 @@ impl Prober {
     pub fn pause(&self, endpoint: &Endpoint) -> Option<manners::Pause> {
         let places = endpoint.flow().map(manners::places).into_iter().flatten();
         self.kit.manners.pause(places, self.kit.clock.now().mono)
+    }
+
+    /// Asks this one before it uses a code of a second factor.
+    pub fn reserving(mut self, codes: Arc<dyn Codes>) -> Self {
+        self.kit.codes = codes;
+        self
+    }
+
+    /// Ends its flows early once this is cancelled, logging out first.
+    pub fn until(mut self, stop: CancellationToken) -> Self {
+        self.kit.stop = stop;
+        self
     }
 
     /// Knocks once. Never an error: a door that does not open is an answer, and
