@@ -3,9 +3,12 @@
 //! Bell → probe → judge → record → facts. Telling follows by itself: whoever
 //! renders watches the facts.
 
+mod alarms;
 pub mod knocks;
 pub mod logins;
 pub mod mailbox;
+mod rest;
+pub mod witness;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +20,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::backoff;
-use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
+use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::flow::{Depth, Flow};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
@@ -30,12 +32,14 @@ use crate::domain::redact::Redactor;
 use crate::domain::span::{self, Health, Transition};
 use crate::notes::Notes;
 use crate::probe::manners::{self, Pause};
-use crate::probe::{Probed, Prober};
+use crate::probe::{Probed, Prober, redactor};
 use crate::schedule::bell::Bell;
-use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase, spread};
+use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
 use mailbox::{Letter, Mailbox, Received};
+use rest::{Rest, paused};
+use witness::Witness;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
@@ -119,6 +123,7 @@ pub struct Worker {
     /// Where its part of [`Facts::endpoints`] was found last.
     place: AtomicUsize,
     judged: Mutex<JudgeState>,
+    witness: Witness,
     /// Transitions the store has not answered for; told with the next one it does.
     untold: Mutex<Vec<Transition>>,
     rest: Mutex<Rest>,
@@ -134,15 +139,6 @@ pub struct Worker {
     heard: Mutex<Option<Duration>>,
     /// What is counted, under the id it was last counted for.
     knocks: Mutex<(EndpointId, Arc<Knocks>)>,
-}
-
-/// When a worker does not heed its bell.
-#[derive(Default)]
-struct Rest {
-    /// Monotonic.
-    until: Duration,
-    /// Knocks since its endpoint is down for long.
-    rounds: u32,
 }
 
 /// When a worker ends.
@@ -176,6 +172,7 @@ impl Worker {
             place: AtomicUsize::default(),
             bell,
             judged: Mutex::new(state),
+            witness: Witness::default(),
             untold: Mutex::default(),
             rest: Mutex::default(),
             knocking: tokio::sync::Mutex::default(),
@@ -257,23 +254,20 @@ impl Worker {
     /// goes when one is wanted.
     async fn settle(&self, probed: Probed) -> (Recorded, Option<Depth>) {
         let asked = manners::rest(probed.result.http_status, probed.retry_after);
-        let mut result = probed.result;
+        let Probed { mut result, evidence, .. } = probed;
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
-        let rest = self.rest_after(&endpoint, &result, asked);
-        result.fresh_for = result.fresh_for.saturating_add(rest);
+        let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let longer = self.rest().after(&endpoint, &judged, &result, asked);
+        result.fresh_for = result.fresh_for.saturating_add(longer);
+        let before = judged.health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
         let confirm = confirm.then(|| confirmation(&endpoint, result.outcome));
-        for transition in &transitions {
-            tracing::info!(
-                "`{}` is {} since {:.3} ({})",
-                endpoint.id,
-                transition.health.wire(),
-                transition.from,
-                why(transition.health, result.outcome)
-            );
-        }
+        self.say(&endpoint.id, &transitions, result.outcome);
+        let pause = self.spine.prober.pause(&endpoint);
+        alarms::sound(&self.spine.notes, &endpoint.id, result.outcome, pause);
+        self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
         let recording = Recording {
             endpoint: endpoint.id.clone(),
             result: result.clone(),
@@ -291,6 +285,25 @@ impl Worker {
                 (recorded, confirm)
             }
         }
+    }
+
+    /// Changes of health for the log, one by one unless it flaps.
+    fn say(&self, id: &EndpointId, transitions: &[Transition], outcome: Outcome) {
+        let aloud = witness::tells_changes(&self.spine.notes, id);
+        for Transition { health, from } in transitions {
+            let (word, why) = (health.wire(), why(*health, outcome));
+            if aloud {
+                tracing::info!("`{id}` is {word} since {from:.3} ({why})");
+            } else {
+                tracing::debug!("`{id}` is {word} since {from:.3} ({why})");
+            }
+        }
+    }
+
+    /// Results of one kind that are still wanted before health changes, and to what.
+    pub fn wanted(&self) -> Option<(u32, Health)> {
+        let state = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        state.wanted(self.endpoint().thresholds)
     }
 
     /// Hands a report to the worker and waits until it is stored, or is not.
@@ -323,8 +336,9 @@ impl Worker {
             http_status: None,
             fresh_for: push.silence,
         });
-        probed.evidence.error = report.message.as_deref().map(|it| Redactor::default().line(it));
-        probed.error = report.message;
+        let message = report.message.map(|it| redactor(&endpoint).line(&it));
+        probed.error.clone_from(&message);
+        probed.evidence.error = message;
         self.count(&endpoint.id, &probed);
         let (recorded, _) = self.settle(probed).await;
         let _ = answer.send(match recorded {
@@ -350,8 +364,8 @@ impl Worker {
             fresh_for: fresh_for(endpoint, now.wall),
         });
         let said = format!("silent for {} s, {} s are allowed", silent.as_secs(), push.silence.as_secs());
-        probed.evidence.error = Some(Redactor::default().line(&said));
-        probed.error = Some(said);
+        probed.error = Some(Redactor::default().line(&said));
+        probed.evidence.error.clone_from(&probed.error);
         self.count(&endpoint.id, &probed);
         Some(probed)
     }
@@ -376,6 +390,7 @@ impl Worker {
             }
             known.health = state.health;
             known.last = Some(heard(known, result));
+            witness::flaps(&self.spine.notes, id, &known.history, result.at.wall);
             changed || !was_fresh || !same_outcome
         });
     }
@@ -453,28 +468,6 @@ impl Worker {
         now < self.rest().until || self.spine.prober.pause(&self.endpoint()).is_some()
     }
 
-    /// Decides when it is knocked at again; says how much longer than usual that is.
-    fn rest_after(&self, endpoint: &Endpoint, result: &ProbeResult, asked: Option<Duration>) -> Duration {
-        let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = matches!(result.outcome, Outcome::Failure(_));
-        let down_for = judged.since.filter(|_| judged.health == Health::Down);
-        let down_for = down_for.map_or(Duration::ZERO, |since| between(since, result.at.wall));
-        let mut rest = self.rest();
-        rest.rounds = if failed && backoff::AFTER <= down_for { rest.rounds.saturating_add(1) } else { 0 };
-        let widened = backoff::widened(endpoint, rest.rounds);
-        let every = match endpoint.cadence {
-            Cadence::Every(every) => every,
-            Cadence::Schedule { .. } => Duration::ZERO,
-        };
-        // Anywhere between its own interval and the wide one; the bell before that is not heeded.
-        let more = widened
-            .map_or(Duration::ZERO, |wide| spread(&endpoint.id, rest.rounds, wide.saturating_sub(every)));
-        let backed_off = if more.is_zero() { Duration::ZERO } else { more + every / 2 };
-        let asked = asked.unwrap_or_default();
-        rest.until = result.at.mono.saturating_add(asked.max(backed_off));
-        if let Some(wide) = widened { wide.saturating_mul(2).max(asked) } else { asked }
-    }
-
     fn rest(&self) -> MutexGuard<'_, Rest> {
         self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -502,16 +495,6 @@ fn confirmation(endpoint: &Endpoint, outcome: Outcome) -> Depth {
         Outcome::Failure(_) if endpoint.logs_in() => Depth::Harmless,
         _ => Depth::Whole,
     }
-}
-
-/// What a person is told instead of a knock.
-fn paused(pause: Pause, now: Moment) -> Probed {
-    let left = pause.until.saturating_sub(now.mono).as_secs().div_ceil(60);
-    let outcome = Outcome::Unknown(pause.reason);
-    let result =
-        ProbeResult { at: now, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO };
-    let said = format!("nobody knocked: since {:.0} the host wants us away, {left} min more", pause.since);
-    Probed { error: Some(said), ..Probed::of(result) }
 }
 
 /// When a probe in flight is cut short. One that may have to log out ends by

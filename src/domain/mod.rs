@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod expect;
 pub mod facts;
 pub mod flow;
+pub mod health_gate;
 pub mod judge;
 pub mod kind;
 pub mod login_budget;
