@@ -10,13 +10,17 @@ use super::account::Known;
 use super::flow::{self, Reading};
 use super::kinds;
 use super::names::Names;
+use super::network;
 use super::report::{Report, Span};
 use super::secret::Secrets;
 use super::section::Section;
 use super::time::{cron, duration, least_gap, written, zone};
 use super::value::{boolean, id, integer, one_of};
-use crate::domain::endpoint::{Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Thresholds};
+use crate::domain::endpoint::{
+    Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Id, Thresholds,
+};
 use crate::domain::kind::Kind;
+use crate::domain::network::Network;
 use crate::domain::request::{Fence, Proxy};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -53,6 +57,7 @@ pub(super) struct Around<'a> {
     pub(super) accounts: &'a [Known],
     /// Where targets may send us.
     pub(super) fence: &'a Arc<Fence>,
+    pub(super) networks: &'a [Network],
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Endpoint> {
@@ -84,6 +89,7 @@ struct Rest {
     addresses: Addresses,
     /// Where a choice of them is written.
     chosen_at: Option<Span>,
+    network: Option<Id>,
     cadence: Cadence,
     deadline: Duration,
     degraded_after: Duration,
@@ -93,8 +99,7 @@ struct Rest {
 
 impl Rest {
     fn of(self, id: EndpointId, component: ComponentId, kind: Kind) -> Endpoint {
-        let Self { addresses, cadence, deadline, degraded_after, thresholds, was, .. } = self;
-        let network = None;
+        let Self { addresses, network, cadence, deadline, degraded_after, thresholds, was, .. } = self;
         let cadence = kind.push().map_or(cadence, |push| Cadence::Every(look_every(push.silence)));
         Endpoint {
             id,
@@ -144,6 +149,8 @@ fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, knocks: bool) -> Res
     };
     let (deadline, degraded_after) =
         deadlines(section, &cadence, if knocks { DEADLINE_MOST } else { REPORTED_MOST });
+    let network = section.optional("network", id);
+    let network = network.and_then(|it| network::known(section.report, it, around.networks));
     let mut threshold =
         |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
     let default = Thresholds::default();
@@ -152,7 +159,7 @@ fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, knocks: bool) -> Res
         success: threshold("success_threshold").unwrap_or(default.success),
     };
     let was = section.list("was", WAS_LIMIT, id).into_iter().map(Spanned::into_inner).collect();
-    Rest { addresses, chosen_at, cadence, deadline, degraded_after, thresholds, was }
+    Rest { addresses, chosen_at, network, cadence, deadline, degraded_after, thresholds, was }
 }
 
 /// Which addresses are knocked at, and where that is written.
