@@ -4,12 +4,13 @@
 //! renders watches the facts.
 
 pub mod knocks;
+pub mod logins;
 pub mod mailbox;
 pub mod witness;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,7 +18,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::endpoint::{Endpoint, EndpointId};
+use crate::domain::backoff;
+use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::flow::Depth;
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
@@ -28,9 +30,10 @@ use crate::domain::probe::ProbeResult;
 use crate::domain::redact::Redactor;
 use crate::domain::span::{self, Health, Transition};
 use crate::notes::Notes;
+use crate::probe::manners::{self, Pause};
 use crate::probe::{Probed, Prober, redactor};
 use crate::schedule::bell::Bell;
-use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
+use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase, spread};
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
 use mailbox::{Letter, Mailbox, Received};
@@ -59,6 +62,11 @@ pub trait Knock: Send + Sync {
         depth: Depth,
         fresh_for: Duration,
     ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>>;
+
+    /// Why nobody knocks there now, if a host told us to stay away.
+    fn pause(&self, _endpoint: &Endpoint) -> Option<Pause> {
+        None
+    }
 }
 
 impl Knock for Prober {
@@ -69,6 +77,10 @@ impl Knock for Prober {
         fresh_for: Duration,
     ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>> {
         Box::pin(Self::probe(self, endpoint, depth, fresh_for))
+    }
+
+    fn pause(&self, endpoint: &Endpoint) -> Option<Pause> {
+        Self::pause(self, endpoint)
     }
 }
 
@@ -108,6 +120,7 @@ pub struct Worker {
     witness: Witness,
     /// Transitions the store has not answered for; told with the next one it does.
     untold: Mutex<Vec<Transition>>,
+    rest: Mutex<Rest>,
     /// Held by whoever knocks: its own round, or a person who asks.
     knocking: tokio::sync::Mutex<()>,
     /// Held while a result is judged, recorded and told, and while the endpoint
@@ -120,6 +133,15 @@ pub struct Worker {
     heard: Mutex<Option<Duration>>,
     /// What is counted, under the id it was last counted for.
     knocks: Mutex<(EndpointId, Arc<Knocks>)>,
+}
+
+/// When a worker does not heed its bell.
+#[derive(Default)]
+struct Rest {
+    /// Monotonic.
+    until: Duration,
+    /// Knocks since its endpoint is down for long.
+    rounds: u32,
 }
 
 /// When a worker ends.
@@ -155,6 +177,7 @@ impl Worker {
             judged: Mutex::new(state),
             witness: Witness::default(),
             untold: Mutex::default(),
+            rest: Mutex::default(),
             knocking: tokio::sync::Mutex::default(),
             settling: Arc::default(),
         }
@@ -179,7 +202,11 @@ impl Worker {
     pub async fn visit(&self) -> (Arc<Endpoint>, Probed) {
         let _alone = self.knocking.lock().await;
         let endpoint = self.endpoint();
-        let fresh_for = fresh_for(&endpoint, self.spine.clock.now().wall);
+        let now = self.spine.clock.now();
+        let fresh_for = fresh_for(&endpoint, now.wall);
+        if let Some(pause) = self.spine.prober.pause(&endpoint) {
+            return (endpoint, paused(pause, now));
+        }
         let probed = self.spine.prober.probe(&endpoint, Depth::Whole, fresh_for).await;
         (endpoint, probed)
     }
@@ -200,37 +227,47 @@ impl Worker {
                 () = self.bell.answer() => (),
             }
             self.spine.meters.lateness.time(self.bell.lateness());
+            if self.rests() {
+                self.bell.done();
+                continue;
+            }
             // Boxed, so that a worker that waits does not hold the room a request needs.
-            let confirm = Box::pin(self.round(&until.stop)).await;
-            if confirm && self.wait_to_confirm(until).await {
-                Box::pin(self.round(&until.stop)).await;
+            let confirm = Box::pin(self.round(&until.stop, self.depth())).await;
+            if let Some(depth) = confirm
+                && self.wait_to_confirm(until).await
+            {
+                Box::pin(self.round(&until.stop, depth)).await;
             }
             self.bell.done();
         }
     }
 
-    /// One journey of one probe. True when its first failure wants a confirmation.
-    async fn round(&self, stop: &CancellationToken) -> bool {
+    /// One journey of one probe. Says how deep a confirmation goes when its first
+    /// failure, or its first word of all, wants one.
+    async fn round(&self, stop: &CancellationToken, depth: Depth) -> Option<Depth> {
         let endpoint = self.endpoint();
         let probed = match endpoint.kind.push() {
             Some(push) => self.silence(&endpoint, push),
-            None => Some(self.probe(stop).await),
+            None => Some(self.probe(stop, depth).await),
         };
-        match probed {
-            Some(probed) => self.settle(probed).await.1,
-            None => false,
-        }
+        self.settle(probed?).await.1
     }
 
-    /// Judges, records and tells; what became of it, and whether it wants a confirmation.
-    async fn settle(&self, Probed { result, evidence, .. }: Probed) -> (Recorded, bool) {
+    /// Judges, records and tells; what became of it, and how deep a confirmation
+    /// goes when one is wanted.
+    async fn settle(&self, probed: Probed) -> (Recorded, Option<Depth>) {
+        let asked = manners::rest(probed.result.http_status, probed.retry_after);
+        let mut result = probed.result;
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
+        let rest = self.rest_after(&endpoint, &result, asked);
+        result.fresh_for = result.fresh_for.saturating_add(rest);
         let before = self.judged.lock().unwrap_or_else(PoisonError::into_inner).health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
+        let confirm = confirm.then(|| confirmation(&endpoint, result.outcome));
         self.say(&endpoint.id, &transitions, result.outcome);
-        self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
+        self.witness.heard(&self.spine.store, &endpoint.id, &probed.evidence, before, &transitions);
         let recording = Recording {
             endpoint: endpoint.id.clone(),
             result: result.clone(),
@@ -240,7 +277,7 @@ impl Worker {
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
         untold.extend(transitions);
         match recorded {
-            Recorded::Stopped => (recorded, false),
+            Recorded::Stopped => (recorded, None),
             // Not heard: what is shown runs out by itself.
             Recorded::Unanswered => (recorded, confirm),
             Recorded::Stored | Recorded::Waiting => {
@@ -370,7 +407,7 @@ impl Worker {
         Some(place)
     }
 
-    async fn probe(&self, stop: &CancellationToken) -> Probed {
+    async fn probe(&self, stop: &CancellationToken, depth: Depth) -> Probed {
         let _alone = self.knocking.lock().await;
         let endpoint = self.endpoint();
         let at = self.spine.clock.now();
@@ -384,7 +421,7 @@ impl Worker {
                 http_status: None,
                 fresh_for,
             }),
-            probed = self.spine.prober.probe(&endpoint, Depth::Whole, fresh_for) => {
+            probed = self.spine.prober.probe(&endpoint, depth, fresh_for) => {
                 self.count(&endpoint.id, &probed);
                 probed
             }
@@ -410,14 +447,85 @@ impl Worker {
         judgement
     }
 
+    /// How deep the schedule may knock: while a maintenance covers the endpoint
+    /// nobody logs in.
+    fn depth(&self) -> Depth {
+        let endpoint = self.endpoint();
+        if !endpoint.logs_in() {
+            return Depth::Whole;
+        }
+        let now = self.spine.clock.now().wall;
+        let notices = Arc::clone(&self.spine.facts.borrow().notices);
+        let covered = notices.maintenances.iter().any(|it| it.is_running(now) && it.covers.holds(&endpoint));
+        if covered { Depth::Harmless } else { Depth::Whole }
+    }
+
+    /// Whether nobody knocks now, because we were asked to stay away or because
+    /// it is down for so long already.
+    fn rests(&self) -> bool {
+        let now = self.spine.clock.now().mono;
+        now < self.rest().until || self.spine.prober.pause(&self.endpoint()).is_some()
+    }
+
+    /// Decides when it is knocked at again; says how much longer than usual that is.
+    fn rest_after(&self, endpoint: &Endpoint, result: &ProbeResult, asked: Option<Duration>) -> Duration {
+        let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = matches!(result.outcome, Outcome::Failure(_));
+        let down_for = judged.since.filter(|_| judged.health == Health::Down);
+        let down_for = down_for.map_or(Duration::ZERO, |since| between(since, result.at.wall));
+        let mut rest = self.rest();
+        rest.rounds = if failed && backoff::AFTER <= down_for { rest.rounds.saturating_add(1) } else { 0 };
+        let widened = backoff::widened(endpoint, rest.rounds);
+        let every = match endpoint.cadence {
+            Cadence::Every(every) => every,
+            Cadence::Schedule { .. } => Duration::ZERO,
+        };
+        // Anywhere between its own interval and the wide one; the bell before that is not heeded.
+        let more = widened
+            .map_or(Duration::ZERO, |wide| spread(&endpoint.id, rest.rounds, wide.saturating_sub(every)));
+        let backed_off = if more.is_zero() { Duration::ZERO } else { more + every / 2 };
+        let asked = asked.unwrap_or_default();
+        rest.until = result.at.mono.saturating_add(asked.max(backed_off));
+        if let Some(wide) = widened { wide.saturating_mul(2).max(asked) } else { asked }
+    }
+
+    fn rest(&self) -> MutexGuard<'_, Rest> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// False when there is no confirmation: we go, or were asked to stay away
+    /// until about the next round.
     async fn wait_to_confirm(&self, until: &Until) -> bool {
         let wait = CONFIRM_AFTER + phase(&self.endpoint().id, CONFIRM_SPREAD);
+        let rest = self.rest().until.saturating_sub(self.spine.clock.now().mono);
+        if self.bell.due_in().is_some_and(|due| wait < rest && due <= rest) {
+            return false;
+        }
+        let wait = wait.max(rest);
         tokio::select! {
             biased;
             () = until.over() => false,
             () = tokio::time::sleep(wait) => true,
         }
     }
+}
+
+/// A login that failed is never confirmed by another one.
+fn confirmation(endpoint: &Endpoint, outcome: Outcome) -> Depth {
+    match outcome {
+        Outcome::Failure(_) if endpoint.logs_in() => Depth::Harmless,
+        _ => Depth::Whole,
+    }
+}
+
+/// What a person is told instead of a knock.
+fn paused(pause: Pause, now: Moment) -> Probed {
+    let left = pause.until.saturating_sub(now.mono).as_secs().div_ceil(60);
+    let outcome = Outcome::Unknown(pause.reason);
+    let result =
+        ProbeResult { at: now, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO };
+    let said = format!("nobody knocked: since {:.0} the host wants us away, {left} min more", pause.since);
+    Probed { error: Some(Redactor::default().line(&said)), ..Probed::of(result) }
 }
 
 /// What is known of an endpoint's last words after `result`.

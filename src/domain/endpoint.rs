@@ -102,6 +102,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether a knock tries to log in.
+    pub fn logs_in(&self) -> bool {
+        self.flow().is_some_and(Flow::logs_in)
+    }
+
     /// Its flow, to be changed.
     pub fn flow_mut(&mut self) -> Option<&mut Flow> {
         match &mut self.kind {

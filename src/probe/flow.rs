@@ -13,9 +13,20 @@ pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, flow: &Flow, _depth: D
     let began = marks::now();
     let deadline = began + endpoint.deadline;
     let step = &flow.first;
-    let Answer { mut outcome, http_status, phases, peer, mut checks, error, certificate_until, seen, .. } =
-        http::ask(kit, step, deadline).await;
-    let total = marks::now().duration_since(began);
+    let Answer {
+        mut outcome,
+        http_status,
+        phases,
+        peer,
+        mut checks,
+        error,
+        certificate_until,
+        seen,
+        retry_after,
+        waited,
+        ..
+    } = http::ask(kit, step, deadline).await;
+    let total = marks::now().duration_since(began).saturating_sub(waited);
     let slow = endpoint.degraded_after < total;
     let in_time = http_status.is_some().then_some(!slow);
     checks.push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: in_time });
@@ -45,7 +56,7 @@ pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, flow: &Flow, _depth: D
         checks,
         error,
         certificate_until,
-        retry_after: None,
+        retry_after,
         evidence,
     }
 }

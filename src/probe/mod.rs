@@ -9,7 +9,8 @@ mod date;
 mod evidence;
 mod flow;
 mod http;
-mod manners;
+pub mod logins;
+pub mod manners;
 mod marks;
 mod names;
 mod ours;
@@ -17,6 +18,7 @@ pub mod own;
 mod proxy;
 mod push;
 mod redact;
+mod retry_after;
 mod seen;
 mod talk;
 mod tcp;
@@ -33,6 +35,7 @@ pub use redact::redactor;
 pub use seen::{Seen, TlsSeen};
 
 pub use client::Outbound;
+use logins::{Logins, Unguarded};
 pub use manners::Manners;
 use own::OwnHealth;
 
@@ -56,6 +59,7 @@ pub struct Kit {
     pub own: Arc<OwnHealth>,
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
+    pub logins: Arc<dyn Logins>,
 }
 
 /// A result, and what only a person looking on wants to know.
@@ -130,7 +134,19 @@ impl Prober {
         clock: Arc<dyn Clock>,
         manners: Arc<Manners>,
     ) -> Self {
-        Self { kit: Kit { outbound, own, clock, manners } }
+        Self { kit: Kit { outbound, own, clock, manners, logins: Arc::new(Unguarded) } }
+    }
+
+    /// Asks this one before it logs in.
+    pub fn guarded(mut self, logins: Arc<dyn Logins>) -> Self {
+        self.kit.logins = logins;
+        self
+    }
+
+    /// Why nobody knocks there now, if a host of it told us to stay away.
+    pub fn pause(&self, endpoint: &Endpoint) -> Option<manners::Pause> {
+        let places = endpoint.flow().map(manners::places).into_iter().flatten();
+        self.kit.manners.pause(places, self.kit.clock.now().mono)
     }
 
     /// Knocks once. Never an error: a door that does not open is an answer, and

@@ -24,8 +24,8 @@ pub(super) struct Heard {
     /// Where what has not been looked at begins.
     at: usize,
     first_at: Option<Instant>,
-    /// Whether whole lines were passed over since something was waited for.
-    passed: bool,
+    /// Where what was heard since something is waited for begins.
+    since: usize,
 }
 
 impl Heard {
@@ -51,6 +51,10 @@ impl Heard {
 
     fn rest(&self) -> &[u8] {
         self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    fn since(&self) -> &[u8] {
+        self.bytes.get(self.since..).unwrap_or_default()
     }
 
     fn told(&self) -> String {
@@ -97,7 +101,7 @@ impl<'h> Talk<'h> {
     /// Waits until `text` was said.
     pub(super) async fn until_text(&mut self, bare: &Bare<'_>, text: &str) -> Result<(), Fault> {
         let wanted = text.as_bytes();
-        self.heard.passed = false;
+        self.heard.since = self.heard.at;
         loop {
             if let Some(found) = find(self.heard.rest(), wanted) {
                 self.heard.at += found + wanted.len();
@@ -106,8 +110,8 @@ impl<'h> Talk<'h> {
             // What cannot be its beginning any more is passed over.
             let rest = self.heard.rest();
             let keep = rest.len().min(wanted.len().saturating_sub(1));
-            self.heard.passed |= rest.contains(&b'\n');
-            self.heard.at += rest.len() - keep;
+            let over = rest.len() - keep;
+            self.heard.at += over;
             if !self.more(bare, &format!("{text:?}")).await? {
                 return Err(self.closed(&format!("{text:?}")));
             }
@@ -121,7 +125,7 @@ impl<'h> Talk<'h> {
         wanted: &str,
         fits: impl Fn(&str) -> bool,
     ) -> Result<String, Fault> {
-        self.heard.passed = false;
+        self.heard.since = self.heard.at;
         loop {
             while let Some(end) = self.heard.rest().iter().position(|it| *it == b'\n') {
                 let line = text(self.heard.rest().get(..end).unwrap_or_default());
@@ -129,7 +133,6 @@ impl<'h> Talk<'h> {
                 if fits(&line) {
                     return Ok(line);
                 }
-                self.heard.passed = true;
             }
             if !self.more(bare, wanted).await? {
                 // A last line may have no end.
@@ -167,19 +170,19 @@ impl<'h> Talk<'h> {
     }
 
     fn late(&self, wanted: &str) -> Fault {
-        let class = match (self.heard.passed, self.heard.rest().is_empty()) {
-            (true, true) => return unheard(wanted, &self.heard.told()),
-            (_, false) => FailureClass::TimeoutBody,
-            (false, true) => FailureClass::TimeoutTtfb,
+        let class = match self.heard.since().last() {
+            None => FailureClass::TimeoutTtfb,
+            Some(b'\n') => return unheard(wanted, &self.heard.told()),
+            Some(_) => FailureClass::TimeoutBody,
         };
         Fault::of(class, format!("waited for {wanted} until the deadline, heard {}", self.heard.told()))
     }
 
     fn closed(&self, wanted: &str) -> Fault {
-        if self.heard.passed || !self.heard.rest().is_empty() {
-            return unheard(wanted, &self.heard.told());
+        if self.heard.since().is_empty() {
+            return Fault::of(FailureClass::EmptyReply, format!("waited for {wanted}, but it hung up"));
         }
-        Fault::of(FailureClass::EmptyReply, format!("waited for {wanted}, but it hung up"))
+        unheard(wanted, &self.heard.told())
     }
 }
 

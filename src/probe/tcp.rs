@@ -31,10 +31,9 @@ async fn exchange(bare: &mut Bare<'_>, heard: &mut Heard, tcp: &Tcp) -> Result<(
         match line {
             Line::Expect(text) => talk.until_text(bare, text).await?,
             Line::Matches(pattern) => {
-                let line = talk.until_line(bare, &format!("a line that matches {pattern}"), |line| {
-                    regex::matches(line, pattern).unwrap_or(false)
-                });
-                let line = line.await?;
+                let wanted = format!("a line that matches {pattern}");
+                let fits = |line: &str| regex::matches(line, pattern).unwrap_or(false);
+                let line = talk.until_line(bare, &wanted, fits).await?;
                 let count = regex::groups(pattern).unwrap_or(0);
                 let taken = (1..=count).map(|group| regex::group(&line, pattern, group).ok().flatten());
                 groups = taken.collect();

@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_code_is_good_once_for_a_while_and_until_the_next() {
         let mut inbox = Inbox::default();
-        let mut sent = |inbox: &mut Inbox| {
+        let sent = |inbox: &mut Inbox| {
             inbox.send(START, Channel::Sms, PHONE, true);
             inbox.last(START, Channel::Sms).unwrap().code.clone()
         };

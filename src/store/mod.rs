@@ -36,6 +36,7 @@ mod job;
 mod leftovers;
 mod load;
 mod lock;
+mod logins;
 mod meters;
 mod migrations;
 mod newest;
@@ -68,6 +69,10 @@ pub use error::StoreError;
 pub use evidence::{Kept, Of, Piece};
 pub use load::{Loaded, last_known};
 pub use lock::{LOCK_FILE, in_use};
+pub use logins::{
+    EVERY, LoginRow, StopRow, add_login, end_login, forget_login, known_logins, known_stops, lift_stops,
+    stop_logins,
+};
 pub use meters::Meters;
 pub use newest::Seen;
 pub use notices::sync_notices;
