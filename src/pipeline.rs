@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::domain::backoff;
 use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
-use crate::domain::flow::Depth;
+use crate::domain::flow::{Depth, Flow};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
 use crate::domain::kind::{Push, Report, SILENT};
 use crate::domain::moment::{Moment, between, minus};
@@ -41,6 +41,10 @@ use witness::Witness;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
+
+/// For a flow to log out when we stop: more than it gives itself, less than
+/// `app/stop.rs` gives all that works.
+const LOGGING_OUT: Duration = Duration::from_secs(2);
 
 /// What made an endpoint so, for the log. A silence is noticed when it ends, by
 /// a result that says something else.
@@ -257,7 +261,7 @@ impl Worker {
     /// goes when one is wanted.
     async fn settle(&self, probed: Probed) -> (Recorded, Option<Depth>) {
         let asked = manners::rest(probed.result.http_status, probed.retry_after);
-        let mut result = probed.result;
+        let Probed { mut result, evidence, .. } = probed;
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
@@ -267,7 +271,7 @@ impl Worker {
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
         let confirm = confirm.then(|| confirmation(&endpoint, result.outcome));
         self.say(&endpoint.id, &transitions, result.outcome);
-        self.witness.heard(&self.spine.store, &endpoint.id, &probed.evidence, before, &transitions);
+        self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
         let recording = Recording {
             endpoint: endpoint.id.clone(),
             result: result.clone(),
@@ -412,9 +416,10 @@ impl Worker {
         let endpoint = self.endpoint();
         let at = self.spine.clock.now();
         let fresh_for = fresh_for(&endpoint, at.wall);
+        let cut = cut(&endpoint, stop);
         tokio::select! {
             biased;
-            () = stop.cancelled() => Probed::of(ProbeResult {
+            () = cut => Probed::of(ProbeResult {
                 at,
                 total: self.spine.clock.now().mono.saturating_sub(at.mono),
                 outcome: Outcome::Unknown(UnknownReason::Stopping),
@@ -526,6 +531,15 @@ fn paused(pause: Pause, now: Moment) -> Probed {
         ProbeResult { at: now, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO };
     let said = format!("nobody knocked: since {:.0} the host wants us away, {left} min more", pause.since);
     Probed { error: Some(Redactor::default().line(&said)), ..Probed::of(result) }
+}
+
+/// When a probe in flight is cut short. One that may have to log out ends by
+/// itself when we stop, and is given the time for that.
+async fn cut(endpoint: &Endpoint, stop: &CancellationToken) {
+    stop.cancelled().await;
+    if endpoint.flow().is_some_and(Flow::cleans_up) {
+        tokio::time::sleep(LOGGING_OUT).await;
+    }
 }
 
 /// What is known of an endpoint's last words after `result`.
