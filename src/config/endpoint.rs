@@ -1,23 +1,23 @@
 //! Reads `[[endpoint]]`: what is knocked at, how often, and what answer is right.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
 
+use super::account::Known;
+use super::flow::{self, Reading};
 use super::kinds;
 use super::names::Names;
-use super::proxy;
-use super::request;
 use super::secret::Secrets;
 use super::section::Section;
-use super::time::{cron, duration, written, zone};
+use super::time::{cron, duration, least_gap, written, zone};
 use super::value::{boolean, id, integer, one_of, phrase, status};
 use crate::domain::endpoint::{Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Thresholds};
 use crate::domain::expect::Expect;
-use crate::domain::flow::Flow;
 use crate::domain::kind::Kind;
-use crate::domain::request::{Method, Proxy, Request};
+use crate::domain::request::{Fence, Method, Proxy};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -30,6 +30,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const DEADLINE_LEAST: Duration = Duration::from_millis(100);
 /// Nobody waits longer for a login form.
 const DEADLINE_MOST: Duration = Duration::from_secs(60);
+/// A real login more often wears out accounts, sessions and other people's logs.
+const LOGIN_LEAST: Duration = Duration::from_secs(300);
 /// A code that comes by mail later than this helps nobody, but may be waited for.
 const REPORTED_MOST: Duration = Duration::from_secs(3_600);
 /// More results in a row would hide most outages.
@@ -51,6 +53,10 @@ pub(super) struct Around<'a> {
     pub(super) proxy: &'a Option<Proxy>,
     /// Where we listen ourselves.
     pub(super) ours: &'a [SocketAddr],
+    /// Those that were read well.
+    pub(super) accounts: &'a [Known],
+    /// Where targets may send us.
+    pub(super) fence: &'a Arc<Fence>,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Endpoint> {
@@ -64,17 +70,13 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
         kinds::refuse_rest(section, row.name);
         return Some(rest.of(this?.into_inner(), component?, kind?));
     }
-    let request = request::read(section, around.secrets);
-    let named = section.has("proxy");
-    let own = proxy::read(section, around.secrets, around.ours);
-    let proxy = if named { own } else { around.proxy.clone() };
-    let request = request.map(|it| Request { proxy, ..it });
-    let method = request.as_ref().map(|it| it.method);
-    let expect = expect(section, method);
+    let http = flow::read(section, around);
     let rest = rest(section, around, true);
     kinds::refuse_rest(section, "http");
-    let kind = Kind::Http(Flow::of(request?, expect));
-    Some(rest.of(this?.into_inner(), component?, kind))
+    if let Some(reading) = http.as_ref().filter(|it| it.flow.logs_in() && !it.sample) {
+        not_too_often(section, reading, &rest.cadence, around.now);
+    }
+    Some(rest.of(this?.into_inner(), component?, Kind::Http(http?.flow)))
 }
 
 /// What endpoints of all kinds have.
@@ -139,7 +141,7 @@ fn look_every(silence: Duration) -> Duration {
     (silence / 10).clamp(EVERY_LEAST, EVERY)
 }
 
-fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
+pub(super) fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
     let status = section.list("status", STATUS_LIMIT, status).into_iter().map(Spanned::into_inner).collect();
     let mut texts = |key| {
         let texts = section.list(key, CONTAINS_LIMIT, |it| phrase(it, CONTAINS_LENGTH));
@@ -183,6 +185,22 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
         }
         (_, Some(cron)) => Cadence::Schedule { cron: cron.into_inner(), zone },
         (every, None) => Cadence::Every(every.map_or(EVERY, Spanned::into_inner)),
+    }
+}
+
+/// Refuses a login with a real account every few seconds.
+fn not_too_often(section: &Section<'_, '_>, reading: &Reading, cadence: &Cadence, now: Timestamp) {
+    let every = match cadence {
+        Cadence::Every(every) => Some(*every),
+        Cadence::Schedule { cron, zone } => least_gap(cron, zone, now),
+    };
+    let account = reading.flow.account.as_ref().map(|it| it.id.to_string()).unwrap_or_default();
+    if every.is_some_and(|it| it < LOGIN_LEAST) {
+        section.report.wrong(
+            section.span.clone(),
+            format!("this logs in as `{account}` more often than every 5 minutes"),
+            "write every = \"5m\" or more; the page and its form may be asked for more often by an endpoint of their own",
+        );
     }
 }
 

@@ -16,6 +16,7 @@ mod damage;
 mod first;
 mod first_release;
 mod flood;
+mod flow;
 mod front;
 mod hop;
 mod install;
