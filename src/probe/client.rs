@@ -28,6 +28,9 @@ pub struct Outbound {
     nameserver: Option<SocketAddr>,
     /// Trusts nobody; for plain HTTP, where nobody asks.
     no_tls: rustls::ClientConfig,
+    /// Every connection goes to this socket, whatever its URL names.
+    #[cfg(feature = "simulation")]
+    socket: Option<std::path::PathBuf>,
 }
 
 /// The resolver, and the configuration it was made from.
@@ -39,7 +42,14 @@ struct Resolver {
 
 impl Outbound {
     pub fn new() -> Self {
-        Self { verifier: Mutex::default(), resolver: Mutex::default(), nameserver: None, no_tls: no_tls() }
+        Self {
+            verifier: Mutex::default(),
+            resolver: Mutex::default(),
+            nameserver: None,
+            no_tls: no_tls(),
+            #[cfg(feature = "simulation")]
+            socket: None,
+        }
     }
 
     /// Trusts exactly what `verifier` accepts, for targets with roots of their own.
@@ -50,6 +60,13 @@ impl Outbound {
     /// Asks this name server and no other.
     pub fn asking(self, nameserver: SocketAddr) -> Self {
         Self { nameserver: Some(nameserver), ..self }
+    }
+
+    /// Connects to the Unix socket at `socket` instead of looking a name up and
+    /// dialling its address. All else is as ever, the handshake included.
+    #[cfg(feature = "simulation")]
+    pub fn through(self, socket: std::path::PathBuf) -> Self {
+        Self { socket: Some(socket), ..self }
     }
 
     /// A client for one request: a fresh connection, no proxy but the one it
@@ -68,6 +85,11 @@ impl Outbound {
         let builder = builder.no_proxy();
         let builder = match hop {
             Some(hop) => builder.proxy(hop),
+            None => builder,
+        };
+        #[cfg(feature = "simulation")]
+        let builder = match &self.socket {
+            Some(socket) => builder.unix_socket(socket.as_path()),
             None => builder,
         };
         builder

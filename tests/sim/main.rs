@@ -21,9 +21,13 @@ mod bugs;
 mod chance;
 mod check;
 mod config;
+mod day;
+mod doors;
+mod house;
 mod life;
 mod model;
 mod plan;
+mod still;
 mod world;
 
 use std::path::Path;
