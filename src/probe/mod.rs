@@ -1,20 +1,30 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
+mod bare;
 mod body;
 mod certificate;
 mod classify;
 mod client;
+pub mod codes;
 mod date;
+mod evidence;
+mod fence;
 mod flow;
 mod http;
-mod manners;
+pub mod logins;
+pub mod manners;
 mod marks;
 mod names;
 mod ours;
 pub mod own;
 mod proxy;
+mod push;
 mod redact;
+mod retry_after;
 mod seen;
+mod talk;
+mod tcp;
+mod tls;
 mod verify;
 
 use std::net::SocketAddr;
@@ -26,8 +36,11 @@ use jiff::Timestamp;
 pub use seen::{Seen, TlsSeen};
 
 pub use client::Outbound;
+use codes::{Codes, InMemory};
+use logins::{Logins, Unguarded};
 pub use manners::Manners;
 use own::OwnHealth;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::endpoint::Endpoint;
@@ -48,6 +61,10 @@ pub struct Kit {
     pub own: Arc<OwnHealth>,
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
+    pub logins: Arc<dyn Logins>,
+    pub codes: Arc<dyn Codes>,
+    /// We are stopping: no step is begun any more but those that clean up.
+    pub stop: CancellationToken,
 }
 
 /// A result, and what only a person looking on wants to know.
@@ -123,7 +140,32 @@ impl Prober {
         clock: Arc<dyn Clock>,
         manners: Arc<Manners>,
     ) -> Self {
-        Self { kit: Kit { outbound, own, clock, manners } }
+        let (codes, stop) = (Arc::new(InMemory::default()), CancellationToken::new());
+        Self { kit: Kit { outbound, own, clock, manners, logins: Arc::new(Unguarded), codes, stop } }
+    }
+
+    /// Asks this one before it logs in.
+    pub fn guarded(mut self, logins: Arc<dyn Logins>) -> Self {
+        self.kit.logins = logins;
+        self
+    }
+
+    /// Why nobody knocks there now, if a host of it told us to stay away.
+    pub fn pause(&self, endpoint: &Endpoint) -> Option<manners::Pause> {
+        let places = endpoint.flow().map(manners::places).into_iter().flatten();
+        self.kit.manners.pause(places, self.kit.clock.now().mono)
+    }
+
+    /// Asks this one before it uses a code of a second factor.
+    pub fn reserving(mut self, codes: Arc<dyn Codes>) -> Self {
+        self.kit.codes = codes;
+        self
+    }
+
+    /// Ends its flows early once this is cancelled, logging out first.
+    pub fn until(mut self, stop: CancellationToken) -> Self {
+        self.kit.stop = stop;
+        self
     }
 
     /// Knocks once. Never an error: a door that does not open is an answer, and
@@ -132,6 +174,10 @@ impl Prober {
         let at = self.kit.clock.now();
         let mut knocked = match &endpoint.kind {
             Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
+            // Nobody is logged in by these: they are harmless at any depth.
+            Kind::Tcp(tcp) => tcp::knock(&self.kit, endpoint, tcp).await,
+            Kind::Tls(tls) => tls::knock(&self.kit, endpoint, tls).await,
+            Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => push::knock(&self.kit, endpoint),
         };
         if self.kit.own.stalled_since(at.mono) {
             knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);

@@ -164,6 +164,7 @@ async fn lives(stay: Stay, dir: &Path) -> Lived {
         facts: watch::channel(Arc::new(facts)).0,
         clock: clock.clone(),
         meters: Default::default(),
+        notes: Arc::new(porchlight::notes::Notes::new(clock.clone())),
     });
     let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
     let entries: Vec<_> = judged.into_iter().map(|(endpoint, state)| crew.post(endpoint, state)).collect();
