@@ -210,7 +210,7 @@ impl Outbound {
 
     /// Made anew when the system's configuration has changed: a machine that
     /// moves to another network gets other resolvers.
-    fn resolver(&self) -> Result<TokioResolver, String> {
+    pub(super) fn resolver(&self) -> Result<TokioResolver, String> {
         let configured = std::fs::metadata(RESOLVERS).and_then(|it| it.modified()).ok();
         let mut kept = self.shared.resolver.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept.as_ref().filter(|known| known.configured == configured) {
