@@ -44,3 +44,4 @@ mod traced;
 mod travel;
 mod truth;
 mod wallet;
+mod wallet_flows;
