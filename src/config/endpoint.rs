@@ -30,6 +30,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const DEADLINE_LEAST: Duration = Duration::from_millis(100);
 /// Nobody waits longer for a login form.
 const DEADLINE_MOST: Duration = Duration::from_secs(60);
+/// Where nothing is said: four an hour harm nobody.
+const LOGIN_EVERY: Duration = Duration::from_secs(900);
 /// A real login more often wears out accounts, sessions and other people's logs.
 const LOGIN_LEAST: Duration = Duration::from_secs(300);
 /// A code that comes by mail later than this helps nobody, but may be waited for.
@@ -66,12 +68,13 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let component = component.and_then(|it| around.names.component(report, it));
     if let Some(row) = kinds::chosen(section) {
         let kind = (row.read)(section, around);
-        let rest = rest(section, around, row.knocks);
+        let rest = rest(section, around, row.knocks.then_some(EVERY));
         kinds::refuse_rest(section, row.name);
         return Some(rest.of(this?.into_inner(), component?, kind?));
     }
     let http = flow::read(section, around);
-    let rest = rest(section, around, true);
+    let logs_in = http.as_ref().is_some_and(|it| it.flow.logs_in());
+    let rest = rest(section, around, Some(if logs_in { LOGIN_EVERY } else { EVERY }));
     kinds::refuse_rest(section, "http");
     if let Some(reading) = http.as_ref().filter(|it| it.flow.logs_in() && !it.sample) {
         not_too_often(section, reading, &rest.cadence, around.now);
@@ -109,14 +112,14 @@ impl Rest {
     }
 }
 
-/// `knocks` is false of those that report by themselves.
-fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, knocks: bool) -> Rest {
-    let (addresses, cadence) = match knocks {
-        true => (addresses(section), cadence(section, around)),
-        false => (Addresses::default(), Cadence::Every(EVERY_MOST)),
+/// `every` is how often where nothing is said; none of those that report by themselves.
+fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, every: Option<Duration>) -> Rest {
+    let (addresses, cadence) = match every {
+        Some(every) => (addresses(section), cadence(section, around, every)),
+        None => (Addresses::default(), Cadence::Every(EVERY_MOST)),
     };
     let (deadline, degraded_after) =
-        deadlines(section, &cadence, if knocks { DEADLINE_MOST } else { REPORTED_MOST });
+        deadlines(section, &cadence, if every.is_some() { DEADLINE_MOST } else { REPORTED_MOST });
     let mut threshold =
         |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
     let default = Thresholds::default();
@@ -160,7 +163,7 @@ pub(super) fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> E
     Expect { status, contains, not_contains }
 }
 
-fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
+fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>, default: Duration) -> Cadence {
     let report = section.report;
     let scheduled = section.has("schedule");
     let every = section.optional("every", |it| duration(it, EVERY_LEAST, EVERY_MOST));
@@ -184,7 +187,7 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
             Cadence::Every(every.into_inner())
         }
         (_, Some(cron)) => Cadence::Schedule { cron: cron.into_inner(), zone },
-        (every, None) => Cadence::Every(every.map_or(EVERY, Spanned::into_inner)),
+        (every, None) => Cadence::Every(every.map_or(default, Spanned::into_inner)),
     }
 }
 

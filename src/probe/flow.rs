@@ -33,5 +33,10 @@ pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, flow: &Flow, depth: De
     let mut walk = walk::Walk::new(kit, endpoint, flow, depth);
     walk.take_steps().await;
     walk.clean_up().await;
-    told::knocked(walk)
+    let (pass, sent) = (walk.pass.take(), walk.logged_in);
+    let knocked = told::knocked(walk);
+    if let Some(pass) = pass {
+        pass.came_to(knocked.outcome, sent).await;
+    }
+    knocked
 }

@@ -16,6 +16,7 @@ use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::request::{Method, Request, Value};
 use crate::domain::template::Part;
 use crate::probe::http::{self, Answer};
+use crate::probe::logins::Pass;
 use crate::probe::{Kit, codes, marks};
 
 /// What logging out may take when the flow's own time is over; no latency.
@@ -50,8 +51,10 @@ pub(super) struct Walk<'a> {
     pub(super) logged_in: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     before_login: Vec<Url>,
-    /// The steps that are still to come.
+    /// The place of the first step that is still to come.
     left: usize,
+    /// Leave to log in, asked for before the first step that does.
+    pub(super) pass: Option<Pass>,
 }
 
 /// A step that was taken.
@@ -86,6 +89,7 @@ impl<'a> Walk<'a> {
             logged_in: false,
             before_login: Vec::new(),
             left: 0,
+            pass: None,
         }
     }
 
@@ -148,7 +152,7 @@ impl<'a> Walk<'a> {
     async fn take_in_order(&mut self, step: &'a Step) -> bool {
         let stop = self.kit.stop.clone();
         let logs_in = step.logs_in();
-        if !self.reserve_code(step).await {
+        if !self.may_log_in(step).await || !self.reserve_code(step).await {
             return false;
         }
         let now = marks::now();
@@ -179,10 +183,12 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let logs_in = step.logs_in();
         let was_in = self.logged_in;
+        // Until it is known better: a request that is dropped may have left us.
         self.logged_in |= logs_in;
         let asked = filled.url.clone();
         let before = self.waited;
-        let (mut answer, url) = self.send(step, filled, deadline).await;
+        let (mut answer, url, left_us) = self.send(step, filled, deadline).await;
+        self.logged_in = was_in || (logs_in && left_us);
         let waited = self.waited.saturating_sub(before);
         if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
@@ -242,43 +248,51 @@ impl<'a> Walk<'a> {
         Ok(filled)
     }
 
-    /// Sends a request and follows where its answer leads; gives the last
-    /// answer and the address it came from.
-    async fn send(&mut self, step: &Step, mut request: Request, mut deadline: Instant) -> (Answer, Url) {
+    /// Sends a request and follows where its answer leads; gives the last answer,
+    /// the address it came from, and whether the first request may have left us.
+    async fn send(
+        &mut self,
+        step: &Step,
+        mut request: Request,
+        mut deadline: Instant,
+    ) -> (Answer, Url, bool) {
         let laden = redirect::is_laden(&step.request);
         let mut made: Vec<(Url, Method, Option<String>)> = Vec::new();
         loop {
             let cookies = self.jar.header(&request.url);
-            let again = (request.url.clone(), request.method, cookies.clone());
-            let is_loop = made.contains(&again);
-            made.push(again);
+            made.push((request.url.clone(), request.method, cookies.clone()));
             let mut answer =
                 http::ask(self.kit, &with_cookies(&request, cookies), &step.expect, deadline).await;
             // Waiting for our own limits shortens no time and lengthens no latency.
             deadline += answer.waited;
             self.deadline += answer.waited;
             self.waited += answer.waited;
-            let Some(seen) = &answer.seen else { return (answer, request.url) };
+            let left_us = 1 < made.len() || answer.phases.connect.is_some();
+            let Some(seen) = &answer.seen else { return (answer, request.url, left_us) };
             let set = seen.headers.iter().filter(|(name, _)| name == "set-cookie");
             self.jar.keep(&request.url, set.map(|(_, value)| value.as_str()));
             let to =
                 redirect::target(seen, &request.url).filter(|_| 0 < step.redirects && seen.body.is_some());
-            let Some(to) = to else { return (answer, request.url) };
+            let Some(to) = to else { return (answer, request.url, true) };
             let status = seen.status;
-            let refused = if is_loop {
-                Err((FailureClass::RedirectLoop, "the same request was made before".to_owned()))
-            } else if usize::from(step.redirects) < made.len() {
+            let next = if usize::from(step.redirects) < made.len() {
                 let said = format!("more than {} redirects, the last one to {}", step.redirects, bare(&to));
                 Err((FailureClass::RedirectLoop, said))
             } else {
                 redirect::next(&request, status, to, laden, &self.home)
             };
-            match refused {
+            let again = |it: &Request| made.contains(&(it.url.clone(), it.method, self.jar.header(&it.url)));
+            match next {
+                Ok(next) if again(&next) => {
+                    answer.outcome = Outcome::Failure(FailureClass::RedirectLoop);
+                    answer.error = Some(format!("it redirects to {} again, and again", bare(&next.url)));
+                    return (answer, request.url, true);
+                }
                 Ok(next) => request = next,
                 Err((class, said)) => {
                     answer.outcome = Outcome::Failure(class);
                     answer.error = Some(format!("the redirect is not followed: {said}"));
-                    return (answer, request.url);
+                    return (answer, request.url, true);
                 }
             }
         }
@@ -310,6 +324,25 @@ impl<'a> Walk<'a> {
         };
         answer.outcome = Outcome::Failure(FailureClass::SessionBroken);
         answer.error = Some(said);
+    }
+
+    /// Asks for leave before the first step that sends something of the account's.
+    async fn may_log_in(&mut self, step: &'a Step) -> bool {
+        if self.pass.is_some() || !step.logs_in() {
+            return true;
+        }
+        let began = marks::now();
+        let asked = self.kit.may_log_in(self.endpoint, self.flow).await;
+        let waited = marks::now().duration_since(began);
+        self.waited += waited;
+        self.deadline += waited;
+        match asked {
+            Ok(pass) => {
+                self.pass = Some(pass);
+                true
+            }
+            Err(held) => self.refuse(step, Outcome::Unknown(held.reason), held.said),
+        }
     }
 
     /// Reserves a code of the second factor for a step that sends one, waiting
