@@ -325,7 +325,10 @@ async fn every_way_in_and_each_way_it_breaks_is_told_apart() {
                 let (verdict, why) = wallet.knock(&endpoint).await;
                 if !expected.split(" | ").any(|it| it == verdict) {
                     let by = if by_app { "app" } else { "browser" };
-                    wrong.push(format!("{name} by {by}, {}: must be {expected}, is {verdict} ({why})", mode.name()));
+                    wrong.push(format!(
+                        "{name} by {by}, {}: must be {expected}, is {verdict} ({why})",
+                        mode.name()
+                    ));
                 }
             }
             wallet.breaker.set_all(Mode::Works);
