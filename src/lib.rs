@@ -9,6 +9,7 @@ pub mod config;
 pub mod control;
 pub mod expr;
 pub mod meter;
+pub mod notes;
 pub mod probe;
 pub mod sample;
 pub mod schedule;

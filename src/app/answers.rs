@@ -119,6 +119,9 @@ impl Desk {
             let said = "the running porchlight watches no endpoint of that id";
             return Answer::refused(Refusal::NoSuchEndpoint, said);
         };
+        if worker.endpoint().kind.push().is_some() {
+            return Answer::refused(Refusal::Failed, NOT_KNOCKED);
+        }
         let (endpoint, probed) = worker.visit().await;
         Answer::Knock(Box::new(knock(&endpoint, &probed)))
     }
@@ -196,6 +199,10 @@ fn own(live: &Live, storing: Storing, now: Moment) -> Own {
         rendered_s_ago: published.map(|it| now.mono.saturating_sub(it.mono).as_secs_f64()),
     }
 }
+
+/// What is said to who wants to knock at an endpoint that reports by itself.
+pub const NOT_KNOCKED: &str =
+    "nobody knocks at this endpoint: it reports by itself; `porchlight status` shows what it said last";
 
 /// One knock as a person is told of it, whoever knocked.
 pub fn knock(endpoint: &Endpoint, probed: &Probed) -> Knock {

@@ -74,6 +74,10 @@ fn knock_ourselves(place: &Place, id: &str) -> anyhow::Result<Option<Knock>> {
         ));
         return Ok(None);
     };
+    if endpoint.kind.push().is_some() {
+        super::tell_error(&anyhow::anyhow!(app::NOT_KNOCKED));
+        return Ok(None);
+    }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
     let probed = runtime.block_on(knock(&config, endpoint));

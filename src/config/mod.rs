@@ -6,6 +6,7 @@ mod expect;
 mod fault;
 mod file;
 mod json;
+mod kinds;
 pub mod manual;
 mod names;
 mod nearest;

@@ -88,6 +88,11 @@ pub struct Judgement {
 }
 
 impl JudgeState {
+    /// Whether anything was ever heard.
+    pub fn has_heard(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// Nothing known yet.
     pub fn new() -> Self {
         Self { health: Health::Unknown, since: None, before_silence: None, streak: None, last: None }

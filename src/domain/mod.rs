@@ -1,6 +1,7 @@
 //! What is true: pure decisions. No async, no clock, no database, no JSON, no randomness.
 
 pub mod account;
+pub mod backoff;
 pub mod component;
 pub mod day;
 pub mod endpoint;
@@ -10,12 +11,15 @@ pub mod facts;
 pub mod flow;
 pub mod judge;
 pub mod kind;
+pub mod login_budget;
 pub mod moment;
+pub mod note;
 pub mod notice;
 pub mod outage;
 pub mod outcome;
 pub mod probe;
 pub mod readiness;
+pub mod redact;
 pub mod request;
 pub mod span;
 pub mod status;

@@ -1,7 +1,7 @@
 //! One request over a connection of its own, and its answer judged.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -28,12 +28,21 @@ pub(super) struct Answer {
     pub(super) certificate_until: Option<Timestamp>,
     /// None when no head came.
     pub(super) seen: Option<Seen>,
+    /// What the server asks us to wait, clamped.
+    pub(super) retry_after: Option<Duration>,
+    /// For our own limits; part of no phase, and beside the deadline.
+    pub(super) waited: Duration,
     head_at: Option<Instant>,
 }
 
 /// Sends a step's request and judges what comes back by then.
 pub(super) async fn ask(kit: &Kit, step: &Step, known: &Known<'_>, deadline: Instant) -> Answer {
     let (request, expect) = (&step.request, &step.expect);
+    let turn = match kit.turn(&request.url).await {
+        Ok(turn) => turn,
+        Err(busy) => return Answer::without_reply(Outcome::Unknown(UnknownReason::Budget), expect, busy),
+    };
+    let deadline = deadline + turn.waited;
     let began = marks::now();
     let trace = Trace::default();
     let mut answer = exchange(kit, request, expect, &trace, deadline).await;
@@ -49,6 +58,8 @@ pub(super) async fn ask(kit: &Kit, step: &Step, known: &Known<'_>, deadline: Ins
     }
     answer.outcome = kit.is_it_us(request, &trace, answer.outcome).await;
     answer.certificate_until = trace.marks().certificate_until;
+    answer.waited = turn.waited;
+    kit.hear(&request.url, &mut answer);
     answer
 }
 
@@ -104,6 +115,8 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         checks: Vec::new(),
         error,
         certificate_until: None,
+        retry_after: None,
+        waited: Duration::ZERO,
         head_at: Some(head_at),
         seen: Some(seen),
     }
@@ -120,6 +133,8 @@ impl Answer {
             error: Some(error),
             certificate_until: None,
             seen: None,
+            retry_after: None,
+            waited: Duration::ZERO,
             head_at: None,
         }
     }

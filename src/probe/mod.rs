@@ -1,22 +1,30 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
 mod assert;
+mod bare;
 mod body;
 mod certificate;
 mod classify;
 mod client;
 mod date;
+mod evidence;
 mod flow;
 mod http;
-mod manners;
+pub mod logins;
+pub mod manners;
 mod marks;
 mod names;
 mod ours;
 pub mod own;
 mod proxy;
+mod push;
 mod redact;
+mod retry_after;
 mod seen;
 mod signs;
+mod talk;
+mod tcp;
+mod tls;
 mod verify;
 
 use std::net::SocketAddr;
@@ -29,6 +37,7 @@ pub use assert::{Check, Known, Login};
 pub use seen::{Seen, TlsSeen};
 
 pub use client::Outbound;
+use logins::{Logins, Unguarded};
 pub use manners::Manners;
 use own::OwnHealth;
 
@@ -51,6 +60,7 @@ pub struct Kit {
     pub own: Arc<OwnHealth>,
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
+    pub logins: Arc<dyn Logins>,
 }
 
 /// A result, and what only a person looking on wants to know.
@@ -109,7 +119,19 @@ impl Prober {
         clock: Arc<dyn Clock>,
         manners: Arc<Manners>,
     ) -> Self {
-        Self { kit: Kit { outbound, own, clock, manners } }
+        Self { kit: Kit { outbound, own, clock, manners, logins: Arc::new(Unguarded) } }
+    }
+
+    /// Asks this one before it logs in.
+    pub fn guarded(mut self, logins: Arc<dyn Logins>) -> Self {
+        self.kit.logins = logins;
+        self
+    }
+
+    /// Why nobody knocks there now, if a host of it told us to stay away.
+    pub fn pause(&self, endpoint: &Endpoint) -> Option<manners::Pause> {
+        let places = endpoint.flow().map(manners::places).into_iter().flatten();
+        self.kit.manners.pause(places, self.kit.clock.now().mono)
     }
 
     /// Knocks once. Never an error: a door that does not open is an answer, and
@@ -118,6 +140,10 @@ impl Prober {
         let at = self.kit.clock.now();
         let mut knocked = match &endpoint.kind {
             Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
+            // Nobody is logged in by these: they are harmless at any depth.
+            Kind::Tcp(tcp) => tcp::knock(&self.kit, endpoint, tcp).await,
+            Kind::Tls(tls) => tls::knock(&self.kit, endpoint, tls).await,
+            Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => push::knock(&self.kit, endpoint),
         };
         if self.kit.own.stalled_since(at.mono) {
             knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);

@@ -35,6 +35,7 @@ mod job;
 mod leftovers;
 mod load;
 mod lock;
+mod logins;
 mod meters;
 mod migrations;
 mod newest;
@@ -66,6 +67,10 @@ pub use endpoints::{log_redefined, sync_endpoints};
 pub use error::StoreError;
 pub use load::{Loaded, last_known};
 pub use lock::{LOCK_FILE, in_use};
+pub use logins::{
+    EVERY, LoginRow, StopRow, add_login, end_login, forget_login, known_logins, known_stops, lift_stops,
+    stop_logins,
+};
 pub use meters::Meters;
 pub use newest::Seen;
 pub use notices::sync_notices;
