@@ -6,6 +6,7 @@
 pub mod knocks;
 pub mod logins;
 pub mod mailbox;
+pub mod witness;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +21,7 @@ use crate::clock::Clock;
 use crate::domain::backoff;
 use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
-use crate::domain::flow::Depth;
+use crate::domain::flow::{Depth, Flow};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
 use crate::domain::kind::{Push, Report, SILENT};
 use crate::domain::moment::{Moment, between, minus};
@@ -30,15 +31,20 @@ use crate::domain::redact::Redactor;
 use crate::domain::span::{self, Health, Transition};
 use crate::notes::Notes;
 use crate::probe::manners::{self, Pause};
-use crate::probe::{Probed, Prober};
+use crate::probe::{Probed, Prober, redactor};
 use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase, spread};
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
 use mailbox::{Letter, Mailbox, Received};
+use witness::Witness;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
+
+/// For a flow to log out when we stop: more than it gives itself, less than
+/// `app/stop.rs` gives all that works.
+const LOGGING_OUT: Duration = Duration::from_secs(2);
 
 /// What made an endpoint so, for the log. A silence is noticed when it ends, by
 /// a result that says something else.
@@ -115,6 +121,7 @@ pub struct Worker {
     /// Where its part of [`Facts::endpoints`] was found last.
     place: AtomicUsize,
     judged: Mutex<JudgeState>,
+    witness: Witness,
     /// Transitions the store has not answered for; told with the next one it does.
     untold: Mutex<Vec<Transition>>,
     rest: Mutex<Rest>,
@@ -172,6 +179,7 @@ impl Worker {
             place: AtomicUsize::default(),
             bell,
             judged: Mutex::new(state),
+            witness: Witness::default(),
             untold: Mutex::default(),
             rest: Mutex::default(),
             knocking: tokio::sync::Mutex::default(),
@@ -253,23 +261,17 @@ impl Worker {
     /// goes when one is wanted.
     async fn settle(&self, probed: Probed) -> (Recorded, Option<Depth>) {
         let asked = manners::rest(probed.result.http_status, probed.retry_after);
-        let mut result = probed.result;
+        let Probed { mut result, evidence, .. } = probed;
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
         let rest = self.rest_after(&endpoint, &result, asked);
         result.fresh_for = result.fresh_for.saturating_add(rest);
+        let before = self.judged.lock().unwrap_or_else(PoisonError::into_inner).health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
         let confirm = confirm.then(|| confirmation(&endpoint, result.outcome));
-        for transition in &transitions {
-            tracing::info!(
-                "`{}` is {} since {:.3} ({})",
-                endpoint.id,
-                transition.health.wire(),
-                transition.from,
-                why(transition.health, result.outcome)
-            );
-        }
+        self.say(&endpoint.id, &transitions, result.outcome);
+        self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
         let recording = Recording {
             endpoint: endpoint.id.clone(),
             result: result.clone(),
@@ -287,6 +289,25 @@ impl Worker {
                 (recorded, confirm)
             }
         }
+    }
+
+    /// Changes of health for the log, one by one unless it flaps.
+    fn say(&self, id: &EndpointId, transitions: &[Transition], outcome: Outcome) {
+        let aloud = witness::tells_changes(&self.spine.notes, id);
+        for Transition { health, from } in transitions {
+            let (word, why) = (health.wire(), why(*health, outcome));
+            if aloud {
+                tracing::info!("`{id}` is {word} since {from:.3} ({why})");
+            } else {
+                tracing::debug!("`{id}` is {word} since {from:.3} ({why})");
+            }
+        }
+    }
+
+    /// Results of one kind that are still wanted before health changes, and to what.
+    pub fn wanted(&self) -> Option<(u32, Health)> {
+        let state = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        state.wanted(self.endpoint().thresholds)
     }
 
     /// Hands a report to the worker and waits until it is stored, or is not.
@@ -319,8 +340,9 @@ impl Worker {
             http_status: None,
             fresh_for: push.silence,
         });
-        probed.evidence.error = report.message.as_deref().map(|it| Redactor::default().line(it));
-        probed.error = report.message;
+        let message = report.message.map(|it| redactor(&endpoint).line(&it));
+        probed.error.clone_from(&message);
+        probed.evidence.error = message;
         self.count(&endpoint.id, &probed);
         let (recorded, _) = self.settle(probed).await;
         let _ = answer.send(match recorded {
@@ -346,8 +368,8 @@ impl Worker {
             fresh_for: fresh_for(endpoint, now.wall),
         });
         let said = format!("silent for {} s, {} s are allowed", silent.as_secs(), push.silence.as_secs());
-        probed.evidence.error = Some(Redactor::default().line(&said));
-        probed.error = Some(said);
+        probed.error = Some(Redactor::default().line(&said));
+        probed.evidence.error.clone_from(&probed.error);
         self.count(&endpoint.id, &probed);
         Some(probed)
     }
@@ -372,6 +394,7 @@ impl Worker {
             }
             known.health = state.health;
             known.last = Some(heard(known, result));
+            witness::flaps(&self.spine.notes, id, &known.history, result.at.wall);
             changed || !was_fresh || !same_outcome
         });
     }
@@ -393,9 +416,10 @@ impl Worker {
         let endpoint = self.endpoint();
         let at = self.spine.clock.now();
         let fresh_for = fresh_for(&endpoint, at.wall);
+        let cut = cut(&endpoint, stop);
         tokio::select! {
             biased;
-            () = stop.cancelled() => Probed::of(ProbeResult {
+            () = cut => Probed::of(ProbeResult {
                 at,
                 total: self.spine.clock.now().mono.saturating_sub(at.mono),
                 outcome: Outcome::Unknown(UnknownReason::Stopping),
@@ -506,7 +530,16 @@ fn paused(pause: Pause, now: Moment) -> Probed {
     let result =
         ProbeResult { at: now, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO };
     let said = format!("nobody knocked: since {:.0} the host wants us away, {left} min more", pause.since);
-    Probed { error: Some(said), ..Probed::of(result) }
+    Probed { error: Some(Redactor::default().line(&said)), ..Probed::of(result) }
+}
+
+/// When a probe in flight is cut short. One that may have to log out ends by
+/// itself when we stop, and is given the time for that.
+async fn cut(endpoint: &Endpoint, stop: &CancellationToken) {
+    stop.cancelled().await;
+    if endpoint.flow().is_some_and(Flow::cleans_up) {
+        tokio::time::sleep(LOGGING_OUT).await;
+    }
 }
 
 /// What is known of an endpoint's last words after `result`.
