@@ -11,9 +11,11 @@ use super::proxy::{self, Way};
 use super::seen::Seen;
 use super::verify::Dates;
 use super::{Check, Kit, Known, assert, body, classify, fence};
+use crate::domain::evidence::CertificateSeen;
 use crate::domain::expect::Expect;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::probe::Phases;
+use crate::domain::redact::Redactor;
 use crate::domain::request::{Body, Request, Value};
 
 /// What came back before the time ran out.
@@ -25,6 +27,8 @@ pub(super) struct Answer {
     pub(super) checks: Vec<Check>,
     pub(super) error: Option<String>,
     pub(super) certificate_until: Option<Timestamp>,
+    /// For operators, when it failed or an end is near.
+    pub(super) chain: Vec<CertificateSeen>,
     /// None when no head came.
     pub(super) seen: Option<Seen>,
     /// What the server asks us to wait, clamped.
@@ -52,7 +56,10 @@ pub(super) async fn ask(
     let mut answer = exchange(kit, request, expect, &trace, deadline).await;
     let ended = marks::now();
     answer.phases = phases(&trace, began, answer.head_at, ended);
+    let now = kit.clock.now().wall;
+    answer.chain = trace.chain(answer.outcome, now, &Redactor::default());
     if let Some(seen) = &mut answer.seen {
+        seen.tls = trace.tls(now);
         (seen.elapsed, seen.phases) = (ended.saturating_duration_since(began), answer.phases);
         let judged = assert::judge(seen, expect, known);
         answer.checks = judged.checks;
@@ -90,7 +97,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
         (None, _) => classify::failed(error, &trace.marks(), answered),
     };
-    let sent = tokio::time::timeout_at(deadline, build(&client, request).send()).await;
+    let sent = tokio::time::timeout_at(deadline, kit.outbound.send(build(&client, request))).await;
     let mut response = match sent {
         Err(_) => return Answer::without_reply(late(false), expect, "the deadline passed".into()),
         Ok(Err(error)) => {
@@ -123,6 +130,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         checks: Vec::new(),
         error,
         certificate_until: None,
+        chain: Vec::new(),
         retry_after: None,
         waited: Duration::ZERO,
         head_at: Some(head_at),
@@ -140,6 +148,7 @@ impl Answer {
             checks: assert::unasked(expect),
             error: Some(error),
             certificate_until: None,
+            chain: Vec::new(),
             seen: None,
             retry_after: None,
             waited: Duration::ZERO,

@@ -220,11 +220,6 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Whether a page that lacks what it should have says that it is maintenance.
-pub(super) fn is_maintenance(text: &str) -> bool {
-    says_maintenance(&head(text, LOOKED_AT).to_lowercase())
-}
-
 fn says_maintenance(lower: &str) -> bool {
     const FORM: [&str; 3] = ["type=\"password\"", "type=password", "type='password'"];
     let start = head(lower, HEADLINE);

@@ -67,13 +67,14 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let blank = Evidence {
         step: decides.then(|| name.to_owned()),
         steps,
-        addresses: peer.map(|it| (redactor.line(&it.to_string()), outcome)).into_iter().collect(),
-        error: error.as_deref().map(|it| redactor.line(it)),
+        chain: answer.as_ref().map(|it| it.chain.clone()).unwrap_or_default(),
         failed: checks
             .iter()
             .filter(|it| it.held == Some(false))
             .map(|it| redactor.line(&it.sentence()))
             .collect(),
+        addresses: peer.map(|it| (redactor.line(&it.to_string()), outcome)).into_iter().collect(),
+        error: error.as_deref().map(|it| redactor.line(it)),
         ..Evidence::none(walk.at, outcome)
     };
     let evidence = match answer.as_ref().and_then(|it| it.seen.as_ref()) {

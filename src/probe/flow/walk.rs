@@ -61,13 +61,6 @@ pub(super) struct Taken<'a> {
     pub(super) total: Duration,
 }
 
-impl Taken<'_> {
-    /// As expressions of later steps see it.
-    fn brief(&self) -> Option<(String, u16, Duration)> {
-        Some((self.step.name.clone(), self.answer.http_status?, self.total))
-    }
-}
-
 impl<'a> Walk<'a> {
     pub(super) fn new(kit: &'a Kit, endpoint: &'a Endpoint, flow: &'a Flow, depth: Depth) -> Self {
         let began = marks::now();
@@ -186,10 +179,16 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let logs_in = step.logs_in();
         let was_in = self.logged_in;
+        let login = match (logs_in, was_in) {
+            (true, _) if self.flow.wrong_password => Login::AtWrong,
+            (true, _) => Login::At,
+            (false, true) => Login::After,
+            (false, false) => Login::Before,
+        };
         self.logged_in |= logs_in;
         let asked = filled.url.clone();
         let before = self.waited;
-        let (mut answer, url) = self.send(step, filled, deadline).await;
+        let (mut answer, url) = self.send(step, login, filled, deadline).await;
         let waited = self.waited.saturating_sub(before);
         if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
@@ -211,16 +210,6 @@ impl<'a> Walk<'a> {
             total: marks::now().duration_since(began).saturating_sub(waited),
         });
         fine
-    }
-
-    /// Where a step stands to the login. Logging out ends on a page that may ask for anything.
-    fn login(&self, step: &Step) -> Login {
-        match (step.logs_in(), self.flow.wrong_password) {
-            (true, true) => Login::AtWrong,
-            (true, false) => Login::At,
-            (false, false) if self.logged_in && step.turn == Turn::InOrder => Login::After,
-            (false, _) => Login::Before,
-        }
     }
 
     /// A step that cannot be taken.
@@ -261,19 +250,29 @@ impl<'a> Walk<'a> {
 
     /// Sends a request and follows where its answer leads; gives the last
     /// answer and the address it came from.
-    async fn send(&mut self, step: &Step, mut request: Request, mut deadline: Instant) -> (Answer, Url) {
+    async fn send(
+        &mut self,
+        step: &Step,
+        login: Login,
+        mut request: Request,
+        mut deadline: Instant,
+    ) -> (Answer, Url) {
         let laden = redirect::is_laden(&step.request);
+        let captures = self.captured.named();
+        let steps: Vec<(String, u16, Duration)> = self
+            .taken
+            .iter()
+            .filter_map(|it| Some((it.step.name.clone(), it.answer.http_status?, it.total)))
+            .collect();
         let mut made: Vec<(Url, Method, Option<String>)> = Vec::new();
-        let captures = self.captured.values();
-        let steps: Vec<(String, u16, Duration)> = self.taken.iter().filter_map(Taken::brief).collect();
         loop {
             let cookies = self.jar.header(&request.url);
             let again = (request.url.clone(), request.method, cookies.clone());
             let is_loop = made.contains(&again);
             made.push(again);
-            let known = Known { login: self.login(step), captures: &captures, steps: &steps };
-            let asked = with_cookies(&request, cookies);
-            let mut answer = http::ask(self.kit, &asked, &step.expect, &known, deadline).await;
+            let sent = with_cookies(&request, cookies);
+            let known = Known { login, captures: &captures, steps: &steps };
+            let mut answer = http::ask(self.kit, &sent, &step.expect, &known, deadline).await;
             // Waiting for our own limits shortens no time and lengthens no latency.
             deadline += answer.waited;
             self.deadline += answer.waited;
