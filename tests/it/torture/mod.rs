@@ -24,7 +24,6 @@ use crate::support::{Daemon, free_port, logging, wait_until};
 /// Cases whose verdict is not what it must be yet, each with why. Empty, or this is not done.
 const WAITS: &[(&str, &str)] = &[
     ("T06", "nothing tells a head that has begun from silence"),
-    ("T31", "a missing intermediate is told as an unknown issuer"),
 ];
 
 const DEADLINE: Duration = Duration::from_secs(2);
