@@ -8,6 +8,7 @@ pub mod knocks;
 pub mod logins;
 pub mod mailbox;
 mod reports;
+pub mod witness;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,12 +23,12 @@ use crate::clock::Clock;
 use crate::domain::backoff;
 use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
-use crate::domain::flow::Depth;
+use crate::domain::flow::{Depth, Flow};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
-use crate::domain::redact::Shown;
+use crate::domain::redact::{Redactor, Shown};
 use crate::domain::span::{self, Health, Transition};
 use crate::notes::Notes;
 use crate::probe::manners::{self, Pause};
@@ -37,9 +38,14 @@ use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase, 
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
 use mailbox::Mailbox;
+use witness::Witness;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
+
+/// For a flow to log out when we stop: more than it gives itself, less than
+/// `app/stop.rs` gives all that works.
+const LOGGING_OUT: Duration = Duration::from_secs(2);
 
 /// What made an endpoint so, for the log. A silence is noticed when it ends, by
 /// a result that says something else.
@@ -104,6 +110,7 @@ pub struct Worker {
     /// Where its part of [`Facts::endpoints`] was found last.
     place: AtomicUsize,
     judged: Mutex<JudgeState>,
+    witness: Witness,
     /// Transitions the store has not answered for; told with the next one it does.
     untold: Mutex<Vec<Transition>>,
     rest: Mutex<Rest>,
@@ -164,6 +171,7 @@ impl Worker {
             place: AtomicUsize::default(),
             bell,
             judged: Mutex::new(state),
+            witness: Witness::default(),
             untold: Mutex::default(),
             rest: Mutex::default(),
             knocking: tokio::sync::Mutex::default(),
@@ -251,23 +259,17 @@ impl Worker {
     /// goes when one is wanted.
     async fn settle(&self, probed: Probed) -> (Recorded, Option<Depth>) {
         let asked = manners::rest(probed.result.http_status, probed.retry_after);
-        let mut result = probed.result;
+        let Probed { mut result, evidence, .. } = probed;
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
         let rest = self.rest_after(&endpoint, &result, asked);
         result.fresh_for = result.fresh_for.saturating_add(rest);
+        let before = self.judged.lock().unwrap_or_else(PoisonError::into_inner).health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
         let confirm = confirm.then(|| confirmation(&endpoint, result.outcome));
-        for transition in &transitions {
-            tracing::info!(
-                "`{}` is {} since {:.3} ({})",
-                endpoint.id,
-                transition.health.wire(),
-                transition.from,
-                why(transition.health, result.outcome)
-            );
-        }
+        self.say(&endpoint.id, &transitions, result.outcome);
+        self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
         let recording = Recording {
             endpoint: endpoint.id.clone(),
             result: result.clone(),
@@ -285,6 +287,25 @@ impl Worker {
                 (recorded, confirm)
             }
         }
+    }
+
+    /// Changes of health for the log, one by one unless it flaps.
+    fn say(&self, id: &EndpointId, transitions: &[Transition], outcome: Outcome) {
+        let aloud = witness::tells_changes(&self.spine.notes, id);
+        for Transition { health, from } in transitions {
+            let (word, why) = (health.wire(), why(*health, outcome));
+            if aloud {
+                tracing::info!("`{id}` is {word} since {from:.3} ({why})");
+            } else {
+                tracing::debug!("`{id}` is {word} since {from:.3} ({why})");
+            }
+        }
+    }
+
+    /// Results of one kind that are still wanted before health changes, and to what.
+    pub fn wanted(&self) -> Option<(u32, Health)> {
+        let state = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        state.wanted(self.endpoint().thresholds)
     }
 
     /// Replaces this endpoint's part of the facts; wakes the renderer when it is
@@ -307,6 +328,7 @@ impl Worker {
             }
             known.health = state.health;
             known.last = Some(heard(known, result));
+            witness::flaps(&self.spine.notes, id, &known.history, result.at.wall);
             changed || !was_fresh || !same_outcome
         });
     }
@@ -328,9 +350,10 @@ impl Worker {
         let endpoint = self.endpoint();
         let at = self.spine.clock.now();
         let fresh_for = fresh_for(&endpoint, at.wall);
+        let cut = cut(&endpoint, stop);
         tokio::select! {
             biased;
-            () = stop.cancelled() => Probed::of(ProbeResult {
+            () = cut => Probed::of(ProbeResult {
                 at,
                 total: self.spine.clock.now().mono.saturating_sub(at.mono),
                 outcome: Outcome::Unknown(UnknownReason::Stopping),
@@ -441,7 +464,16 @@ fn paused(pause: Pause, now: Moment) -> Probed {
     let result =
         ProbeResult { at: now, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO };
     let said = format!("nobody knocked: since {:.0} the host wants us away, {left} min more", pause.since);
-    Probed { error: Some(said), ..Probed::of(result) }
+    Probed { error: Some(Redactor::default().line(&said)), ..Probed::of(result) }
+}
+
+/// When a probe in flight is cut short. One that may have to log out ends by
+/// itself when we stop, and is given the time for that.
+async fn cut(endpoint: &Endpoint, stop: &CancellationToken) {
+    stop.cancelled().await;
+    if endpoint.flow().is_some_and(Flow::cleans_up) {
+        tokio::time::sleep(LOGGING_OUT).await;
+    }
 }
 
 /// What is known of an endpoint's last words after `result`.

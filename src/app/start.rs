@@ -109,7 +109,7 @@ impl App {
         let (facts, seen) = watch::channel(Arc::new(facts));
 
         let own = Arc::new(OwnHealth::new(clock.clone()));
-        let prober = Prober::new(outbound, own.clone(), clock.clone(), Arc::default());
+        let prober = Prober::new(outbound, own.clone(), clock.clone(), Arc::default()).until(stop.clone());
         let spine = Arc::new(Spine {
             prober: Box::new(prober),
             store: store.clone(),

@@ -9,7 +9,7 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::kind::{Push, Report, SILENT};
 use crate::domain::probe::ProbeResult;
 use crate::domain::redact::Redactor;
-use crate::probe::Probed;
+use crate::probe::{Probed, redactor};
 use crate::schedule::cadence::fresh_for;
 use crate::store::Recorded;
 
@@ -56,8 +56,9 @@ impl Worker {
             http_status: None,
             fresh_for: push.silence,
         });
-        probed.evidence.error = report.message.as_deref().map(|it| Redactor::default().line(it));
-        probed.error = report.message;
+        let message = report.message.map(|it| redactor(&endpoint).line(&it));
+        probed.error.clone_from(&message);
+        probed.evidence.error = message;
         self.count(&endpoint.id, &probed);
         let (recorded, _) = self.settle(probed).await;
         let _ = answer.send(match recorded {
@@ -83,8 +84,8 @@ impl Worker {
             fresh_for: fresh_for(endpoint, now.wall),
         });
         let said = format!("silent for {} s, {} s are allowed", silent.as_secs(), push.silence.as_secs());
-        probed.evidence.error = Some(Redactor::default().line(&said));
-        probed.error = Some(said);
+        probed.error = Some(Redactor::default().line(&said));
+        probed.evidence.error.clone_from(&probed.error);
         self.count(&endpoint.id, &probed);
         Some(probed)
     }

@@ -12,7 +12,8 @@ use tokio_rustls::TlsConnector;
 use super::classify;
 use super::manners::Turn;
 use super::marks::{self, Trace};
-use super::{Assertion, Check, Kit, Knocked, redact};
+use super::redact::redactor;
+use super::{Assertion, Check, Kit, Knocked};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::evidence::{BODY_KEPT, Evidence, StepSeen};
 use crate::domain::kind::HostPort;
@@ -195,15 +196,15 @@ impl<'a> Bare<'a> {
         let phases = self.trace.phases(self.began, self.heard_at, now);
         let at = self.kit.clock.now();
         let seen = StepSeen { name: String::new(), outcome, http_status: None, total, phases };
-        let redactor = redact::redactor(self.endpoint);
+        let shows = redactor(self.endpoint);
         let evidence = Evidence {
             steps: vec![seen],
-            addresses: self.peer.map(|it| (redactor.line(&it.to_string()), outcome)).into_iter().collect(),
-            chain: self.trace.chain(outcome, at.wall, &redactor),
-            status_line: self.status_line.as_deref().map(|it| redactor.line(it)),
-            body: redactor.text(&self.heard, BODY_KEPT),
-            failed: failed.iter().map(|it| redactor.line(it)).collect(),
-            error: error.as_deref().map(|it| redactor.line(it)),
+            addresses: self.peer.map(|it| (shows.line(&it.to_string()), outcome)).into_iter().collect(),
+            chain: self.trace.chain(outcome, at.wall, &shows),
+            status_line: self.status_line.map(|it| shows.line(&it)),
+            body: shows.text(&self.heard, BODY_KEPT),
+            failed: failed.iter().map(|it: &String| shows.line(it)).collect(),
+            error: error.as_deref().map(|it| shows.line(it)),
             ..Evidence::none(at, outcome)
         };
         Knocked {

@@ -93,7 +93,7 @@ pub fn ours(error: &reqwest::Error) -> Option<Reason> {
     os_error(error).and_then(our_errno)
 }
 
-fn our_errno(number: i32) -> Option<Reason> {
+pub(super) fn our_errno(number: i32) -> Option<Reason> {
     use rustix::io::Errno;
     match Errno::from_raw_os_error(number) {
         Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::ADDRNOTAVAIL => {

@@ -149,6 +149,8 @@ impl Outbound {
         // An address in the URL needs nobody asked.
         let asks = url.domain().is_some() || proxy_host.is_some();
         let resolver = if asks { self.resolver().ok() } else { None };
+        let port = url.port_or_known_default().unwrap_or_default();
+        let fence = request.fence.clone().map(|it| (it, port));
         #[expect(clippy::disallowed_methods, reason = "the one constructor of outbound clients")]
         let builder = reqwest::Client::builder();
         // Before a proxy of ours is named, those of the environment are forgotten.
@@ -167,6 +169,7 @@ impl Outbound {
                 trace: trace.clone(),
                 proxy: proxy_host.map(str::to_owned),
                 only: self.only_of(url.host_str().unwrap_or_default()),
+                fence,
             })
             .local_address(self.only.local())
             .connector_layer(ConnectMark(trace.clone()))
@@ -206,7 +209,7 @@ impl Outbound {
 
     /// Made anew when the system's configuration has changed: a machine that
     /// moves to another network gets other resolvers.
-    fn resolver(&self) -> Result<TokioResolver, String> {
+    pub(super) fn resolver(&self) -> Result<TokioResolver, String> {
         let configured = std::fs::metadata(RESOLVERS).and_then(|it| it.modified()).ok();
         let mut kept = self.shared.resolver.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept.as_ref().filter(|known| known.configured == configured) {

@@ -10,10 +10,9 @@ use super::marks::{self, Trace};
 use super::proxy::{self, Way};
 use super::seen::Seen;
 use super::verify::Dates;
-use super::{Assertion, Check, Kit, body, classify};
+use super::{Assertion, Check, Kit, body, classify, fence};
 use crate::domain::evidence::CertificateSeen;
 use crate::domain::expect::Expect;
-use crate::domain::flow::Step;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::probe::Phases;
 use crate::domain::redact::Redactor;
@@ -39,9 +38,8 @@ pub(super) struct Answer {
     head_at: Option<Instant>,
 }
 
-/// Sends a step's request and judges what comes back by then.
-pub(super) async fn ask(kit: &Kit, step: &Step, deadline: Instant) -> Answer {
-    let (request, expect) = (&step.request, &step.expect);
+/// Sends a request and judges what comes back by then.
+pub(super) async fn ask(kit: &Kit, request: &Request, expect: &Expect, deadline: Instant) -> Answer {
     let turn = match kit.turn(&request.url).await {
         Ok(turn) => turn,
         Err(busy) => return Answer::without_reply(Outcome::Unknown(UnknownReason::Budget), expect, busy),
@@ -64,6 +62,9 @@ pub(super) async fn ask(kit: &Kit, step: &Step, deadline: Instant) -> Answer {
 }
 
 async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, deadline: Instant) -> Answer {
+    if let Some(said) = fence::refuses(request) {
+        return Answer::without_reply(Outcome::Failure(FailureClass::RedirectBlocked), expect, said);
+    }
     let client = match kit.outbound.client(request, trace, Dates::Judged) {
         Ok(client) => client,
         Err(error) => {
@@ -77,6 +78,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         _ => classify::timed_out(&trace.marks(), answered),
     };
     let failed = |error: &reqwest::Error, answered: bool| match (classify::ours(error), way) {
+        _ if trace.marks().fenced => Outcome::Failure(FailureClass::RedirectBlocked),
         (Some(reason), _) => Outcome::Unknown(reason),
         (None, Some(way)) if !answered && way.is_ours(&trace.marks(), Some(error)) => proxy::OURS,
         (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
@@ -123,7 +125,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
 }
 
 impl Answer {
-    fn without_reply(outcome: Outcome, expect: &Expect, error: String) -> Self {
+    pub(super) fn without_reply(outcome: Outcome, expect: &Expect, error: String) -> Self {
         Self {
             outcome,
             http_status: None,
@@ -146,7 +148,7 @@ fn build(client: &reqwest::Client, wanted: &Request) -> reqwest::RequestBuilder 
         reqwest::Method::from_bytes(wanted.method.as_str().as_bytes()).unwrap_or(reqwest::Method::GET);
     let mut request = client.request(method, wanted.url.clone());
     for (name, value) in &wanted.headers {
-        if let Ok(mut header) = reqwest::header::HeaderValue::from_str(plain(value)) {
+        if let Ok(mut header) = reqwest::header::HeaderValue::from_bytes(plain(value).as_bytes()) {
             header.set_sensitive(matches!(value, Value::Secret(_)));
             request = request.header(name.as_str(), header);
         }
@@ -157,7 +159,7 @@ fn build(client: &reqwest::Client, wanted: &Request) -> reqwest::RequestBuilder 
     }
 }
 
-/// A value as it is sent.
+/// A value as it is sent; of a template, which is filled in first, nothing.
 pub(super) fn plain(value: &Value) -> &str {
     match value {
         Value::Plain(text) => text,

@@ -31,6 +31,8 @@ pub struct Marks {
     pub dns_fault: Option<DnsFault>,
     /// The name that was not found is that of a proxy of ours.
     pub proxy_unknown: bool,
+    /// The name has addresses, and none to which a target may send us.
+    pub fenced: bool,
     /// The first byte of the handshake is written: the connection stands.
     pub tls_began: Option<Instant>,
     pub connect_ended: Option<Instant>,

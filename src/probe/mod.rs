@@ -3,13 +3,17 @@
 mod addresses;
 mod bare;
 mod body;
+pub mod canary;
 mod certificate;
 mod classify;
 mod client;
+pub mod codes;
 mod date;
 mod dns;
 mod evidence;
+mod fence;
 mod flow;
+pub mod gate;
 mod http;
 pub mod logins;
 pub mod manners;
@@ -34,20 +38,25 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use redact::redactor;
 pub use seen::{Seen, TlsSeen};
 
+use canary::Canaries;
 pub use client::Outbound;
+use codes::{Codes, InMemory};
 use logins::{Logins, Unguarded};
 pub use manners::Manners;
 use own::OwnHealth;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::evidence::Evidence;
 use crate::domain::flow::Depth;
 use crate::domain::kind::Kind;
-use crate::domain::outcome::{Outcome, UnknownReason};
+use crate::domain::outcome::Outcome;
 use crate::domain::probe::{Phases, ProbeResult};
+use crate::domain::redact::Shown;
 
 /// Knocks at endpoints. One is shared by all workers.
 pub struct Prober {
@@ -57,17 +66,20 @@ pub struct Prober {
 /// What every kind of knock has at hand.
 #[derive(Clone)]
 pub struct Kit {
-    pub outbound: Outbound,
+    pub outbound: Arc<Outbound>,
     pub own: Arc<OwnHealth>,
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
     pub logins: Arc<dyn Logins>,
+    pub codes: Arc<dyn Codes>,
+    /// We are stopping: no step is begun any more but those that clean up.
+    pub stop: CancellationToken,
 }
 
 impl Kit {
     /// The same, taking these addresses alone.
     fn by(&self, outbound: Outbound) -> Self {
-        Self { outbound, ..self.clone() }
+        Self { outbound: Arc::new(outbound), ..self.clone() }
     }
 
     /// Knocks as the endpoint's kind does.
@@ -91,9 +103,8 @@ pub struct Probed {
     pub phases: Phases,
     pub peer: Option<SocketAddr>,
     pub checks: Vec<Check>,
-    /// The chain of causes when there was no whole answer. It never holds a
-    /// secret: what a request carries is no part of it.
-    pub error: Option<String>,
+    /// The chain of causes when there was no whole answer.
+    pub error: Option<Shown>,
     /// When the first certificate of the chain that was shown runs out.
     pub certificate_until: Option<Timestamp>,
     /// What the server asks us to wait before the next knock, clamped.
@@ -157,7 +168,9 @@ impl Prober {
         clock: Arc<dyn Clock>,
         manners: Arc<Manners>,
     ) -> Self {
-        Self { kit: Kit { outbound, own, clock, manners, logins: Arc::new(Unguarded) } }
+        let (codes, stop) = (Arc::new(InMemory::default()), CancellationToken::new());
+        let outbound = Arc::new(outbound);
+        Self { kit: Kit { outbound, own, clock, manners, logins: Arc::new(Unguarded), codes, stop } }
     }
 
     /// Asks this one before it logs in.
@@ -172,16 +185,44 @@ impl Prober {
         self.kit.manners.pause(places, self.kit.clock.now().mono)
     }
 
+    /// Asks this one before it uses a code of a second factor.
+    pub fn reserving(mut self, codes: Arc<dyn Codes>) -> Self {
+        self.kit.codes = codes;
+        self
+    }
+
+    /// Ends its flows early once this is cancelled, logging out first.
+    pub fn until(mut self, stop: CancellationToken) -> Self {
+        self.kit.stop = stop;
+        self
+    }
+
+    /// Who knocks at the canaries of our networks, by the same way out.
+    pub fn canaries(&self) -> Canaries {
+        let kit = Kit {
+            outbound: Arc::clone(&self.kit.outbound),
+            own: Arc::new(OwnHealth::new(Arc::clone(&self.kit.clock))),
+            clock: Arc::clone(&self.kit.clock),
+            manners: Arc::default(),
+            logins: Arc::new(Unguarded),
+            codes: Arc::new(InMemory::default()),
+            stop: self.kit.stop.clone(),
+        };
+        Canaries { kit: Arc::new(kit), own: Arc::clone(&self.kit.own) }
+    }
+
     /// Knocks once. Never an error: a door that does not open is an answer, and
     /// a fault of our own is the answer *unknown*.
     pub async fn probe(&self, endpoint: &Endpoint, depth: Depth, fresh_for: Duration) -> Probed {
         let at = self.kit.clock.now();
-        let mut knocked = addresses::knock(&self.kit, endpoint, depth).await;
-        if self.kit.own.stalled_since(at.mono) {
-            knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);
-        }
-        let Knocked { outcome, http_status, total, phases, peer, checks, error, .. } = knocked;
-        let evidence = Box::new(Evidence { at, outcome, ..knocked.evidence });
+        let before = self.kit.before(at);
+        let knocked = addresses::knock(&self.kit, endpoint, depth).await;
+        let outcome = self.kit.believed(endpoint, before, knocked.outcome, knocked.total).await;
+        let Knocked { http_status, total, phases, peer, checks, error, .. } = knocked;
+        // Whoever took captures knows more secrets than the config does.
+        let error =
+            knocked.evidence.error.clone().or_else(|| error.map(|it| redact::redactor(endpoint).line(&it)));
+        let evidence = Box::new(Evidence { at, outcome, error: error.clone(), ..knocked.evidence });
         Probed {
             result: ProbeResult { at, total, outcome, http_status, fresh_for },
             phases,

@@ -1,6 +1,7 @@
 //! Asking for names: which resolver, for how long an answer is kept, and how it failed.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -10,7 +11,9 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
 use super::classify::DnsFault;
 use super::client::Only;
+use super::fence;
 use super::marks::{Trace, now};
+use crate::domain::request::Fence;
 
 /// A name is asked again after at most this, whatever its TTL says.
 const DNS_CACHE: Duration = Duration::from_secs(60);
@@ -83,6 +86,9 @@ pub struct Names {
     pub proxy: Option<String>,
     /// Which addresses of the endpoint are used; a proxy's are all.
     pub only: Only,
+    /// Which addresses of the endpoint's name may be connected to, at that port;
+    /// without one, any.
+    pub fence: Option<(Arc<Fence>, u16)>,
 }
 
 impl reqwest::dns::Resolve for Names {
@@ -91,6 +97,7 @@ impl reqwest::dns::Resolve for Names {
         let of_proxy = self.proxy.as_deref() == Some(name.as_str());
         let through_proxy = self.proxy.is_some();
         let only = if of_proxy { Only::Any } else { self.only };
+        let fence = self.fence.clone().filter(|_| !of_proxy);
         Box::pin(async move {
             // A proxy's way asks for whatever stands in the URL, addresses too.
             let written = name.as_str().trim_matches(['[', ']']).parse().ok();
@@ -106,6 +113,13 @@ impl reqwest::dns::Resolve for Names {
                 Ok(found) => {
                     let mut addresses: Vec<SocketAddr> =
                         found.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect();
+                    if let Some((fence, port)) = fence {
+                        addresses.retain(|it| fence::lets(&fence, name.as_str(), it.ip(), port));
+                        if addresses.is_empty() {
+                            trace.note(|marks| marks.fenced = true);
+                            return Err(fence::SAID.into());
+                        }
+                    }
                     // SOCKS is told one address only; any proxy can reach this kind.
                     if through_proxy {
                         addresses.sort_by_key(SocketAddr::is_ipv6);
@@ -123,7 +137,7 @@ impl reqwest::dns::Resolve for Names {
 }
 
 /// `localhost` is left as it is, so that the hosts file is asked for it.
-fn absolute(name: &str) -> String {
+pub(super) fn absolute(name: &str) -> String {
     if name.ends_with('.') || !name.contains('.') { name.to_owned() } else { format!("{name}.") }
 }
 
