@@ -35,6 +35,12 @@ pub fn earliest(chain: &[CertificateDer<'_>], verified: bool, now: Timestamp) ->
     ends.min()
 }
 
+/// Whether a certificate says that it issued itself.
+pub fn is_root(certificate: &[u8]) -> bool {
+    let parsed = X509Certificate::from_der(certificate);
+    parsed.is_ok_and(|(_, it)| it.subject() == it.issuer())
+}
+
 /// A certificate for operators; none when it is not one.
 pub fn seen(certificate: &[u8], redactor: &Redactor) -> Option<CertificateSeen> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;

@@ -64,8 +64,8 @@ pub fn failed(error: &reqwest::Error, marks: &Marks, answered: bool) -> Outcome 
     if let Some(fault) = marks.dns_fault {
         return dns(fault);
     }
-    if let Some(fault) = &marks.certificate_fault {
-        return Outcome::Failure(certificate(fault));
+    if let Some(class) = untrusted(marks) {
+        return Outcome::Failure(class);
     }
     let connecting = marks.connect_ended.is_none();
     let class = if connecting { connect(error) } else { exchange(error, answered) };
@@ -77,10 +77,7 @@ pub fn broken(error: &io::Error, marks: &Marks) -> Outcome {
     if let Some(reason) = error.raw_os_error().and_then(our_errno) {
         return Outcome::Unknown(reason);
     }
-    match &marks.certificate_fault {
-        Some(fault) => Outcome::Failure(certificate(fault)),
-        None => Outcome::Failure(connect(error)),
-    }
+    Outcome::Failure(untrusted(marks).unwrap_or_else(|| connect(error)))
 }
 
 /// How a lookup failed, as an outcome.
@@ -112,6 +109,14 @@ fn dns(fault: DnsFault) -> Outcome {
         DnsFault::NoResolver => Outcome::Unknown(Reason::OwnDns),
         DnsFault::Io(number) => Outcome::Unknown(number.and_then(our_errno).unwrap_or(Reason::OwnDns)),
     }
+}
+
+/// What was minded in the certificate, if something was. A chain whose last
+/// issuer is unknown lacks a part; one that ends in a root of its own is whole,
+/// and nobody here trusts it.
+fn untrusted(marks: &Marks) -> Option<Class> {
+    let fault = marks.certificate_fault.as_ref()?;
+    Some(if marks.incomplete { Class::TlsChain } else { certificate(fault) })
 }
 
 fn certificate(fault: &CertificateError) -> Class {

@@ -37,6 +37,8 @@ pub struct Marks {
     pub tls_began: Option<Instant>,
     pub connect_ended: Option<Instant>,
     pub certificate_fault: Option<rustls::CertificateError>,
+    /// The chain ends at an issuer that was neither shown nor is known here.
+    pub incomplete: bool,
     /// The earliest end in the chain that was shown.
     pub certificate_until: Option<Timestamp>,
     /// As it was shown, leaf first.

@@ -52,7 +52,12 @@ impl ServerCertVerifier for Verifier {
             marks.chain = chain;
         });
         if let Err(rustls::Error::InvalidCertificate(fault)) = &verified {
-            self.trace.note(|marks| marks.certificate_fault = Some(fault.clone()));
+            let unknown = *fault == rustls::CertificateError::UnknownIssuer;
+            let top = intermediates.last().unwrap_or(leaf);
+            self.trace.note(|marks| {
+                marks.certificate_fault = Some(fault.clone());
+                marks.incomplete = unknown && !certificate::is_root(top);
+            });
         }
         verified
     }
