@@ -1,24 +1,27 @@
 //! Reads `[[endpoint]]`: what is knocked at, how often, and what answer is right.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
 
+use super::account::Known;
+use super::flow::{self, Reading};
 use super::kinds;
 use super::names::Names;
-use super::proxy;
+use super::network;
 use super::report::{Report, Span};
-use super::request;
 use super::secret::Secrets;
 use super::section::Section;
-use super::time::{cron, duration, written, zone};
-use super::value::{boolean, id, integer, one_of, phrase, status};
-use crate::domain::endpoint::{Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Thresholds};
-use crate::domain::expect::Expect;
-use crate::domain::flow::Flow;
+use super::time::{cron, duration, least_gap, written, zone};
+use super::value::{boolean, id, integer, one_of};
+use crate::domain::endpoint::{
+    Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Id, Thresholds,
+};
 use crate::domain::kind::Kind;
-use crate::domain::request::{Method, Proxy, Request};
+use crate::domain::network::Network;
+use crate::domain::request::{Fence, Proxy};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -31,14 +34,12 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const DEADLINE_LEAST: Duration = Duration::from_millis(100);
 /// Nobody waits longer for a login form.
 const DEADLINE_MOST: Duration = Duration::from_secs(60);
+/// A real login more often wears out accounts, sessions and other people's logs.
+const LOGIN_LEAST: Duration = Duration::from_secs(300);
 /// A code that comes by mail later than this helps nobody, but may be waited for.
 const REPORTED_MOST: Duration = Duration::from_secs(3_600);
 /// More results in a row would hide most outages.
 const THRESHOLD_MOST: u32 = 10;
-/// Each is searched in every answer.
-const CONTAINS_LIMIT: usize = 50;
-const CONTAINS_LENGTH: usize = 1_000;
-const STATUS_LIMIT: usize = 50;
 const WAS_LIMIT: usize = 100;
 
 /// What reading an endpoint takes besides its own table.
@@ -52,6 +53,11 @@ pub(super) struct Around<'a> {
     pub(super) proxy: &'a Option<Proxy>,
     /// Where we listen ourselves.
     pub(super) ours: &'a [SocketAddr],
+    /// Those that were read well.
+    pub(super) accounts: &'a [Known],
+    /// Where targets may send us.
+    pub(super) fence: &'a Arc<Fence>,
+    pub(super) networks: &'a [Network],
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Endpoint> {
@@ -67,16 +73,13 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
         rest.have_a_choice(report, &kind);
         return Some(rest.of(this?.into_inner(), component?, kind));
     }
-    let request = request::read(section, around.secrets);
-    let named = section.has("proxy");
-    let own = proxy::read(section, around.secrets, around.ours);
-    let proxy = if named { own } else { around.proxy.clone() };
-    let request = request.map(|it| Request { proxy, ..it });
-    let method = request.as_ref().map(|it| it.method);
-    let expect = expect(section, method);
+    let http = flow::read(section, around);
     let rest = rest(section, around, true);
     kinds::refuse_rest(section, "http");
-    let kind = Kind::Http(Flow::of(request?, expect));
+    if let Some(reading) = http.as_ref().filter(|it| it.flow.logs_in() && !it.sample) {
+        not_too_often(section, reading, &rest.cadence, around.now);
+    }
+    let kind = Kind::Http(http?.flow);
     rest.have_a_choice(report, &kind);
     Some(rest.of(this?.into_inner(), component?, kind))
 }
@@ -86,6 +89,7 @@ struct Rest {
     addresses: Addresses,
     /// Where a choice of them is written.
     chosen_at: Option<Span>,
+    network: Option<Id>,
     cadence: Cadence,
     deadline: Duration,
     degraded_after: Duration,
@@ -95,8 +99,7 @@ struct Rest {
 
 impl Rest {
     fn of(self, id: EndpointId, component: ComponentId, kind: Kind) -> Endpoint {
-        let Self { addresses, cadence, deadline, degraded_after, thresholds, was, .. } = self;
-        let network = None;
+        let Self { addresses, network, cadence, deadline, degraded_after, thresholds, was, .. } = self;
         let cadence = kind.push().map_or(cadence, |push| Cadence::Every(look_every(push.silence)));
         Endpoint {
             id,
@@ -146,6 +149,8 @@ fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, knocks: bool) -> Res
     };
     let (deadline, degraded_after) =
         deadlines(section, &cadence, if knocks { DEADLINE_MOST } else { REPORTED_MOST });
+    let network = section.optional("network", id);
+    let network = network.and_then(|it| network::known(section.report, it, around.networks));
     let mut threshold =
         |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
     let default = Thresholds::default();
@@ -154,7 +159,7 @@ fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, knocks: bool) -> Res
         success: threshold("success_threshold").unwrap_or(default.success),
     };
     let was = section.list("was", WAS_LIMIT, id).into_iter().map(Spanned::into_inner).collect();
-    Rest { addresses, chosen_at, cadence, deadline, degraded_after, thresholds, was }
+    Rest { addresses, chosen_at, network, cadence, deadline, degraded_after, thresholds, was }
 }
 
 /// Which addresses are knocked at, and where that is written.
@@ -178,25 +183,6 @@ fn addresses(section: &mut Section<'_, '_>) -> (Addresses, Option<Span>) {
 /// How often we look whether somebody has been silent for too long.
 fn look_every(silence: Duration) -> Duration {
     (silence / 10).clamp(EVERY_LEAST, EVERY)
-}
-
-fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
-    let status = section.list("status", STATUS_LIMIT, status).into_iter().map(Spanned::into_inner).collect();
-    let mut texts = |key| {
-        let texts = section.list(key, CONTAINS_LIMIT, |it| phrase(it, CONTAINS_LENGTH));
-        if let Some(first) = texts.first()
-            && method == Some(Method::Head)
-        {
-            section.report.wrong(
-                first.span(),
-                "an answer to HEAD has no body to look into",
-                "use method = \"GET\"",
-            );
-        }
-        texts.into_iter().map(Spanned::into_inner).collect::<Vec<String>>()
-    };
-    let (contains, not_contains) = (texts("contains"), texts("not_contains"));
-    Expect { status, contains, not_contains }
 }
 
 fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
@@ -224,6 +210,22 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
         }
         (_, Some(cron)) => Cadence::Schedule { cron: cron.into_inner(), zone },
         (every, None) => Cadence::Every(every.map_or(EVERY, Spanned::into_inner)),
+    }
+}
+
+/// Refuses a login with a real account every few seconds.
+fn not_too_often(section: &Section<'_, '_>, reading: &Reading, cadence: &Cadence, now: Timestamp) {
+    let every = match cadence {
+        Cadence::Every(every) => Some(*every),
+        Cadence::Schedule { cron, zone } => least_gap(cron, zone, now),
+    };
+    let account = reading.flow.account.as_ref().map(|it| it.id.to_string()).unwrap_or_default();
+    if every.is_some_and(|it| it < LOGIN_LEAST) {
+        section.report.wrong(
+            section.span.clone(),
+            format!("this logs in as `{account}` more often than every 5 minutes"),
+            "write every = \"5m\" or more; the page and its form may be asked for more often by an endpoint of their own",
+        );
     }
 }
 

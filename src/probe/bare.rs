@@ -13,7 +13,7 @@ use super::classify;
 use super::manners::Turn;
 use super::marks::{self, Trace};
 use super::redact::redactor;
-use super::{Assertion, Check, Kit, Knocked};
+use super::{Kit, Knocked, assert};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::evidence::{BODY_KEPT, Evidence, StepSeen};
 use crate::domain::kind::HostPort;
@@ -191,8 +191,7 @@ impl<'a> Bare<'a> {
             outcome = Outcome::Degraded(DegradedReason::Slow);
         }
         let came = error.is_none().then_some(!slow);
-        let checks =
-            vec![Check { assertion: Assertion::DegradedAfter(self.endpoint.degraded_after), held: came }];
+        let checks = vec![assert::in_time(self.endpoint.degraded_after, came)];
         let phases = self.trace.phases(self.began, self.heard_at, now);
         let at = self.kit.clock.now();
         let seen = StepSeen { name: String::new(), outcome, http_status: None, total, phases };

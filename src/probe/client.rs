@@ -68,6 +68,8 @@ struct Shared {
     nameserver: Option<SocketAddr>,
     /// Trusts nobody; for plain HTTP, where nobody asks.
     no_tls: rustls::ClientConfig,
+    #[cfg(feature = "simulation")]
+    wire: Option<Arc<dyn super::wire::Wire>>,
 }
 
 /// The resolver, and the configuration it was made from.
@@ -84,8 +86,40 @@ impl Outbound {
 
     fn made(verifier: Option<Arc<dyn ServerCertVerifier>>, nameserver: Option<SocketAddr>) -> Self {
         let (verifier, resolver) = (Mutex::new(verifier), Mutex::default());
-        let shared = Shared { verifier, resolver, nameserver, no_tls: no_tls() };
+        let shared = Shared {
+            verifier,
+            resolver,
+            nameserver,
+            no_tls: no_tls(),
+            #[cfg(feature = "simulation")]
+            wire: None,
+        };
         Self { shared: Arc::new(shared), only: Only::Any, host: None }
+    }
+
+    /// Requests go nowhere: they are answered in memory.
+    #[cfg(feature = "simulation")]
+    pub fn answered_by(wire: Arc<dyn super::wire::Wire>) -> Self {
+        let shared = Shared {
+            verifier: Mutex::default(),
+            resolver: Mutex::default(),
+            nameserver: None,
+            no_tls: no_tls(),
+            wire: Some(wire),
+        };
+        Self { shared: Arc::new(shared), only: Only::Any, host: None }
+    }
+
+    /// Sends what a client of ours has made ready.
+    pub(super) async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        #[cfg(feature = "simulation")]
+        if let Some(wire) = &self.shared.wire {
+            return super::wire::send(wire, request.build()?).await;
+        }
+        request.send().await
     }
 
     /// The same way, taking these addresses alone.

@@ -1,6 +1,7 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
 mod addresses;
+mod assert;
 mod bare;
 mod body;
 pub mod canary;
@@ -26,11 +27,14 @@ mod push;
 mod redact;
 mod retry_after;
 mod seen;
+mod signs;
 mod smtp;
 mod talk;
 mod tcp;
 mod tls;
 mod verify;
+#[cfg(feature = "simulation")]
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,8 +42,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use assert::{Check, Known, Login};
 pub use redact::redactor;
 pub use seen::{Seen, TlsSeen};
+
+#[cfg(feature = "simulation")]
+pub use wire::Wire;
 
 use canary::Canaries;
 pub use client::Outbound;
@@ -127,23 +135,6 @@ impl Probed {
             evidence,
         }
     }
-}
-
-/// One assertion and whether it held.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub assertion: Assertion,
-    /// None when the probe did not come as far as this.
-    pub held: Option<bool>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Assertion {
-    /// The status that came, if one did.
-    Status(Option<u16>),
-    Contains(String),
-    NotContains(String),
-    DegradedAfter(Duration),
 }
 
 /// What a kind of knock saw, before it is asked whether we stood still meanwhile.
