@@ -122,7 +122,8 @@ async fn one_dead_address_of_two_is_degraded_only_when_every_one_is_asked_for() 
     assert!(addresses.contains(&"127.0.0.2 failure/connect_refused".to_owned()), "{addresses:?}");
     let (outcome, _) = knock(&zone, &wanted(port, Family::Any, false)).await;
     assert_eq!(outcome, "success", "any that answers will do");
-    let (outcome, _) = knock(&Zone::of(&["127.0.0.2", "127.0.0.3"], 60), &wanted(port, Family::Any, true)).await;
+    let (outcome, _) =
+        knock(&Zone::of(&["127.0.0.2", "127.0.0.3"], 60), &wanted(port, Family::Any, true)).await;
     assert_eq!(outcome, "failure/connect_refused", "all are dead");
     let (outcome, _) = knock(&Zone::of(&["127.0.0.1"], 60), &wanted(port, Family::Any, true)).await;
     assert_eq!(outcome, "success");
@@ -132,7 +133,10 @@ async fn one_dead_address_of_two_is_degraded_only_when_every_one_is_asked_for() 
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let (outcome, addresses) = knock(&Zone::of(&many, 60), &wanted(port, Family::Any, true)).await;
     assert_eq!(addresses.len(), 8, "{addresses:?}");
-    assert!(["degraded/partial_addresses", "failure/connect_refused"].contains(&outcome.as_str()), "{outcome}");
+    assert!(
+        ["degraded/partial_addresses", "failure/connect_refused"].contains(&outcome.as_str()),
+        "{outcome}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,8 +218,7 @@ async fn other_kinds_are_knocked_at_by_each_address_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_changes_is_followed_at_the_end_of_its_ttl() {
-    let (old, new) =
-        (Target::answering(page("200 OK", "old")), Target::answering(page("200 OK", "new")));
+    let (old, new) = (Target::answering(page("200 OK", "old")), Target::answering(page("200 OK", "new")));
     drop(new);
     let port = old.addr.port();
     let second = Target::at(&format!("127.0.0.2:{port}"), |mut stream| {
@@ -225,8 +228,7 @@ async fn an_address_that_changes_is_followed_at_the_end_of_its_ttl() {
     let zone = Zone::of(&["127.0.0.1"], 3);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let own = Arc::new(OwnHealth::new(clock.clone()));
-    let prober =
-        Prober::new(Outbound::new().asking(zone.serve()), own.clone(), clock, Arc::default());
+    let prober = Prober::new(Outbound::new().asking(zone.serve()), own.clone(), clock, Arc::default());
     let wanted = wanted(port, Family::Any, false);
     let peer = async || {
         own.tick();

@@ -95,7 +95,11 @@ async fn a_dialog_is_held_to_its_end() {
     assert_eq!(told(probed.result.outcome), "success", "{:?}", probed.error);
     assert!(probed.phases.connect.is_some() && probed.phases.first_byte.is_some());
     assert_eq!(probed.peer, Some(target.addr));
-    assert_eq!(told_of(tcp(target.addr, &[])).await, "success", "connecting is enough where nothing is asked");
+    assert_eq!(
+        told_of(tcp(target.addr, &[])).await,
+        "success",
+        "connecting is enough where nothing is asked"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,9 +110,7 @@ async fn a_port_that_talks_otherwise_is_told_apart() {
     let drips = Target::new(|mut stream| {
         crate::target::drip(&mut stream, std::iter::repeat(b'x'));
     });
-    let floods = Target::new(|mut stream| {
-        while stream.write_all(&[b'x'; 4096]).is_ok() {}
-    });
+    let floods = Target::new(|mut stream| while stream.write_all(&[b'x'; 4096]).is_ok() {});
     let resets = Target::new(|mut stream| {
         let _ = stream.read(&mut [0_u8; 1]);
         std::thread::sleep(Duration::from_millis(50));
@@ -201,7 +203,12 @@ fn smtp(addr: SocketAddr, safety: Safety, auth: bool) -> Kind {
 
 /// A mail server: its greeting, what it offers in the clear and what once it is
 /// safe, and what it says to STARTTLS.
-async fn mail(pki: &Pki, greeting: &'static str, offers: [&'static str; 2], agrees: &'static str) -> SocketAddr {
+async fn mail(
+    pki: &Pki,
+    greeting: &'static str,
+    offers: [&'static str; 2],
+    agrees: &'static str,
+) -> SocketAddr {
     use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
     let acceptor = pki.acceptor("good");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -297,7 +304,10 @@ fn server(answers: impl Fn(&Message) -> Vec<Vec<u8>> + Send + Sync + Clone + 'st
     addr
 }
 
-fn answer_over_tcp(stream: &mut TcpStream, answers: &impl Fn(&Message) -> Vec<Vec<u8>>) -> std::io::Result<()> {
+fn answer_over_tcp(
+    stream: &mut TcpStream,
+    answers: &impl Fn(&Message) -> Vec<Vec<u8>>,
+) -> std::io::Result<()> {
     let mut length = [0_u8; 2];
     stream.read_exact(&mut length)?;
     let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
@@ -325,7 +335,8 @@ fn four(last: u8) -> RData {
 }
 
 fn dns(addr: SocketAddr) -> Dns {
-    let ask = Ask { name: "wallet.test".to_owned(), record: "A".to_owned(), class: Class::In, recursion: true };
+    let ask =
+        Ask { name: "wallet.test".to_owned(), record: "A".to_owned(), class: Class::In, recursion: true };
     Dns {
         server: Resolver::At(at(addr)),
         transport: Transport::Udp,
@@ -341,7 +352,8 @@ fn dns(addr: SocketAddr) -> Dns {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_server_is_asked_and_every_answer_told_apart() {
-    let good = server(|query| vec![reply(query, ResponseCode::NoError, &[four(7), four(8)]).to_vec().unwrap()]);
+    let good =
+        server(|query| vec![reply(query, ResponseCode::NoError, &[four(7), four(8)]).to_vec().unwrap()]);
     let rules = |all: &str, any: &str, none: &str, not_all: &str| {
         let one = |it: &str| if it.is_empty() { vec![] } else { vec![it.to_owned()] };
         Rules { all: one(all), any: one(any), none: one(none), not_all: one(not_all) }
@@ -450,11 +462,9 @@ async fn a_name_server_that_misbehaves_is_waited_for_no_longer_than_the_deadline
 async fn a_question_that_was_lost_is_asked_again() {
     let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = asked.clone();
-    let addr = server(move |query| {
-        match count.fetch_add(1, std::sync::atomic::Ordering::AcqRel) {
-            0 => vec![],
-            _ => vec![reply(query, ResponseCode::NoError, &[four(7)]).to_vec().unwrap()],
-        }
+    let addr = server(move |query| match count.fetch_add(1, std::sync::atomic::Ordering::AcqRel) {
+        0 => vec![],
+        _ => vec![reply(query, ResponseCode::NoError, &[four(7)]).to_vec().unwrap()],
     });
     assert_eq!(told_of(Kind::Dns(dns(addr))).await, "success");
     assert_eq!(asked.load(std::sync::atomic::Ordering::Acquire), 2);

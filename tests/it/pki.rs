@@ -97,7 +97,8 @@ impl Pki {
         params.not_before = date_time_ymd(2021, 1, 1);
         let (year, month, day) = if chain == "short-intermediate" { days_from_now(5) } else { (2089, 1, 1) };
         params.not_after = date_time_ymd(year, month, day);
-        let between = CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.authority).unwrap();
+        let between =
+            CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.authority).unwrap();
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         (params.not_before, params.not_after) = (date_time_ymd(2021, 1, 1), date_time_ymd(2089, 1, 1));
         let key = KeyPair::generate().unwrap();
@@ -110,7 +111,9 @@ impl Pki {
 
     pub fn acceptor(&self, chain: &str) -> TlsAcceptor {
         let (chain, key) = match chain {
-            "missing-intermediate" | "short-intermediate" | "with-intermediate" => self.through_another(chain),
+            "missing-intermediate" | "short-intermediate" | "with-intermediate" => {
+                self.through_another(chain)
+            }
             _ => {
                 let (leaf, key) = self.leaf(chain);
                 (vec![leaf], key)
