@@ -12,6 +12,7 @@ mod evidence;
 mod fence;
 mod flow;
 pub mod gate;
+mod greeting;
 mod http;
 pub mod logins;
 pub mod manners;
@@ -41,6 +42,7 @@ pub use seen::{Seen, TlsSeen};
 use canary::Canaries;
 pub use client::Outbound;
 use codes::{Codes, InMemory};
+pub use greeting::{ABOUT, Greeting};
 use logins::{Logins, Unguarded};
 pub use manners::Manners;
 use own::OwnHealth;
@@ -61,6 +63,7 @@ pub struct Prober {
 }
 
 /// What every kind of knock has at hand.
+#[derive(Clone)]
 pub struct Kit {
     pub outbound: Arc<Outbound>,
     pub own: Arc<OwnHealth>,
@@ -192,12 +195,13 @@ impl Prober {
     pub async fn probe(&self, endpoint: &Endpoint, depth: Depth, fresh_for: Duration) -> Probed {
         let at = self.kit.clock.now();
         let before = self.kit.before(at);
+        let kit = &Kit { outbound: Arc::new(self.kit.outbound.to(&endpoint.id)), ..self.kit.clone() };
         let knocked = match &endpoint.kind {
-            Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
+            Kind::Http(flow) => flow::knock(kit, endpoint, flow, depth).await,
             // Nobody is logged in by these: they are harmless at any depth.
-            Kind::Tcp(tcp) => tcp::knock(&self.kit, endpoint, tcp).await,
-            Kind::Tls(tls) => tls::knock(&self.kit, endpoint, tls).await,
-            Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => push::knock(&self.kit, endpoint),
+            Kind::Tcp(tcp) => tcp::knock(kit, endpoint, tcp).await,
+            Kind::Tls(tls) => tls::knock(kit, endpoint, tls).await,
+            Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => push::knock(kit, endpoint),
         };
         let outcome = self.kit.believed(endpoint, before, knocked.outcome, knocked.total).await;
         let Knocked { http_status, total, phases, peer, checks, error, .. } = knocked;
