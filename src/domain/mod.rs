@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod backoff;
+pub mod certificate;
 pub mod component;
 pub mod day;
 pub mod endpoint;

@@ -29,6 +29,8 @@ pub struct Outbound {
     greeting: Arc<Greeting>,
     /// What every request of the knock under way says of us.
     said: HeaderMap,
+    /// The host of whom [`Only::This`] is an address; others have their own.
+    host: Option<Arc<str>>,
 }
 
 /// Which addresses of a name are used.
@@ -69,6 +71,8 @@ struct Shared {
     nameserver: Option<SocketAddr>,
     /// Trusts nobody; for plain HTTP, where nobody asks.
     no_tls: rustls::ClientConfig,
+    #[cfg(feature = "simulation")]
+    wire: Option<Arc<dyn super::wire::Wire>>,
 }
 
 /// The resolver, and the configuration it was made from.
@@ -85,10 +89,46 @@ impl Outbound {
 
     fn made(verifier: Option<Arc<dyn ServerCertVerifier>>, nameserver: Option<SocketAddr>) -> Self {
         let (verifier, resolver) = (Mutex::new(verifier), Mutex::default());
-        let shared = Shared { verifier, resolver, nameserver, no_tls: no_tls() };
+        let shared = Shared {
+            verifier,
+            resolver,
+            nameserver,
+            no_tls: no_tls(),
+            #[cfg(feature = "simulation")]
+            wire: None,
+        };
+        Self::over(shared)
+    }
+
+    fn over(shared: Shared) -> Self {
         let greeting: Arc<Greeting> = Arc::default();
         let said = greeting.headers(None, 0);
-        Self { shared: Arc::new(shared), only: Only::Any, greeting, said }
+        Self { shared: Arc::new(shared), only: Only::Any, host: None, greeting, said }
+    }
+
+    /// Requests go nowhere: they are answered in memory.
+    #[cfg(feature = "simulation")]
+    pub fn answered_by(wire: Arc<dyn super::wire::Wire>) -> Self {
+        let shared = Shared {
+            verifier: Mutex::default(),
+            resolver: Mutex::default(),
+            nameserver: None,
+            no_tls: no_tls(),
+            wire: Some(wire),
+        };
+        Self::over(shared)
+    }
+
+    /// Sends what a client of ours has made ready.
+    pub(super) async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        #[cfg(feature = "simulation")]
+        if let Some(wire) = &self.shared.wire {
+            return super::wire::send(wire, request.build()?).await;
+        }
+        request.send().await
     }
 
     /// The same way, taking these addresses alone.
@@ -107,13 +147,30 @@ impl Outbound {
         Self { said: self.greeting.headers(Some(endpoint), rand::random()), ..self.clone() }
     }
 
+    /// The same way, taking this address of that host alone.
+    pub fn only_this(&self, host: &str, address: IpAddr) -> Self {
+        Self { only: Only::This(address), host: Some(host.into()), ..self.clone() }
+    }
+
+    /// Which addresses of a host are used.
+    fn only_of(&self, host: &str) -> Only {
+        match self.only {
+            Only::This(_) if self.host.as_deref() != Some(host) => Only::Any,
+            only => only,
+        }
+    }
+
     /// The addresses of a name, or the one that is written in its place.
     pub async fn addresses(&self, host: &str, trace: &Trace) -> Result<Vec<IpAddr>, DnsFault> {
+        let only = self.only_of(host);
+        if let Only::This(address) = only {
+            return Ok(vec![address]);
+        }
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);
         }
         let resolver = self.resolver().ok();
-        names::look_up(resolver.as_ref(), host, self.only, trace).await.map_err(|(fault, _)| fault)
+        names::look_up(resolver.as_ref(), host, only, trace).await.map_err(|(fault, _)| fault)
     }
 
     /// Whom the machine asks, or the one that is asked in their place.
@@ -165,7 +222,7 @@ impl Outbound {
                 resolver,
                 trace: trace.clone(),
                 proxy: proxy_host.map(str::to_owned),
-                only: self.only,
+                only: self.only_of(url.host_str().unwrap_or_default()),
                 fence,
             })
             .local_address(self.only.local())
