@@ -18,6 +18,7 @@ mod first_release;
 mod flood;
 mod flow;
 mod front;
+mod harm;
 mod hop;
 mod install;
 mod kill;
