@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use super::live::chain;
 use super::{Live, Load, ReloadError};
 use crate::control::{
-    self, Answer, Answers, Check, ComponentLine, DaemonLine, Door, EndpointLine, EvidenceLine, Knock,
-    KnockLine, NoteLine, NoticeLine, Own, Question, Refusal, Status, Wanted,
+    self, Answer, Answers, AttemptLine, Check, ComponentLine, DaemonLine, Door, EndpointLine, EvidenceLine,
+    Knock, KnockLine, LoginLine, NoteLine, NoticeLine, Own, Question, Refusal, Status, Wanted,
 };
 use crate::domain::component::{Component, Lang, Text};
 use crate::domain::endpoint::{Endpoint, Id};
@@ -22,6 +22,7 @@ use crate::domain::notice::{Announcement, Maintenance, Notices};
 use crate::domain::outage::is_flapping;
 use crate::domain::summary::summarize;
 use crate::exhibit::{self, Exhibit};
+use crate::pipeline::logins::{LoginBudget, LoginsAt};
 use crate::probe::Probed;
 use crate::store::{Kept, Of};
 
@@ -77,6 +78,11 @@ impl Answers for Desk {
             Question::Reload => self.reload().await,
             Question::Probe { endpoint } => self.probe(&endpoint).await,
             Question::Evidence { endpoint } => self.evidence(&endpoint).await,
+            Question::Logins => Answer::Logins { logins: login_lines(&self.live.logins) },
+            Question::ResumeLogin { account } => match self.live.logins.resume(&account).await {
+                Ok(stops) => Answer::LoginResumed { stops },
+                Err(error) => Answer::refused(Refusal::Failed, chain(&error)),
+            },
             Question::Notices => {
                 let facts = self.live.spine.facts.borrow().clone();
                 let now = self.live.spine.clock.now();
@@ -150,6 +156,22 @@ pub fn kept(kept: Vec<Kept>) -> Vec<EvidenceLine> {
         Some(EvidenceLine { outage, seen: Exhibit::read(&it.seen)? })
     };
     kept.into_iter().filter_map(line).collect()
+}
+
+/// What was tried with each account, as a person is told of it.
+pub fn login_lines(logins: &LoginBudget) -> Vec<LoginLine> {
+    let line = |it: LoginsAt| LoginLine {
+        account: it.door.account,
+        origin: it.door.origin,
+        attempts: it
+            .attempts
+            .iter()
+            .map(|(at, ended)| AttemptLine { at: format!("{at:.0}"), ended: ended.wire().to_owned() })
+            .collect(),
+        stopped: it.stop.map(|it| it.reason.wire().to_owned()),
+        stopped_since: it.stop.map(|it| format!("{:.0}", it.since)),
+    };
+    logins.list().into_iter().map(line).collect()
 }
 
 /// What takes a while with thousands of endpoints, off the async threads.

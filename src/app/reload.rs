@@ -287,12 +287,14 @@ fn keep_what_is_open(running: &Config, wanted: &mut Config) -> Vec<&'static str>
         (wanted.store.data != running.store.data, "store.data"),
         (wanted.sample != running.sample, "sample"),
         (wanted.metrics != running.metrics, "metrics"),
+        (wanted.probe.contact != running.probe.contact, "probe.contact"),
     ];
     wanted.server = running.server.clone();
     wanted.site.public_url = running.site.public_url.clone();
     wanted.store.data = running.store.data.clone();
     wanted.sample = running.sample.clone();
     wanted.metrics = running.metrics.clone();
+    wanted.probe.contact = running.probe.contact.clone();
     wanted.site.sample = running.site.sample.clone();
     differs.into_iter().filter_map(|(differs, key)| differs.then_some(key)).collect()
 }

@@ -28,7 +28,7 @@ use crate::pipeline::knocks::Meters;
 use crate::pipeline::logins::LoginBudget;
 use crate::pipeline::{self, Spine, follow_storing};
 use crate::probe::own::OwnHealth;
-use crate::probe::{Manners, Outbound, Prober};
+use crate::probe::{Greeting, Manners, Outbound, Prober};
 use crate::publish::{Publisher, Vitals, keep, render};
 use crate::schedule;
 use crate::serve;
@@ -114,6 +114,9 @@ impl App {
         let logins = LoginBudget::open(store.clone(), clock.clone(), notes.clone()).await?;
         let logins = Arc::new(logins);
         let manners = Arc::new(Manners::of(config.probe.per_host));
+        let greeting =
+            Greeting { page: config.server.public_url.clone(), contact: config.probe.contact.clone() };
+        let outbound = outbound.introducing(greeting);
         let prober = Prober::new(outbound, own.clone(), clock.clone(), manners.clone());
         let prober = prober.guarded(logins.clone()).until(stop.clone());
         let spine = Arc::new(Spine {

@@ -20,6 +20,7 @@ mod first_release;
 mod flood;
 mod flow;
 mod front;
+mod harm;
 mod hop;
 mod install;
 mod kill;
