@@ -48,6 +48,8 @@ pub(super) struct Walk<'a> {
     pub(super) stopped_at: Option<usize>,
     /// Something of the account's was sent.
     pub(super) logged_in: bool,
+    /// A wrong password was refused, as it must be: the end of such a flow.
+    is_refused: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     before_login: Vec<Url>,
     /// The steps that are still to come.
@@ -84,6 +86,7 @@ impl<'a> Walk<'a> {
             taken: Vec::new(),
             stopped_at: None,
             logged_in: false,
+            is_refused: false,
             before_login: Vec::new(),
             left: 0,
         }
@@ -115,6 +118,8 @@ impl<'a> Walk<'a> {
             };
             if !fine {
                 self.stopped_at = self.taken.len().checked_sub(1);
+            }
+            if !fine || self.is_refused {
                 return;
             }
         }
@@ -191,7 +196,13 @@ impl<'a> Walk<'a> {
         let (mut answer, url) = self.send(step, login, filled, deadline).await;
         let waited = self.waited.saturating_sub(before);
         self.expect_a_form(step, &mut answer, &url);
-        if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
+        if login == Login::AtWrong {
+            // Let in, there is a session to be ended; refused, nothing comes after it.
+            if let Some(seen) = &answer.seen {
+                drop(self.captured.take(step, self.flow, (seen, &url), &self.jar));
+            }
+            self.is_refused |= matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
+        } else if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
             && let Err(Missed { class, said }) = self.captured.take(step, self.flow, (seen, &url), &self.jar)
         {
