@@ -99,7 +99,8 @@ pub(super) fn our_errno(number: i32) -> Option<Reason> {
         Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::ADDRNOTAVAIL => {
             Some(Reason::OwnResources)
         }
-        Errno::NETDOWN | Errno::NETUNREACH => Some(Reason::OwnNetwork),
+        // A kernel without IPv6 has no such family.
+        Errno::NETDOWN | Errno::NETUNREACH | Errno::AFNOSUPPORT => Some(Reason::OwnNetwork),
         _ => None,
     }
 }

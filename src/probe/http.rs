@@ -11,9 +11,11 @@ use super::proxy::{self, Way};
 use super::seen::Seen;
 use super::verify::Dates;
 use super::{Check, Kit, Known, assert, body, classify, fence};
+use crate::domain::evidence::CertificateSeen;
 use crate::domain::expect::Expect;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::probe::Phases;
+use crate::domain::redact::Redactor;
 use crate::domain::request::{Body, Request, Value};
 
 /// What came back before the time ran out.
@@ -25,12 +27,16 @@ pub(super) struct Answer {
     pub(super) checks: Vec<Check>,
     pub(super) error: Option<String>,
     pub(super) certificate_until: Option<Timestamp>,
+    /// For operators, when it failed or an end is near.
+    pub(super) chain: Vec<CertificateSeen>,
     /// None when no head came.
     pub(super) seen: Option<Seen>,
     /// What the server asks us to wait, clamped.
     pub(super) retry_after: Option<Duration>,
     /// For our own limits; part of no phase, and beside the deadline.
     pub(super) waited: Duration,
+    /// A connection stood, so the request may have left us.
+    pub(super) sent: bool,
     head_at: Option<Instant>,
 }
 
@@ -52,7 +58,10 @@ pub(super) async fn ask(
     let mut answer = exchange(kit, request, expect, &trace, deadline).await;
     let ended = marks::now();
     answer.phases = phases(&trace, began, answer.head_at, ended);
+    let now = kit.clock.now().wall;
+    answer.chain = trace.chain(answer.outcome, now, &Redactor::default());
     if let Some(seen) = &mut answer.seen {
+        seen.tls = trace.tls(now);
         (seen.elapsed, seen.phases) = (ended.saturating_duration_since(began), answer.phases);
         let judged = assert::judge(seen, expect, known);
         answer.checks = judged.checks;
@@ -63,6 +72,7 @@ pub(super) async fn ask(
     answer.outcome = kit.is_it_us(request, &trace, answer.outcome).await;
     answer.certificate_until = trace.marks().certificate_until;
     answer.waited = turn.waited;
+    answer.sent = trace.marks().connect_ended.is_some();
     kit.hear(&request.url, &mut answer);
     answer
 }
@@ -123,8 +133,10 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         checks: Vec::new(),
         error,
         certificate_until: None,
+        chain: Vec::new(),
         retry_after: None,
         waited: Duration::ZERO,
+        sent: false,
         head_at: Some(head_at),
         seen: Some(seen),
     }
@@ -140,9 +152,11 @@ impl Answer {
             checks: assert::unasked(expect),
             error: Some(error),
             certificate_until: None,
+            chain: Vec::new(),
             seen: None,
             retry_after: None,
             waited: Duration::ZERO,
+            sent: false,
             head_at: None,
         }
     }

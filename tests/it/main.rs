@@ -31,6 +31,7 @@ mod own;
 mod pki;
 mod power;
 mod pressure;
+mod push;
 mod reload;
 mod schedule;
 mod scribe;

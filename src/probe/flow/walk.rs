@@ -16,6 +16,7 @@ use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::request::{Method, Request, Value};
 use crate::domain::template::Part;
 use crate::probe::http::{self, Answer};
+use crate::probe::logins::{Held, Pass};
 use crate::probe::{Kit, Known, Login, codes, marks};
 
 /// What logging out may take when the flow's own time is over; no latency.
@@ -50,6 +51,12 @@ pub(super) struct Walk<'a> {
     pub(super) logged_in: bool,
     /// A wrong password was refused, as it must be: the end of such a flow.
     is_refused: bool,
+    /// Leave to send it.
+    pass: Option<Pass>,
+    /// Or why there is none.
+    pub(super) held: Option<Held>,
+    /// A request with it may have left us.
+    left_us: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     before_login: Vec<Url>,
     /// The steps that are still to come.
@@ -87,6 +94,9 @@ impl<'a> Walk<'a> {
             stopped_at: None,
             logged_in: false,
             is_refused: false,
+            pass: None,
+            held: None,
+            left_us: false,
             before_login: Vec::new(),
             left: 0,
         }
@@ -94,15 +104,37 @@ impl<'a> Walk<'a> {
 
     /// Whether the login is left out.
     pub(super) fn is_harmless(&self) -> bool {
-        self.depth == Depth::Harmless && self.flow.logs_in()
+        self.held.is_some() || self.depth == Depth::Harmless && self.flow.logs_in()
+    }
+
+    /// Asks for leave before anything of the account's is sent, once. Waiting
+    /// for it is no latency.
+    async fn ask_leave(&mut self) {
+        let began = marks::now();
+        match self.kit.may_log_in(self.endpoint, self.flow).await {
+            Ok(pass) => self.pass = Some(pass),
+            Err(held) => self.held = Some(held),
+        }
+        let waited = marks::now().duration_since(began);
+        self.waited += waited;
+        self.deadline += waited;
+    }
+
+    /// Says how the login ended, once all is over.
+    pub(super) fn leave_used(&mut self) -> Option<(Pass, bool)> {
+        let left_us = self.left_us;
+        self.pass.take().map(|pass| (pass, left_us))
     }
 
     pub(super) async fn take_steps(&mut self) {
         let flow = self.flow;
-        let harmless = self.is_harmless();
         let mut past_login = false;
         for (place, step) in flow.steps().enumerate() {
             self.left = place + 1;
+            if step.logs_in() && step.turn != Turn::Confirm && !self.is_harmless() && self.pass.is_none() {
+                self.ask_leave().await;
+            }
+            let harmless = self.is_harmless();
             past_login |= step.logs_in();
             let taken = match step.turn {
                 Turn::InOrder | Turn::Always if harmless => !past_login && step.turn == Turn::InOrder,
@@ -163,6 +195,7 @@ impl<'a> Walk<'a> {
             () = stop.cancelled() => {
                 // The request may have left us before it was dropped.
                 self.logged_in |= logs_in;
+                self.left_us |= logs_in;
                 self.refuse(step, Outcome::Unknown(UnknownReason::Stopping), "we are stopping".to_owned())
             }
             fine = self.take(step, deadline) => fine,
@@ -301,6 +334,7 @@ impl<'a> Walk<'a> {
             let known = Known { login, captures: &captures, steps: &steps };
             let mut answer = http::ask(self.kit, &sent, &step.expect, &known, deadline).await;
             // Waiting for our own limits shortens no time and lengthens no latency.
+            self.left_us |= answer.sent && step.logs_in();
             deadline += answer.waited;
             self.deadline += answer.waited;
             self.waited += answer.waited;
