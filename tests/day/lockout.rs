@@ -164,6 +164,7 @@ fn two_days(seed: u64) {
     while time.since_start() < TWO_DAYS {
         let until = time.since_start() + Duration::from_secs(random.random_range(60..5 * 3600));
         lives += 1;
+        println!("life {lives} from {:?}", time.since_start());
         live(async {
             let street = Arc::new(Street(wallet.clone()));
             let known = (site(), config.components.clone(), endpoints.as_slice());
@@ -206,6 +207,9 @@ fn two_days(seed: u64) {
         wrong.len(),
         began.elapsed().as_secs_f64()
     );
+    for pair in wrong.windows(2).filter(|it| it[1] - it[0] < QUARTER) {
+        println!("wrong at {:?} and {:?} later", pair[0], pair[1] - pair[0]);
+    }
     assert_eq!(standing.tally.locked, 0, "seed {seed}: the account was locked");
     for (place, at) in wrong.iter().enumerate() {
         let window = wrong[place..].iter().take_while(|it| **it - *at < QUARTER).count();
