@@ -134,11 +134,14 @@ impl Outbound {
     pub(super) async fn send(
         &self,
         request: reqwest::RequestBuilder,
+        trace: &Trace,
     ) -> Result<reqwest::Response, reqwest::Error> {
         #[cfg(feature = "simulation")]
         if let Some(wire) = &self.shared.wire {
-            return super::wire::send(wire, request.build()?).await;
+            return super::wire::send(wire, request.build()?, trace).await;
         }
+        // Its hooks have it already.
+        let _ = trace;
         request.send().await
     }
 

@@ -285,8 +285,9 @@ deadline = "2s"
         (told(probed.result.outcome), why)
     }
 
-    fn account(&self) -> serde_json::Value {
-        get(self.control, "/api/account").json()
+    async fn account(&self) -> serde_json::Value {
+        let control = self.control;
+        tokio::task::spawn_blocking(move || get(control, "/api/account").json()).await.unwrap()
     }
 }
 
@@ -333,8 +334,8 @@ async fn every_way_in_and_each_way_it_breaks_is_told_apart() {
             }
             wallet.breaker.set_all(Mode::Works);
             let (verdict, why) = wallet.knock(&endpoint).await;
-            if verdict != "success" || wallet.account()["sessions"] != 0 {
-                wrong.push(format!("{name}: mended it is {verdict} ({why}), {}", wallet.account()));
+            if verdict != "success" || wallet.account().await["sessions"] != 0 {
+                wrong.push(format!("{name}: mended it is {verdict} ({why}), {}", wallet.account().await));
             }
             wrong
         });
@@ -352,9 +353,9 @@ async fn sessions_of_ours_never_pile_up() {
         let endpoint = wallet.endpoint(steps);
         let (verdict, why) = wallet.knock(&endpoint).await;
         assert_eq!(verdict, "success", "{why}");
-        assert_eq!(wallet.account()["sessions"], 0);
+        assert_eq!(wallet.account().await["sessions"], 0);
     }
-    assert_eq!(wallet.account()["logins"], CASES.len());
+    assert_eq!(wallet.account().await["logins"], CASES.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -365,7 +366,7 @@ async fn a_wrong_password_that_is_accepted_is_an_alarm() {
     assert_eq!(wallet.knock(&endpoint).await.0, "success", "it is refused, as it must be");
     wallet.breaker.set(Door::App, Mode::WrongPasswordAccepted);
     assert_eq!(wallet.knock(&endpoint).await.0, "failure/accepts_wrong_password");
-    assert_eq!(wallet.account()["sessions"], 0, "it was logged out again");
+    assert_eq!(wallet.account().await["sessions"], 0, "it was logged out again");
     wallet.breaker.set(Door::App, Mode::ServerError);
     assert_eq!(wallet.knock(&endpoint).await.0, "failure/http_5xx", "no refusal either");
 }
@@ -379,5 +380,5 @@ async fn a_confirmation_does_not_log_in() {
     let prober = Prober::new(Outbound::new(), own, wallet.clock.clone(), Arc::default());
     let probed = prober.probe(&endpoint, Depth::Harmless, Duration::from_secs(180)).await;
     assert_eq!(told(probed.result.outcome), "unknown/budget");
-    assert_eq!(wallet.account()["logins"], 0);
+    assert_eq!(wallet.account().await["logins"], 0);
 }

@@ -49,6 +49,8 @@ pub(super) struct Walk<'a> {
     pub(super) stopped_at: Option<usize>,
     /// Something of the account's was sent.
     pub(super) logged_in: bool,
+    /// A wrong password was refused, as it must be: the end of such a flow.
+    is_refused: bool,
     /// Leave to send it.
     pass: Option<Pass>,
     /// Or why there is none.
@@ -91,6 +93,7 @@ impl<'a> Walk<'a> {
             taken: Vec::new(),
             stopped_at: None,
             logged_in: false,
+            is_refused: false,
             held: None,
             left_us: false,
             before_login: Vec::new(),
@@ -147,6 +150,8 @@ impl<'a> Walk<'a> {
             };
             if !fine {
                 self.stopped_at = self.taken.len().checked_sub(1);
+            }
+            if !fine || self.is_refused {
                 return;
             }
         }
@@ -227,7 +232,13 @@ impl<'a> Walk<'a> {
         self.left_us |= logs_in && left_us;
         let waited = self.waited.saturating_sub(before);
         self.expect_a_form(step, &mut answer, &url);
-        if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
+        if login == Login::AtWrong {
+            // Let in, there is a session to be ended; refused, nothing comes after it.
+            if let Some(seen) = &answer.seen {
+                drop(self.captured.take(step, self.flow, (seen, &url), &self.jar));
+            }
+            self.is_refused |= matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
+        } else if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
             && let Err(Missed { class, said }) = self.captured.take(step, self.flow, (seen, &url), &self.jar)
         {
