@@ -34,6 +34,7 @@ mod pressure;
 mod reload;
 mod schedule;
 mod scribe;
+mod secrets;
 mod soak;
 mod support;
 mod target;
