@@ -11,6 +11,7 @@ use crate::domain::endpoint::ID_LIMIT;
 enum Shape {
     Address,
     Body,
+    Canaries,
     Contacts,
     Count,
     /// A number of days.
@@ -25,6 +26,7 @@ enum Shape {
     Instant,
     Json,
     Length,
+    PerHost,
     Proxy,
     Push,
     Rcodes,
@@ -55,6 +57,10 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("server", "trusted_proxies", Shape::Texts, "[]"),
     ("server", "tls", Shape::Tls, ""),
     ("probe", "proxy", Shape::Proxy, r#""none""#),
+    ("probe", "per_host", Shape::PerHost, r#"{ "requests_per_second": 5, "connections": 6 }"#),
+    ("probe", "contact", Shape::Words, ""),
+    ("network", "id", Shape::Id, ""),
+    ("network", "canaries", Shape::Canaries, ""),
     ("store", "data", Shape::Words, r#""data""#),
     ("store", "keep_results", Shape::Length, r#""90d""#),
     ("sample", "listen", Shape::Address, r#""127.0.0.1:8081""#),
@@ -77,6 +83,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("endpoint", "body", Shape::Body, ""),
     ("endpoint", "json", Shape::Json, ""),
     ("endpoint", "proxy", Shape::Proxy, ""),
+    ("endpoint", "network", Shape::Id, ""),
     ("endpoint", "every", Shape::Length, r#""30s""#),
     ("endpoint", "schedule", Shape::Words, ""),
     ("endpoint", "zone", Shape::Words, ""),
@@ -122,6 +129,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
 const REQUIRED: &[(&str, &[&str])] = &[
     ("component", &["id", "name"]),
     ("endpoint", &["id", "component"]),
+    ("network", &["id", "canaries"]),
     ("maintenance", &["id", "title", "starts_at", "ends_at"]),
     ("announcement", &["id", "title"]),
 ];
@@ -210,6 +218,12 @@ fn shaped(shape: Shape) -> Value {
             json!({ "type": "string", "pattern": "^(?:[0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$" })
         }
         Shape::Body => or_secret(json!({ "type": "string" })),
+        Shape::Canaries => {
+            let place = || json!({ "type": "string", "pattern": "^(?:tcp|https?)://[^\\s@]+$" });
+            list(json!({ "anyOf": [place(), {
+                "type": "object", "additionalProperties": false, "required": ["url"],
+                "properties": { "url": place(), "contains": words() } }] }))
+        }
         Shape::Contacts => list(json!({
             "type": "object", "additionalProperties": false, "required": ["label", "url"],
             "properties": { "label": text(), "url": { "type": "string", "pattern": "^(?:https|tel|mailto):" } } })),
@@ -235,6 +249,11 @@ fn shaped(shape: Shape) -> Value {
         }
         Shape::Json => json!({ "type": ["object", "array"] }),
         Shape::Length => json!({ "type": "string", "pattern": "^\\s*(?:[0-9]+(?:ms|s|m|h|d))+\\s*$" }),
+        Shape::PerHost => {
+            let number = |most: u32| json!({ "type": "integer", "minimum": 1, "maximum": most });
+            json!({ "type": "object", "additionalProperties": false, "properties": {
+                "requests_per_second": number(100_000), "connections": number(10_000) } })
+        }
         Shape::Proxy => {
             let place = || json!({ "type": "string", "pattern": "^(?:http|socks5h?)://[^\\s@/]+/?$" });
             json!({ "anyOf": [place(), { "const": "none" }, {

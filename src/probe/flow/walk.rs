@@ -10,14 +10,15 @@ use super::fill::{self, Filling};
 use super::jar::Jar;
 use super::redirect::{self, Home};
 use crate::domain::endpoint::Endpoint;
-use crate::domain::flow::{Depth, Flow, Step, Turn};
+use crate::domain::flow::{Depth, Flow, Source, Step, Turn};
 use crate::domain::moment::Moment;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::redact::Redactor;
 use crate::domain::request::{Method, Request, Value};
 use crate::domain::template::Part;
 use crate::probe::http::{self, Answer};
-use crate::probe::{Kit, codes, evidence, marks, redact};
+use crate::probe::logins::{Held, Pass};
+use crate::probe::{Kit, Known, Login, codes, evidence, marks, redact};
 
 /// What logging out may take when the flow's own time is over; no latency.
 const CLEAN_UP: Duration = Duration::from_secs(5);
@@ -51,6 +52,12 @@ pub(super) struct Walk<'a> {
     pub(super) stopped_at: Option<usize>,
     /// Something of the account's was sent.
     pub(super) logged_in: bool,
+    /// Leave to send it.
+    pass: Option<Pass>,
+    /// Or why there is none.
+    pub(super) held: Option<Held>,
+    /// A request with it may have left us.
+    left_us: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     before_login: Vec<Url>,
     /// The steps that are still to come.
@@ -90,6 +97,9 @@ impl<'a> Walk<'a> {
             taken: Vec::new(),
             stopped_at: None,
             logged_in: false,
+            pass: None,
+            held: None,
+            left_us: false,
             before_login: Vec::new(),
             left: 0,
         }
@@ -97,15 +107,37 @@ impl<'a> Walk<'a> {
 
     /// Whether the login is left out.
     pub(super) fn is_harmless(&self) -> bool {
-        self.depth == Depth::Harmless && self.flow.logs_in()
+        self.held.is_some() || self.depth == Depth::Harmless && self.flow.logs_in()
+    }
+
+    /// Asks for leave before anything of the account's is sent, once. Waiting
+    /// for it is no latency.
+    async fn ask_leave(&mut self) {
+        let began = marks::now();
+        match self.kit.may_log_in(self.endpoint, self.flow).await {
+            Ok(pass) => self.pass = Some(pass),
+            Err(held) => self.held = Some(held),
+        }
+        let waited = marks::now().duration_since(began);
+        self.waited += waited;
+        self.deadline += waited;
+    }
+
+    /// Says how the login ended, once all is over.
+    pub(super) fn leave_used(&mut self) -> Option<(Pass, bool)> {
+        let left_us = self.left_us;
+        self.pass.take().map(|pass| (pass, left_us))
     }
 
     pub(super) async fn take_steps(&mut self) {
         let flow = self.flow;
-        let harmless = self.is_harmless();
         let mut past_login = false;
         for (place, step) in flow.steps().enumerate() {
             self.left = place + 1;
+            if step.logs_in() && step.turn != Turn::Confirm && !self.is_harmless() && self.pass.is_none() {
+                self.ask_leave().await;
+            }
+            let harmless = self.is_harmless();
             past_login |= step.logs_in();
             let taken = match step.turn {
                 Turn::InOrder | Turn::Always if harmless => !past_login && step.turn == Turn::InOrder,
@@ -164,6 +196,7 @@ impl<'a> Walk<'a> {
             () = stop.cancelled() => {
                 // The request may have left us before it was dropped.
                 self.logged_in |= logs_in;
+                self.left_us |= logs_in;
                 self.refuse(step, Outcome::Unknown(UnknownReason::Stopping), "we are stopping".to_owned())
             }
             fine = self.take(step, deadline) => fine,
@@ -185,11 +218,18 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let logs_in = step.logs_in();
         let was_in = self.logged_in;
+        let login = match (logs_in, was_in) {
+            (true, _) if self.flow.wrong_password => Login::AtWrong,
+            (true, _) => Login::At,
+            (false, true) => Login::After,
+            (false, false) => Login::Before,
+        };
         self.logged_in |= logs_in;
         let asked = filled.url.clone();
         let before = self.waited;
-        let (mut answer, url) = self.send(step, filled, deadline).await;
+        let (mut answer, url) = self.send(step, login, filled, deadline).await;
         let waited = self.waited.saturating_sub(before);
+        self.expect_a_form(step, &mut answer, &url);
         if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
             && let Err(Missed { class, said }) = self.captured.take(step, self.flow, (seen, &url), &self.jar)
@@ -213,6 +253,21 @@ impl<'a> Walk<'a> {
             total: marks::now().duration_since(began).saturating_sub(waited),
         });
         fine
+    }
+
+    /// A page with the very form that the operator goes on with asks for nothing
+    /// unexpected, even where it speaks of a second factor.
+    fn expect_a_form(&mut self, step: &Step, answer: &mut Answer, url: &Url) {
+        let wants = step.captures.iter().any(|it| matches!(it.from, Source::Form(_)));
+        let held = answer.checks.iter().all(|it| it.held == Some(true));
+        if wants
+            && held
+            && answer.outcome == Outcome::Unknown(UnknownReason::Challenge)
+            && let Some(seen) = &answer.seen
+            && self.captured.take(step, self.flow, (seen, url), &self.jar).is_ok()
+        {
+            answer.outcome = Outcome::Success;
+        }
     }
 
     /// A step that cannot be taken.
@@ -253,17 +308,31 @@ impl<'a> Walk<'a> {
 
     /// Sends a request and follows where its answer leads; gives the last
     /// answer and the address it came from.
-    async fn send(&mut self, step: &Step, mut request: Request, mut deadline: Instant) -> (Answer, Url) {
+    async fn send(
+        &mut self,
+        step: &Step,
+        login: Login,
+        mut request: Request,
+        mut deadline: Instant,
+    ) -> (Answer, Url) {
         let laden = redirect::is_laden(&step.request);
+        let captures = self.captured.named();
+        let steps: Vec<(String, u16, Duration)> = self
+            .taken
+            .iter()
+            .filter_map(|it| Some((it.step.name.clone(), it.answer.http_status?, it.total)))
+            .collect();
         let mut made: Vec<(Url, Method, Option<String>)> = Vec::new();
         loop {
             let cookies = self.jar.header(&request.url);
             let again = (request.url.clone(), request.method, cookies.clone());
             let is_loop = made.contains(&again);
             made.push(again);
-            let mut answer =
-                http::ask(self.kit, &with_cookies(&request, cookies), &step.expect, deadline).await;
+            let sent = with_cookies(&request, cookies);
+            let known = Known { login, captures: &captures, steps: &steps };
+            let mut answer = http::ask(self.kit, &sent, &step.expect, &known, deadline).await;
             // Waiting for our own limits shortens no time and lengthens no latency.
+            self.left_us |= answer.sent && step.logs_in();
             deadline += answer.waited;
             self.deadline += answer.waited;
             self.waited += answer.waited;
