@@ -13,6 +13,7 @@ mod backup;
 mod control;
 mod crowd;
 mod damage;
+mod evidence;
 mod first;
 mod first_release;
 mod flood;

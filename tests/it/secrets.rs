@@ -318,6 +318,16 @@ fn look_at_files(dir: &Path) {
     }
 }
 
+/// Says what it is told.
+fn echoing() -> Target {
+    Target::new(|mut stream| {
+        let mut said = [0_u8; 512];
+        let read = stream.read(&mut said).unwrap_or(0);
+        let _ = stream.write_all(&said[..read]);
+        let _ = stream.write_all(b"\r\n");
+    })
+}
+
 const IDS: [&str; 9] = ["headers", "json", "body", "form", "proxied", "port", "device", "basic", "flow"];
 
 #[test]
@@ -326,12 +336,7 @@ fn no_secret_is_found_in_any_log_page_file_error_or_evidence() {
     let mode = Arc::new(AtomicUsize::new(FINE));
     let now = mode.clone();
     let target = Target::new(move |stream| serve(stream, now.load(Ordering::Acquire)));
-    let echo = Target::new(|mut stream| {
-        let mut said = [0_u8; 512];
-        let read = stream.read(&mut said).unwrap_or(0);
-        let _ = stream.write_all(&said[..read]);
-        let _ = stream.write_all(b"\r\n");
-    });
+    let echo = echoing();
     let text = config(&format!("http://{}/", target.addr), files.path(), &format!("tcp://{}", echo.addr));
     let metrics = text.split("listen = \"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
     // What is being tried is there to be found.
@@ -420,7 +425,8 @@ fn look_at_faults(dir: &Path) {
 async fn no_debug_output_tells_a_secret() {
     let files = tempfile::tempdir().unwrap();
     let target = Target::new(|stream| serve(stream, SERVER_ERROR));
-    let text = config(&format!("http://{}/", target.addr), files.path(), &format!("tcp://{}", target.addr));
+    let echo = echoing();
+    let text = config(&format!("http://{}/", target.addr), files.path(), &format!("tcp://{}", echo.addr));
     let around = Surroundings {
         env: &|name| Some(secret(name.strip_prefix("MARK_")?.parse().ok()?)),
         file: &|path: &Path| {
