@@ -39,6 +39,24 @@ pub(super) struct Missed {
     pub(super) said: String,
 }
 
+/// What a step would have captured from an answer that is not right: nobody may
+/// see it all the same.
+pub(super) fn glimpse(step: &Step, (seen, url): (&Seen, &Url), jar: &Jar) -> Vec<String> {
+    let text = seen.body.as_deref().unwrap_or_default();
+    let mut values = Vec::new();
+    for capture in &step.captures {
+        match &capture.from {
+            Source::Form(selector) => {
+                let form = css::form(text, selector).ok().flatten();
+                values.extend(form.into_iter().flat_map(|it| it.hidden).map(|(_, value)| value));
+            }
+            from => values.extend(find(from, seen, text, url, jar).ok().flatten()),
+        }
+    }
+    values.retain(|it| it.len() <= VALUE_LIMIT);
+    values
+}
+
 impl Captured {
     /// By name, or a form's `NAME.action` and `NAME.field`.
     pub(super) fn get(&self, name: &str) -> Option<&str> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::capture::{Captured, Missed};
+use super::capture::{self, Captured, Missed};
 use super::fill::{self, Filling};
 use super::jar::Jar;
 use super::redirect::{self, Home};
@@ -13,11 +13,12 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::flow::{Depth, Flow, Source, Step, Turn};
 use crate::domain::moment::Moment;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
+use crate::domain::redact::Redactor;
 use crate::domain::request::{Method, Request, Value};
 use crate::domain::template::Part;
 use crate::probe::http::{self, Answer};
 use crate::probe::logins::{Held, Pass};
-use crate::probe::{Kit, Known, Login, codes, marks};
+use crate::probe::{Kit, Known, Login, codes, evidence, marks, redact};
 
 /// What logging out may take when the flow's own time is over; no latency.
 const CLEAN_UP: Duration = Duration::from_secs(5);
@@ -41,6 +42,8 @@ pub(super) struct Walk<'a> {
     jar: Jar,
     home: Home,
     pub(super) captured: Captured,
+    /// Knows the endpoint's secrets, and those that answers handed out.
+    pub(super) shows: Redactor,
     wrong_password: Option<SecretString>,
     /// The code that was sent.
     pub(super) code: Option<SecretString>,
@@ -74,7 +77,9 @@ impl<'a> Walk<'a> {
     pub(super) fn new(kit: &'a Kit, endpoint: &'a Endpoint, flow: &'a Flow, depth: Depth) -> Self {
         let began = marks::now();
         let home = Home::of(flow);
-        let wrong = || fill::random(WRONG_PASSWORD).collect::<String>().into();
+        let mut shows = redact::redactor(endpoint);
+        let wrong_password = flow.wrong_password.then(|| fill::random(WRONG_PASSWORD).collect::<String>());
+        wrong_password.iter().for_each(|it| shows.add(it));
         Self {
             kit,
             endpoint,
@@ -88,7 +93,8 @@ impl<'a> Walk<'a> {
             jar: Jar::new(home.hosts().to_vec()),
             home,
             captured: Captured::default(),
-            wrong_password: flow.wrong_password.then(wrong),
+            shows,
+            wrong_password: wrong_password.map(SecretString::from),
             code: None,
             taken: Vec::new(),
             stopped_at: None,
@@ -252,6 +258,9 @@ impl<'a> Walk<'a> {
             self.before_login.push(url);
         }
         let fine = matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
+        if !fine && let Some(seen) = &answer.seen {
+            capture::glimpse(step, (seen, &asked), &self.jar).iter().for_each(|it| self.shows.add_found(it));
+        }
         self.taken.push(Taken {
             step,
             answer,
@@ -341,6 +350,7 @@ impl<'a> Walk<'a> {
             self.waited += answer.waited;
             let left_us = 1 < made.len() || answer.sent;
             let Some(seen) = &answer.seen else { return (answer, request.url, left_us) };
+            evidence::learn(&mut self.shows, seen);
             let set = seen.headers.iter().filter(|(name, _)| name == "set-cookie");
             self.jar.keep(&request.url, set.map(|(_, value)| value.as_str()));
             let to =
@@ -414,6 +424,7 @@ impl<'a> Walk<'a> {
                     let said = "the secret of the second factor is not base32".to_owned();
                     return self.refuse(step, Outcome::Unknown(UnknownReason::Budget), said);
                 };
+                self.shows.add(&code);
                 self.code = Some(code.into());
                 return true;
             }
