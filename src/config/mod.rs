@@ -1,9 +1,14 @@
 //! The operator's words: one TOML file in, checked domain types out.
 
+mod account;
+mod capture;
 mod component;
 mod endpoint;
+mod expect;
 mod fault;
 mod file;
+mod flow;
+mod flow_check;
 mod json;
 mod kinds;
 pub mod manual;
@@ -20,6 +25,7 @@ mod section;
 mod server;
 mod site;
 pub mod starter;
+mod template;
 mod text;
 mod time;
 mod value;

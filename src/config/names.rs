@@ -14,6 +14,7 @@ use crate::domain::endpoint::{ComponentId, EndpointId, Id};
 pub(super) struct Names {
     components: BTreeMap<ComponentId, Span>,
     endpoints: BTreeMap<EndpointId, Option<ComponentId>>,
+    accounts: BTreeMap<Id, Span>,
 }
 
 impl Names {
@@ -21,6 +22,7 @@ impl Names {
     pub(super) fn scan(file: &DeTable<'_>, report: &Report<'_>) -> Self {
         let components = Given::of(&[("component", "component")], file, report);
         let endpoints = Given::of(&[("endpoint", "endpoint")], file, report);
+        let accounts = Given::of(&[("account", "account")], file, report).0;
         // A page shows both kinds together, and links to them by id.
         Given::of(&[("maintenance", "notice"), ("announcement", "notice")], file, report);
         let belongs =
@@ -31,7 +33,16 @@ impl Names {
             let component = of.remove(&id).flatten();
             (id, component)
         });
-        Self { components: components.0, endpoints: endpoints.collect() }
+        Self { components: components.0, endpoints: endpoints.collect(), accounts }
+    }
+
+    /// The id, if there is such an account.
+    pub(super) fn account(&self, report: &Report<'_>, id: Spanned<Id>) -> Option<Id> {
+        let known = self.accounts.contains_key(id.get_ref());
+        if !known {
+            missing(report, "account", &id, self.accounts.keys());
+        }
+        known.then(|| id.into_inner())
     }
 
     /// The id, if there is such a component.

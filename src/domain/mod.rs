@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod backoff;
+pub mod certificate;
 pub mod component;
 pub mod day;
 pub mod endpoint;
@@ -14,8 +15,8 @@ pub mod judge;
 pub mod kind;
 pub mod login_budget;
 pub mod moment;
-pub mod note;
 pub mod network;
+pub mod note;
 pub mod notice;
 pub mod outage;
 pub mod outcome;

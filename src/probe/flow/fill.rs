@@ -8,6 +8,8 @@
 //! | header | as it is, but never with a line break or another control character |
 //! | raw body | as it is |
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
@@ -131,6 +133,11 @@ impl Filling<'_> {
             Part::Username | Part::Password | Part::Totp | Part::Capture(_) => {
                 to.secret = true;
                 to.text.push_str(self.own(part)?);
+            }
+            Part::Basic => {
+                let (name, password) = (self.own(&Part::Username)?, self.own(&Part::Password)?);
+                to.secret = true;
+                to.text.push_str(&STANDARD.encode(format!("{name}:{password}")));
             }
             Part::Random(length) => to.text.extend(random(*length)),
             Part::Uuid => to.text.push_str(&uuid()),

@@ -76,7 +76,7 @@ impl Home {
 /// captures are what a target gave us to go there with.
 pub(super) fn is_laden(wanted: &Request) -> bool {
     let secret = |part: &Part| match part {
-        Part::Username | Part::Password | Part::Totp => true,
+        Part::Username | Part::Password | Part::Totp | Part::Basic => true,
         Part::Text(value) => !matches!(value, Value::Plain(_)),
         _ => false,
     };

@@ -5,7 +5,7 @@ use crate::domain::evidence::{Evidence, StepSeen};
 use crate::domain::flow::Turn;
 use crate::domain::outcome::{DegradedReason, Outcome, UnknownReason};
 use crate::probe::http::Answer;
-use crate::probe::{Assertion, Check, Knocked, evidence, redact};
+use crate::probe::{Check, Knocked, assert, evidence, redact};
 
 pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let harmless = walk.is_harmless();
@@ -43,7 +43,9 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     }
     let slow = endpoint.degraded_after < total;
     let in_time = http_status.is_some().then_some(!slow);
-    checks.push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: in_time });
+    checks.push(assert::in_time(endpoint.degraded_after, in_time));
+    let checks: Vec<Check> =
+        checks.into_iter().map(|it| it.masked(|text| redactor.line(text).to_string())).collect();
     match outcome {
         Outcome::Success if harmless => outcome = Outcome::Unknown(UnknownReason::Budget),
         Outcome::Success if slow => outcome = Outcome::Degraded(DegradedReason::Slow),
@@ -65,6 +67,12 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let blank = Evidence {
         step: decides.then(|| name.to_owned()),
         steps,
+        chain: answer.as_ref().map(|it| it.chain.clone()).unwrap_or_default(),
+        failed: checks
+            .iter()
+            .filter(|it| it.held == Some(false))
+            .map(|it| redactor.line(&it.sentence()))
+            .collect(),
         addresses: peer.map(|it| (redactor.line(&it.to_string()), outcome)).into_iter().collect(),
         error: error.as_deref().map(|it| redactor.line(it)),
         ..Evidence::none(walk.at, outcome)

@@ -16,7 +16,7 @@ use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::request::{Method, Request, Value};
 use crate::domain::template::Part;
 use crate::probe::http::{self, Answer};
-use crate::probe::{Kit, codes, marks};
+use crate::probe::{Kit, Known, Login, codes, marks};
 
 /// What logging out may take when the flow's own time is over; no latency.
 const CLEAN_UP: Duration = Duration::from_secs(5);
@@ -179,10 +179,16 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let logs_in = step.logs_in();
         let was_in = self.logged_in;
+        let login = match (logs_in, was_in) {
+            (true, _) if self.flow.wrong_password => Login::AtWrong,
+            (true, _) => Login::At,
+            (false, true) => Login::After,
+            (false, false) => Login::Before,
+        };
         self.logged_in |= logs_in;
         let asked = filled.url.clone();
         let before = self.waited;
-        let (mut answer, url) = self.send(step, filled, deadline).await;
+        let (mut answer, url) = self.send(step, login, filled, deadline).await;
         let waited = self.waited.saturating_sub(before);
         if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
@@ -244,16 +250,29 @@ impl<'a> Walk<'a> {
 
     /// Sends a request and follows where its answer leads; gives the last
     /// answer and the address it came from.
-    async fn send(&mut self, step: &Step, mut request: Request, mut deadline: Instant) -> (Answer, Url) {
+    async fn send(
+        &mut self,
+        step: &Step,
+        login: Login,
+        mut request: Request,
+        mut deadline: Instant,
+    ) -> (Answer, Url) {
         let laden = redirect::is_laden(&step.request);
+        let captures = self.captured.named();
+        let steps: Vec<(String, u16, Duration)> = self
+            .taken
+            .iter()
+            .filter_map(|it| Some((it.step.name.clone(), it.answer.http_status?, it.total)))
+            .collect();
         let mut made: Vec<(Url, Method, Option<String>)> = Vec::new();
         loop {
             let cookies = self.jar.header(&request.url);
             let again = (request.url.clone(), request.method, cookies.clone());
             let is_loop = made.contains(&again);
             made.push(again);
-            let mut answer =
-                http::ask(self.kit, &with_cookies(&request, cookies), &step.expect, deadline).await;
+            let sent = with_cookies(&request, cookies);
+            let known = Known { login, captures: &captures, steps: &steps };
+            let mut answer = http::ask(self.kit, &sent, &step.expect, &known, deadline).await;
             // Waiting for our own limits shortens no time and lengthens no latency.
             deadline += answer.waited;
             self.deadline += answer.waited;
