@@ -3,6 +3,7 @@
 //! Bell → probe → judge → record → facts. Telling follows by itself: whoever
 //! renders watches the facts.
 
+pub mod gates;
 pub mod knocks;
 
 use std::pin::Pin;
@@ -347,7 +348,8 @@ pub fn resumed(endpoint: Arc<Endpoint>, loaded: Loaded, now: Moment) -> (Endpoin
         }
     });
     let health = loaded.state.health;
-    (EndpointFacts { endpoint, history: Arc::new(loaded.history), health, last }, loaded.state)
+    let history = Arc::new(loaded.history);
+    (EndpointFacts { endpoint, history, health, last, cut_off: false }, loaded.state)
 }
 
 /// What is left of a result's freshness. One from the future was stamped by a

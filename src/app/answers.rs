@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use super::live::chain;
 use super::{Live, Load, ReloadError};
 use crate::control::{
-    self, Answer, Answers, Check, ComponentLine, DaemonLine, Door, EndpointLine, Knock, KnockLine,
-    NoticeLine, Own, Question, Refusal, Status,
+    self, Answer, Answers, CanaryLine, Check, ComponentLine, DaemonLine, Door, EndpointLine, Knock, KnockLine,
+    NetworkLine, NoticeLine, Own, Question, Refusal, Status,
 };
 use crate::domain::component::{Component, Lang, Text};
 use crate::domain::endpoint::{Endpoint, Id};
@@ -19,6 +19,7 @@ use crate::domain::facts::{EndpointFacts, Facts, Storing};
 use crate::domain::moment::{Moment, between};
 use crate::domain::notice::{Announcement, Maintenance, Notices};
 use crate::domain::summary::summarize;
+use crate::probe::gate::Group;
 use crate::probe::{Assertion, Probed};
 
 /// Knows the running daemon, and where its config came from.
@@ -186,6 +187,7 @@ fn own(live: &Live, storing: Storing, now: Moment) -> Own {
         stalled_s_ago: live.own.last_stall().map(|it| it.as_secs_f64()),
         doubts_clock: live.own.doubts_the_clock(),
         doubts_network: live.own.doubts_the_network(),
+        networks: live.own.gates.groups().iter().map(|it| network_line(it)).collect(),
         storing: storing == Storing::Works,
         not_stored_since,
         waiting,
@@ -194,6 +196,22 @@ fn own(live: &Live, storing: Storing, now: Moment) -> Own {
         damaged: files.damaged,
         vanished: files.vanished,
         rendered_s_ago: published.map(|it| now.mono.saturating_sub(it.mono).as_secs_f64()),
+    }
+}
+
+fn network_line(group: &Group) -> NetworkLine {
+    let standing = group.standing();
+    let canaries = group.network.canaries.iter().zip(&standing.canaries);
+    NetworkLine {
+        id: standing.network,
+        lost_since: standing.lost.as_ref().map(|it| it.since.to_string()),
+        why: standing.lost.as_ref().map(|it| it.why.wire().to_owned()),
+        canaries: canaries
+            .map(|(canary, said)| CanaryLine {
+                url: canary.url.to_string(),
+                said: said.map(|it| it.wire().to_owned()),
+            })
+            .collect(),
     }
 }
 

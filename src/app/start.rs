@@ -23,7 +23,7 @@ use crate::domain::facts::{Facts, Storing};
 use crate::domain::moment::minus;
 use crate::domain::notice::Notices;
 use crate::pipeline::knocks::Meters;
-use crate::pipeline::{self, Spine, follow_storing};
+use crate::pipeline::{self, Spine, follow_storing, gates};
 use crate::probe::own::OwnHealth;
 use crate::probe::{Outbound, Prober};
 use crate::publish::{Publisher, Vitals, keep, render};
@@ -101,13 +101,16 @@ impl App {
             endpoints: known,
             notices: Arc::new(notices),
             storing: Storing::default(),
+            lost: Arc::from([]),
         };
         let site = facts.site.clone();
         let workers: Vec<Arc<Endpoint>> = facts.endpoints.iter().map(|it| it.endpoint.clone()).collect();
         let (facts, seen) = watch::channel(Arc::new(facts));
 
         let own = Arc::new(OwnHealth::new(clock.clone()));
+        own.gates.set(&config.networks);
         let prober = Prober::new(outbound, own.clone(), clock.clone(), Arc::default());
+        let canaries = prober.canaries();
         let spine = Arc::new(Spine {
             prober: Box::new(prober),
             store: store.clone(),
@@ -155,6 +158,9 @@ impl App {
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
+        tasks.spawn(gates::follow(spine.clone(), own.gates.lost(), stop.clone()));
+        let watching = canaries.watch(stop.clone(), tasks.clone());
+        tasks.spawn(must_live("the canaries' watch", watching, stop.clone(), failed.clone()));
         let door = door(&config.server, addr, publisher.clone())?;
         let tls = door.tls.clone();
         if let Some(tls) = tls.clone() {

@@ -56,6 +56,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let component = section.required("component", "\"web\"", id);
     let component = component.and_then(|it| around.names.component(report, it));
     let request = request::read(section, around.secrets);
+    let network = section.optional("network", id).and_then(|it| around.names.network(report, it));
     let named = section.has("proxy");
     let own = proxy::read(section, around.secrets, around.ours);
     let proxy = if named { own } else { around.proxy.clone() };
@@ -77,7 +78,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
         component: component?,
         kind: Kind::Http(Flow::of(request?, expect)),
         addresses: Addresses::default(),
-        network: None,
+        network,
         cadence,
         deadline,
         degraded_after,

@@ -8,6 +8,7 @@ mod json;
 pub mod manual;
 mod names;
 mod nearest;
+mod network;
 mod notice;
 mod parse;
 mod proxy;
@@ -41,6 +42,7 @@ use url::Url;
 use crate::domain::component::Component;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::facts::Site;
+use crate::domain::network::Network;
 use crate::domain::notice::{Announcement, Maintenance};
 
 /// Everything the file said, checked.
@@ -51,6 +53,8 @@ pub struct Config {
     pub store: Store,
     pub components: Vec<Component>,
     pub endpoints: Vec<Endpoint>,
+    /// Those that have canaries.
+    pub networks: Vec<Network>,
     /// `published_at` is the time of loading; the store keeps an earlier one.
     pub maintenances: Vec<Maintenance>,
     /// So is `starts_at`, where the file gives none.

@@ -11,7 +11,7 @@ use super::report::Report;
 use super::secret::{Secrets, Surroundings};
 use super::section::{Entry, Section};
 use super::value::boolean;
-use super::{Config, component, notice, proxy, server, site};
+use super::{Config, component, network, notice, proxy, server, site};
 use crate::domain::component::{Component, Role};
 use crate::domain::endpoint::Endpoint;
 
@@ -19,6 +19,8 @@ use crate::domain::endpoint::Endpoint;
 const COMPONENTS_LIMIT: usize = 1_000;
 /// What one machine can knock at in time.
 const ENDPOINTS_LIMIT: usize = 10_000;
+/// Uplinks of one machine, and then some.
+const NETWORKS_LIMIT: usize = 100;
 /// Old ones may be taken out of the file; the store keeps them.
 const NOTICES_LIMIT: usize = 1_000;
 
@@ -82,6 +84,8 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let around = Around { names, secrets: &secrets, zone, now, proxy: &proxy, ours: &ours };
     let endpoints =
         many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));
+    let networks =
+        many(section, "network", "[[network]]", NETWORKS_LIMIT, |it| network::read(it, &proxy, &endpoints));
     let maintenances = many(section, "maintenance", "[[maintenance]]", NOTICES_LIMIT, |it| {
         notice::maintenance(it, names, zone, now)
     });
@@ -91,7 +95,7 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     if section.report.is_clean() {
         blind(section.report, &components, &endpoints);
     }
-    Config { site, server, store, components, endpoints, maintenances, announcements, sample, metrics }
+    Config { site, server, store, components, endpoints, networks, maintenances, announcements, sample, metrics }
 }
 
 /// A table there is at most one of.

@@ -10,6 +10,7 @@ use crate::domain::endpoint::ID_LIMIT;
 enum Shape {
     Address,
     Body,
+    Canaries,
     Contacts,
     Count,
     Flag,
@@ -50,6 +51,8 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("sample", "listen", Shape::Address, r#""127.0.0.1:8081""#),
     ("sample", "control", Shape::Address, r#""127.0.0.1:8082""#),
     ("metrics", "listen", Shape::Address, r#""127.0.0.1:8083""#),
+    ("network", "id", Shape::Id, ""),
+    ("network", "canaries", Shape::Canaries, ""),
     ("component", "id", Shape::Id, ""),
     ("component", "name", Shape::Text, ""),
     ("component", "group", Shape::Text, ""),
@@ -67,6 +70,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("endpoint", "body", Shape::Body, ""),
     ("endpoint", "json", Shape::Json, ""),
     ("endpoint", "proxy", Shape::Proxy, ""),
+    ("endpoint", "network", Shape::Id, ""),
     ("endpoint", "every", Shape::Length, r#""30s""#),
     ("endpoint", "schedule", Shape::Words, ""),
     ("endpoint", "zone", Shape::Words, ""),
@@ -94,6 +98,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
 
 /// Tables there may be many of, and what each must have.
 const REQUIRED: &[(&str, &[&str])] = &[
+    ("network", &["id", "canaries"]),
     ("component", &["id", "name"]),
     ("endpoint", &["id", "component", "url"]),
     ("maintenance", &["id", "title", "starts_at", "ends_at"]),
@@ -176,6 +181,16 @@ fn shaped(shape: Shape) -> Value {
             json!({ "type": "string", "pattern": "^(?:[0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$" })
         }
         Shape::Body => or_secret(json!({ "type": "string" })),
+        Shape::Canaries => {
+            let place = || {
+                json!({ "type": "string", "pattern":
+                    "^\\s*(?:[Hh][Tt][Tt][Pp][Ss]?://[^\\s@#]+|tcp://[^\\s@#/?]+:[0-9]{1,5}/?)\\s*$" })
+            };
+            let one = json!({ "anyOf": [place(), {
+                "type": "object", "additionalProperties": false, "required": ["url"],
+                "properties": { "url": place(), "contains": words() } }] });
+            json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1, "maxItems": 10 }] })
+        }
         Shape::Contacts => list(json!({
             "type": "object", "additionalProperties": false, "required": ["label", "url"],
             "properties": { "label": text(), "url": { "type": "string", "pattern": "^(?:https|tel|mailto):" } } })),

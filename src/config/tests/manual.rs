@@ -60,7 +60,7 @@ fn every_line_of_the_manual_that_is_commented_out_would_be_read() {
 #[test]
 fn the_manual_names_every_key() {
     let strange = "zz = 1\nsite.zz = 1\nserver.zz = 1\nstore.zz = 1\nsample.zz = 1\nmetrics.zz = 1\nprobe.zz = 1\nsite.support = [{ zz = 1 }]\n\
-        [[component]]\nzz = 1\n[[endpoint]]\nzz = 1\n[[maintenance]]\nzz = 1\n[[announcement]]\nzz = 1\n";
+        [[component]]\nzz = 1\n[[endpoint]]\nzz = 1\n[[maintenance]]\nzz = 1\n[[announcement]]\nzz = 1\n[[network]]\nzz = 1\n";
     let faults = parse(strange).unwrap_err();
     let unknown = faults.shown().iter().filter(|it| it.message.contains("unknown key"));
     let keys: Vec<&str> = unknown.flat_map(|it| it.help.split('`').skip(1).step_by(2)).collect();
