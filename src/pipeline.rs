@@ -5,10 +5,13 @@
 
 pub mod gates;
 pub mod knocks;
+pub mod logins;
+pub mod mailbox;
+pub mod witness;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,22 +19,33 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::endpoint::{Endpoint, EndpointId};
+use crate::domain::backoff;
+use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
-use crate::domain::flow::Depth;
+use crate::domain::flow::{Depth, Flow};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
+use crate::domain::kind::{Push, Report, SILENT};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
+use crate::domain::redact::Redactor;
 use crate::domain::span::{self, Health, Transition};
-use crate::probe::{Probed, Prober};
+use crate::notes::Notes;
+use crate::probe::manners::{self, Pause};
+use crate::probe::{Probed, Prober, redactor};
 use crate::schedule::bell::Bell;
-use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
+use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase, spread};
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
+use mailbox::{Letter, Mailbox, Received};
+use witness::Witness;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
+
+/// For a flow to log out when we stop: more than it gives itself, less than
+/// `app/stop.rs` gives all that works.
+const LOGGING_OUT: Duration = Duration::from_secs(2);
 
 /// What made an endpoint so, for the log. A silence is noticed when it ends, by
 /// a result that says something else.
@@ -53,6 +67,11 @@ pub trait Knock: Send + Sync {
         depth: Depth,
         fresh_for: Duration,
     ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>>;
+
+    /// Why nobody knocks there now, if a host told us to stay away.
+    fn pause(&self, _endpoint: &Endpoint) -> Option<Pause> {
+        None
+    }
 }
 
 impl Knock for Prober {
@@ -64,6 +83,22 @@ impl Knock for Prober {
     ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>> {
         Box::pin(Self::probe(self, endpoint, depth, fresh_for))
     }
+
+    fn pause(&self, endpoint: &Endpoint) -> Option<Pause> {
+        Self::pause(self, endpoint)
+    }
+}
+
+/// How long somebody who reports waits until it is stored: beyond the store's own patience.
+const REPORT_PATIENCE: Duration = Duration::from_secs(8);
+
+/// Sends back what is left in a mailbox when nobody takes it out any more.
+struct Closing<'a>(&'a Mailbox);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// What all workers share.
@@ -73,6 +108,8 @@ pub struct Spine {
     pub facts: watch::Sender<Arc<Facts>>,
     pub clock: Arc<dyn Clock>,
     pub meters: knocks::Meters,
+    /// What operators are told.
+    pub notes: Arc<Notes>,
 }
 
 /// Knocks at one endpoint whenever its bell rings. It outlives a change of the
@@ -85,15 +122,31 @@ pub struct Worker {
     /// Where its part of [`Facts::endpoints`] was found last.
     place: AtomicUsize,
     judged: Mutex<JudgeState>,
+    witness: Witness,
     /// Transitions the store has not answered for; told with the next one it does.
     untold: Mutex<Vec<Transition>>,
+    rest: Mutex<Rest>,
     /// Held by whoever knocks: its own round, or a person who asks.
     knocking: tokio::sync::Mutex<()>,
     /// Held while a result is judged, recorded and told, and while the endpoint
     /// gets another id: no result goes under an id that is just being given up.
     settling: Arc<tokio::sync::Mutex<()>>,
+    /// What the endpoint reports by itself.
+    mailbox: Mailbox,
+    /// When it was last heard, monotonic, of one that reports; since our start
+    /// when it was heard before that.
+    heard: Mutex<Option<Duration>>,
     /// What is counted, under the id it was last counted for.
     knocks: Mutex<(EndpointId, Arc<Knocks>)>,
+}
+
+/// When a worker does not heed its bell.
+#[derive(Default)]
+struct Rest {
+    /// Monotonic.
+    until: Duration,
+    /// Knocks since its endpoint is down for long.
+    rounds: u32,
 }
 
 /// When a worker ends.
@@ -117,14 +170,19 @@ impl Until {
 impl Worker {
     pub fn new(spine: Arc<Spine>, endpoint: Arc<Endpoint>, bell: Arc<Bell>, state: JudgeState) -> Self {
         let knocks = spine.meters.begin(&endpoint.id, &bell);
+        let heard = state.has_heard().then(|| spine.clock.now().mono);
         Self {
+            mailbox: Mailbox::default(),
+            heard: Mutex::new(heard),
             knocks: Mutex::new((endpoint.id.clone(), knocks)),
             spine,
             endpoint: Mutex::new(endpoint),
             place: AtomicUsize::default(),
             bell,
             judged: Mutex::new(state),
+            witness: Witness::default(),
             untold: Mutex::default(),
+            rest: Mutex::default(),
             knocking: tokio::sync::Mutex::default(),
             settling: Arc::default(),
         }
@@ -149,7 +207,11 @@ impl Worker {
     pub async fn visit(&self) -> (Arc<Endpoint>, Probed) {
         let _alone = self.knocking.lock().await;
         let endpoint = self.endpoint();
-        let fresh_for = fresh_for(&endpoint, self.spine.clock.now().wall);
+        let now = self.spine.clock.now();
+        let fresh_for = fresh_for(&endpoint, now.wall);
+        if let Some(pause) = self.spine.prober.pause(&endpoint) {
+            return (endpoint, paused(pause, now));
+        }
         let probed = self.spine.prober.probe(&endpoint, Depth::Whole, fresh_for).await;
         (endpoint, probed)
     }
@@ -157,38 +219,60 @@ impl Worker {
     /// The `select!` chooses what to do next; a round runs outside it, so that
     /// stopping never cuts one in half between the probe and its record.
     pub async fn run(&self, until: &Until) {
+        self.mailbox.open();
+        let _closing = Closing(&self.mailbox);
         loop {
             tokio::select! {
                 biased;
                 () = until.over() => return,
+                letter = self.mailbox.take() => {
+                    Box::pin(self.hear(letter)).await;
+                    continue;
+                }
                 () = self.bell.answer() => (),
             }
             self.spine.meters.lateness.time(self.bell.lateness());
+            if self.rests() {
+                self.bell.done();
+                continue;
+            }
             // Boxed, so that a worker that waits does not hold the room a request needs.
-            let confirm = Box::pin(self.round(&until.stop)).await;
-            if confirm && self.wait_to_confirm(until).await {
-                Box::pin(self.round(&until.stop)).await;
+            let confirm = Box::pin(self.round(&until.stop, self.depth())).await;
+            if let Some(depth) = confirm
+                && self.wait_to_confirm(until).await
+            {
+                Box::pin(self.round(&until.stop, depth)).await;
             }
             self.bell.done();
         }
     }
 
-    /// One journey of one probe. True when its first failure wants a confirmation.
-    async fn round(&self, stop: &CancellationToken) -> bool {
-        let result = self.probe(stop).await;
+    /// One journey of one probe. Says how deep a confirmation goes when its first
+    /// failure, or its first word of all, wants one.
+    async fn round(&self, stop: &CancellationToken, depth: Depth) -> Option<Depth> {
+        let endpoint = self.endpoint();
+        let probed = match endpoint.kind.push() {
+            Some(push) => self.silence(&endpoint, push),
+            None => Some(self.probe(stop, depth).await),
+        };
+        self.settle(probed?).await.1
+    }
+
+    /// Judges, records and tells; what became of it, and how deep a confirmation
+    /// goes when one is wanted.
+    async fn settle(&self, probed: Probed) -> (Recorded, Option<Depth>) {
+        let asked = manners::rest(probed.result.http_status, probed.retry_after);
+        let Probed { mut result, evidence, .. } = probed;
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
+        let rest = self.rest_after(&endpoint, &result, asked);
+        result.fresh_for = result.fresh_for.saturating_add(rest);
+        let before = self.judged.lock().unwrap_or_else(PoisonError::into_inner).health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
-        for transition in &transitions {
-            tracing::info!(
-                "`{}` is {} since {:.3} ({})",
-                endpoint.id,
-                transition.health.wire(),
-                transition.from,
-                why(transition.health, result.outcome)
-            );
-        }
+        let confirm = confirm.then(|| confirmation(&endpoint, result.outcome));
+        self.say(&endpoint.id, &transitions, result.outcome);
+        self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
         let recording = Recording {
             endpoint: endpoint.id.clone(),
             result: result.clone(),
@@ -198,14 +282,97 @@ impl Worker {
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
         untold.extend(transitions);
         match recorded {
-            Recorded::Stopped => false,
+            Recorded::Stopped => (recorded, None),
             // Not heard: what is shown runs out by itself.
-            Recorded::Unanswered => confirm,
+            Recorded::Unanswered => (recorded, confirm),
             Recorded::Stored | Recorded::Waiting => {
                 self.tell(&endpoint.id, &result, state, std::mem::take(&mut *untold));
-                confirm
+                (recorded, confirm)
             }
         }
+    }
+
+    /// Changes of health for the log, one by one unless it flaps.
+    fn say(&self, id: &EndpointId, transitions: &[Transition], outcome: Outcome) {
+        let aloud = witness::tells_changes(&self.spine.notes, id);
+        for Transition { health, from } in transitions {
+            let (word, why) = (health.wire(), why(*health, outcome));
+            if aloud {
+                tracing::info!("`{id}` is {word} since {from:.3} ({why})");
+            } else {
+                tracing::debug!("`{id}` is {word} since {from:.3} ({why})");
+            }
+        }
+    }
+
+    /// Results of one kind that are still wanted before health changes, and to what.
+    pub fn wanted(&self) -> Option<(u32, Health)> {
+        let state = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        state.wanted(self.endpoint().thresholds)
+    }
+
+    /// Hands a report to the worker and waits until it is stored, or is not.
+    pub async fn report(&self, report: Report) -> Received {
+        let now = self.spine.clock.now();
+        match self.mailbox.put(report, now) {
+            Ok(awaited) => match tokio::time::timeout(REPORT_PATIENCE, awaited).await {
+                Ok(Ok(received)) => received,
+                // It left, or the store takes long: what becomes of it is not known.
+                Ok(Err(_)) | Err(_) => Received::NotStored,
+            },
+            Err(refused) => refused,
+        }
+    }
+
+    /// A report is one result, as a knock is.
+    async fn hear(&self, letter: Letter) {
+        let endpoint = self.endpoint();
+        let Letter { at, report, answer } = letter;
+        let Some(push) = endpoint.kind.push() else {
+            // Redefined since it was sent.
+            let _ = answer.send(Received::Unauthorised);
+            return;
+        };
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(at.mono);
+        let mut probed = Probed::of(ProbeResult {
+            at,
+            total: report.latency.unwrap_or_default(),
+            outcome: report.outcome(&endpoint),
+            http_status: None,
+            fresh_for: push.silence,
+        });
+        let message = report.message.map(|it| redactor(&endpoint).line(&it));
+        probed.error.clone_from(&message);
+        probed.evidence.error = message;
+        self.count(&endpoint.id, &probed);
+        let (recorded, _) = self.settle(probed).await;
+        let _ = answer.send(match recorded {
+            Recorded::Stored => Received::Stored,
+            Recorded::Waiting | Recorded::Unanswered | Recorded::Stopped => Received::NotStored,
+        });
+    }
+
+    /// A failure when one that reports has been silent for too long and silence
+    /// means down; the confirmation looks once more, and nothing is sent.
+    fn silence(&self, endpoint: &Endpoint, push: &Push) -> Option<Probed> {
+        let now = self.spine.clock.now();
+        let heard = (*self.heard.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let silent = now.mono.saturating_sub(heard);
+        if !push.silence_is_down || silent <= push.silence || !self.mailbox.is_empty() {
+            return None;
+        }
+        let mut probed = Probed::of(ProbeResult {
+            at: now,
+            total: Duration::ZERO,
+            outcome: SILENT,
+            http_status: None,
+            fresh_for: fresh_for(endpoint, now.wall),
+        });
+        let said = format!("silent for {} s, {} s are allowed", silent.as_secs(), push.silence.as_secs());
+        probed.error = Some(Redactor::default().line(&said));
+        probed.evidence.error.clone_from(&probed.error);
+        self.count(&endpoint.id, &probed);
+        Some(probed)
     }
 
     /// Replaces this endpoint's part of the facts; wakes the renderer when it is
@@ -228,6 +395,7 @@ impl Worker {
             }
             known.health = state.health;
             known.last = Some(heard(known, result));
+            witness::flaps(&self.spine.notes, id, &known.history, result.at.wall);
             changed || !was_fresh || !same_outcome
         });
     }
@@ -244,23 +412,24 @@ impl Worker {
         Some(place)
     }
 
-    async fn probe(&self, stop: &CancellationToken) -> ProbeResult {
+    async fn probe(&self, stop: &CancellationToken, depth: Depth) -> Probed {
         let _alone = self.knocking.lock().await;
         let endpoint = self.endpoint();
         let at = self.spine.clock.now();
         let fresh_for = fresh_for(&endpoint, at.wall);
+        let cut = cut(&endpoint, stop);
         tokio::select! {
             biased;
-            () = stop.cancelled() => ProbeResult {
+            () = cut => Probed::of(ProbeResult {
                 at,
                 total: self.spine.clock.now().mono.saturating_sub(at.mono),
                 outcome: Outcome::Unknown(UnknownReason::Stopping),
                 http_status: None,
                 fresh_for,
-            },
-            probed = self.spine.prober.probe(&endpoint, Depth::Whole, fresh_for) => {
+            }),
+            probed = self.spine.prober.probe(&endpoint, depth, fresh_for) => {
                 self.count(&endpoint.id, &probed);
-                probed.result
+                probed
             }
         }
     }
@@ -284,13 +453,93 @@ impl Worker {
         judgement
     }
 
+    /// How deep the schedule may knock: while a maintenance covers the endpoint
+    /// nobody logs in.
+    fn depth(&self) -> Depth {
+        let endpoint = self.endpoint();
+        if !endpoint.logs_in() {
+            return Depth::Whole;
+        }
+        let now = self.spine.clock.now().wall;
+        let notices = Arc::clone(&self.spine.facts.borrow().notices);
+        let covered = notices.maintenances.iter().any(|it| it.is_running(now) && it.covers.holds(&endpoint));
+        if covered { Depth::Harmless } else { Depth::Whole }
+    }
+
+    /// Whether nobody knocks now, because we were asked to stay away or because
+    /// it is down for so long already.
+    fn rests(&self) -> bool {
+        let now = self.spine.clock.now().mono;
+        now < self.rest().until || self.spine.prober.pause(&self.endpoint()).is_some()
+    }
+
+    /// Decides when it is knocked at again; says how much longer than usual that is.
+    fn rest_after(&self, endpoint: &Endpoint, result: &ProbeResult, asked: Option<Duration>) -> Duration {
+        let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = matches!(result.outcome, Outcome::Failure(_));
+        let down_for = judged.since.filter(|_| judged.health == Health::Down);
+        let down_for = down_for.map_or(Duration::ZERO, |since| between(since, result.at.wall));
+        let mut rest = self.rest();
+        rest.rounds = if failed && backoff::AFTER <= down_for { rest.rounds.saturating_add(1) } else { 0 };
+        let widened = backoff::widened(endpoint, rest.rounds);
+        let every = match endpoint.cadence {
+            Cadence::Every(every) => every,
+            Cadence::Schedule { .. } => Duration::ZERO,
+        };
+        // Anywhere between its own interval and the wide one; the bell before that is not heeded.
+        let more = widened
+            .map_or(Duration::ZERO, |wide| spread(&endpoint.id, rest.rounds, wide.saturating_sub(every)));
+        let backed_off = if more.is_zero() { Duration::ZERO } else { more + every / 2 };
+        let asked = asked.unwrap_or_default();
+        rest.until = result.at.mono.saturating_add(asked.max(backed_off));
+        if let Some(wide) = widened { wide.saturating_mul(2).max(asked) } else { asked }
+    }
+
+    fn rest(&self) -> MutexGuard<'_, Rest> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// False when there is no confirmation: we go, or were asked to stay away
+    /// until about the next round.
     async fn wait_to_confirm(&self, until: &Until) -> bool {
         let wait = CONFIRM_AFTER + phase(&self.endpoint().id, CONFIRM_SPREAD);
+        let rest = self.rest().until.saturating_sub(self.spine.clock.now().mono);
+        if self.bell.due_in().is_some_and(|due| wait < rest && due <= rest) {
+            return false;
+        }
+        let wait = wait.max(rest);
         tokio::select! {
             biased;
             () = until.over() => false,
             () = tokio::time::sleep(wait) => true,
         }
+    }
+}
+
+/// A login that failed is never confirmed by another one.
+fn confirmation(endpoint: &Endpoint, outcome: Outcome) -> Depth {
+    match outcome {
+        Outcome::Failure(_) if endpoint.logs_in() => Depth::Harmless,
+        _ => Depth::Whole,
+    }
+}
+
+/// What a person is told instead of a knock.
+fn paused(pause: Pause, now: Moment) -> Probed {
+    let left = pause.until.saturating_sub(now.mono).as_secs().div_ceil(60);
+    let outcome = Outcome::Unknown(pause.reason);
+    let result =
+        ProbeResult { at: now, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO };
+    let said = format!("nobody knocked: since {:.0} the host wants us away, {left} min more", pause.since);
+    Probed { error: Some(Redactor::default().line(&said)), ..Probed::of(result) }
+}
+
+/// When a probe in flight is cut short. One that may have to log out ends by
+/// itself when we stop, and is given the time for that.
+async fn cut(endpoint: &Endpoint, stop: &CancellationToken) {
+    stop.cancelled().await;
+    if endpoint.flow().is_some_and(Flow::cleans_up) {
+        tokio::time::sleep(LOGGING_OUT).await;
     }
 }
 

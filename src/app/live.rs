@@ -31,7 +31,7 @@ pub struct Live {
     pub spine: Arc<Spine>,
     pub publisher: Arc<Publisher>,
     pub own: Arc<OwnHealth>,
-    pub crew: Crew,
+    pub crew: Arc<Crew>,
     /// When this process began its work.
     pub started: Moment,
     /// What runs now; held through a reload, so that one follows another.

@@ -13,6 +13,7 @@ use super::crew::Crew;
 use super::listen::{StartError, door, page_listener, page_url};
 use super::live::{ASKED, Live};
 use super::numbers::{Numbers, Shown};
+use super::reports::Post;
 use super::sample::start_sample;
 use super::watch::{must_live, reassure, tick};
 use super::{App, Ringing};
@@ -22,6 +23,7 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::facts::{Facts, Storing};
 use crate::domain::moment::minus;
 use crate::domain::notice::Notices;
+use crate::notes::Notes;
 use crate::pipeline::knocks::Meters;
 use crate::pipeline::{self, Spine, follow_storing, gates};
 use crate::probe::own::OwnHealth;
@@ -109,7 +111,7 @@ impl App {
 
         let own = Arc::new(OwnHealth::new(clock.clone()));
         own.gates.set(&config.networks);
-        let prober = Prober::new(outbound, own.clone(), clock.clone(), Arc::default());
+        let prober = Prober::new(outbound, own.clone(), clock.clone(), Arc::default()).until(stop.clone());
         let canaries = prober.canaries();
         let spine = Arc::new(Spine {
             prober: Box::new(prober),
@@ -117,6 +119,7 @@ impl App {
             facts,
             clock: clock.clone(),
             meters: Meters::default(),
+            notes: Arc::new(Notes::new(clock.clone())),
         });
         let publisher = {
             let clock = clock.clone();
@@ -145,7 +148,8 @@ impl App {
             Some(wanted) => Some(start_sample(wanted, &clock, &stop, &tasks).await?),
             None => None,
         };
-        let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
+        let crew = Arc::new(Crew::new(spine.clone(), stop.clone(), tasks.clone()));
+        publisher.take_reports(Box::new(Post::new(crew.clone())));
         let entries =
             workers.into_iter().zip(judged).map(|(endpoint, state)| crew.post(endpoint, state)).collect();
         let (changes, changed) = mpsc::channel(schedule::CHANGES);

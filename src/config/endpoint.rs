@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use toml::Spanned;
 
+use super::kinds;
 use super::names::Names;
 use super::proxy;
 use super::request;
 use super::secret::Secrets;
 use super::section::Section;
 use super::time::{cron, duration, written, zone};
-use super::value::{id, integer, phrase, status};
-use crate::domain::endpoint::{Addresses, Cadence, Endpoint, Thresholds};
+use super::value::{boolean, id, integer, one_of, phrase, status};
+use crate::domain::endpoint::{Id, Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Thresholds};
 use crate::domain::expect::Expect;
 use crate::domain::flow::Flow;
 use crate::domain::kind::Kind;
@@ -29,6 +30,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const DEADLINE_LEAST: Duration = Duration::from_millis(100);
 /// Nobody waits longer for a login form.
 const DEADLINE_MOST: Duration = Duration::from_secs(60);
+/// A code that comes by mail later than this helps nobody, but may be waited for.
+const REPORTED_MOST: Duration = Duration::from_secs(3_600);
 /// More results in a row would hide most outages.
 const THRESHOLD_MOST: u32 = 10;
 /// Each is searched in every answer.
@@ -55,16 +58,64 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let this = section.required("id", "\"web-login\"", id);
     let component = section.required("component", "\"web\"", id);
     let component = component.and_then(|it| around.names.component(report, it));
+    if let Some(row) = kinds::chosen(section) {
+        let kind = (row.read)(section, around);
+        let rest = rest(section, around, row.knocks);
+        kinds::refuse_rest(section, row.name);
+        return Some(rest.of(this?.into_inner(), component?, kind?));
+    }
     let request = request::read(section, around.secrets);
-    let network = section.optional("network", id).and_then(|it| around.names.network(report, it));
     let named = section.has("proxy");
     let own = proxy::read(section, around.secrets, around.ours);
     let proxy = if named { own } else { around.proxy.clone() };
     let request = request.map(|it| Request { proxy, ..it });
     let method = request.as_ref().map(|it| it.method);
     let expect = expect(section, method);
-    let cadence = cadence(section, around);
-    let (deadline, degraded_after) = deadlines(section, &cadence);
+    let rest = rest(section, around, true);
+    kinds::refuse_rest(section, "http");
+    let kind = Kind::Http(Flow::of(request?, expect));
+    Some(rest.of(this?.into_inner(), component?, kind))
+}
+
+/// What endpoints of all kinds have.
+struct Rest {
+    addresses: Addresses,
+    network: Option<Id>,
+    cadence: Cadence,
+    deadline: Duration,
+    degraded_after: Duration,
+    thresholds: Thresholds,
+    was: Vec<EndpointId>,
+}
+
+impl Rest {
+    fn of(self, id: EndpointId, component: ComponentId, kind: Kind) -> Endpoint {
+        let Self { addresses, network, cadence, deadline, degraded_after, thresholds, was } = self;
+        let cadence = kind.push().map_or(cadence, |push| Cadence::Every(look_every(push.silence)));
+        Endpoint {
+            id,
+            component,
+            kind,
+            addresses,
+            network,
+            cadence,
+            deadline,
+            degraded_after,
+            thresholds,
+            was,
+        }
+    }
+}
+
+/// `knocks` is false of those that report by themselves.
+fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, knocks: bool) -> Rest {
+    let network = section.optional("network", id).and_then(|it| around.names.network(section.report, it));
+    let (addresses, cadence) = match knocks {
+        true => (addresses(section), cadence(section, around)),
+        false => (Addresses::default(), Cadence::Every(EVERY_MOST)),
+    };
+    let (deadline, degraded_after) =
+        deadlines(section, &cadence, if knocks { DEADLINE_MOST } else { REPORTED_MOST });
     let mut threshold =
         |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
     let default = Thresholds::default();
@@ -73,18 +124,20 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
         success: threshold("success_threshold").unwrap_or(default.success),
     };
     let was = section.list("was", WAS_LIMIT, id).into_iter().map(Spanned::into_inner).collect();
-    Some(Endpoint {
-        id: this?.into_inner(),
-        component: component?,
-        kind: Kind::Http(Flow::of(request?, expect)),
-        addresses: Addresses::default(),
-        network,
-        cadence,
-        deadline,
-        degraded_after,
-        thresholds,
-        was,
-    })
+    Rest { addresses, network, cadence, deadline, degraded_after, thresholds, was }
+}
+
+fn addresses(section: &mut Section<'_, '_>) -> Addresses {
+    let words =
+        [("any", Family::Any), ("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6), ("each", Family::Each)];
+    let family = section.optional("addresses", |it| one_of(it, &words)).map(Spanned::into_inner);
+    let every = section.optional("every_address", boolean).is_some_and(Spanned::into_inner);
+    Addresses { family: family.unwrap_or_default(), every }
+}
+
+/// How often we look whether somebody has been silent for too long.
+fn look_every(silence: Duration) -> Duration {
+    (silence / 10).clamp(EVERY_LEAST, EVERY)
 }
 
 fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
@@ -135,14 +188,14 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
 }
 
 /// The deadline, and from when on an answer is slow.
-fn deadlines(section: &mut Section<'_, '_>, cadence: &Cadence) -> (Duration, Duration) {
+fn deadlines(section: &mut Section<'_, '_>, cadence: &Cadence, most: Duration) -> (Duration, Duration) {
     let report = section.report;
     let every = match cadence {
         Cadence::Every(every) => Some(*every),
         Cadence::Schedule { .. } => None,
     };
     let guessed = !section.has("deadline");
-    let given = section.optional("deadline", |it| duration(it, DEADLINE_LEAST, DEADLINE_MOST));
+    let given = section.optional("deadline", |it| duration(it, DEADLINE_LEAST, most));
     if let (Some(given), Some(every)) = (&given, every)
         && every < *given.get_ref()
     {
@@ -156,7 +209,7 @@ fn deadlines(section: &mut Section<'_, '_>, cadence: &Cadence) -> (Duration, Dur
     let readable = guessed || given.is_some();
     let deadline =
         given.map_or_else(|| every.map_or(DEADLINE, |every| every.min(DEADLINE)), Spanned::into_inner);
-    let slow = section.optional("degraded_after", |it| duration(it, Duration::from_millis(1), DEADLINE_MOST));
+    let slow = section.optional("degraded_after", |it| duration(it, Duration::from_millis(1), most));
     if let Some(slow) = &slow
         && readable
         && deadline <= *slow.get_ref()

@@ -5,6 +5,7 @@ mod endpoint;
 mod fault;
 mod file;
 mod json;
+mod kinds;
 pub mod manual;
 mod names;
 mod nearest;

@@ -5,6 +5,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::json::json;
+use super::kinds;
 use super::report::Report;
 use super::secret::Secrets;
 use super::section::{Entry, Section, Wrong, checked, quoted, wrong};
@@ -69,7 +70,11 @@ pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Opti
 }
 
 fn sent_url(report: &Report<'_>, entry: &Entry<'_>) -> Result<url::Url, Wrong> {
-    let url = url(report, entry, &["http", "https"])?;
+    let url = url(report, entry, &["http", "https"]);
+    let url = url.map_err(|it| match it.message.ends_with("is not allowed here") {
+        true => Wrong { help: kinds::begins(), ..it },
+        false => it,
+    })?;
     if url.fragment().is_some() {
         return wrong("the part after `#` is never sent", "leave it out");
     }
@@ -164,6 +169,11 @@ fn plain_body(entry: &Entry<'_>) -> Result<String, Wrong> {
         return wrong("this body is too long", format!("at most {BODY_LIMIT} bytes are allowed"));
     }
     Ok(text.to_owned())
+}
+
+/// What is sent as it stands, without a word of HTTP around it.
+pub(super) fn sent_text(report: &Report<'_>, entry: Entry<'_>, secrets: &Secrets<'_>) -> Option<Value> {
+    value(report, entry, secrets, &plain_body)
 }
 
 /// A text in the file, or a reference to a secret.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::kinds::RCODES;
 use super::manual;
 use crate::domain::endpoint::ID_LIMIT;
 
@@ -13,6 +14,11 @@ enum Shape {
     Canaries,
     Contacts,
     Count,
+    /// A number of days.
+    Days,
+    Dialog,
+    /// The address of an endpoint, of whatever kind.
+    Door,
     Flag,
     Headers,
     Id,
@@ -21,6 +27,10 @@ enum Shape {
     Json,
     Length,
     Proxy,
+    Push,
+    Rcodes,
+    /// Patterns on DNS records.
+    Rules,
     Statuses,
     /// A name or sentence for readers.
     Text,
@@ -64,7 +74,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("component", "was", Shape::Ids, "[]"),
     ("endpoint", "id", Shape::Id, ""),
     ("endpoint", "component", Shape::Id, ""),
-    ("endpoint", "url", Shape::Url, ""),
+    ("endpoint", "url", Shape::Door, ""),
     ("endpoint", "method", Shape::Word(METHODS), r#""GET""#),
     ("endpoint", "headers", Shape::Headers, "{}"),
     ("endpoint", "body", Shape::Body, ""),
@@ -81,7 +91,23 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("endpoint", "status", Shape::Statuses, r#""2xx""#),
     ("endpoint", "contains", Shape::Texts, "[]"),
     ("endpoint", "not_contains", Shape::Texts, "[]"),
+    ("endpoint", "addresses", Shape::Word(&["any", "ipv4", "ipv6", "each"]), r#""any""#),
+    ("endpoint", "every_address", Shape::Flag, "false"),
     ("endpoint", "was", Shape::Ids, "[]"),
+    ("endpoint", "dialog", Shape::Dialog, "[]"),
+    ("endpoint", "certificate_days", Shape::Days, ""),
+    ("endpoint", "server_name", Shape::Words, ""),
+    ("endpoint", "ask", Shape::Words, ""),
+    ("endpoint", "record", Shape::Words, r#""A""#),
+    ("endpoint", "class", Shape::Word(&["IN", "CH", "HS"]), r#""IN""#),
+    ("endpoint", "recursion", Shape::Flag, "true"),
+    ("endpoint", "rcode", Shape::Rcodes, r#""NOERROR""#),
+    ("endpoint", "answer", Shape::Rules, ""),
+    ("endpoint", "authority", Shape::Rules, ""),
+    ("endpoint", "additional", Shape::Rules, ""),
+    ("endpoint", "starttls", Shape::Flag, "true"),
+    ("endpoint", "auth", Shape::Flag, "false"),
+    ("endpoint", "push", Shape::Push, ""),
     ("maintenance", "id", Shape::Id, ""),
     ("maintenance", "title", Shape::Text, ""),
     ("maintenance", "body", Shape::Text, ""),
@@ -100,13 +126,18 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
 const REQUIRED: &[(&str, &[&str])] = &[
     ("network", &["id", "canaries"]),
     ("component", &["id", "name"]),
-    ("endpoint", &["id", "component", "url"]),
+    ("endpoint", &["id", "component"]),
     ("maintenance", &["id", "title", "starts_at", "ends_at"]),
     ("announcement", &["id", "title"]),
 ];
 
 /// As [`Method::ALL`] has them; a test compares.
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
+
+/// Whether there is such a key.
+pub(super) fn has(table: &str, key: &str) -> bool {
+    KEYS.iter().any(|(of, name, ..)| (*of, *name) == (table, key))
+}
 
 /// The whole schema. Draft 7, since the TOML extensions of editors read no newer one well.
 pub fn schema() -> Value {
@@ -144,6 +175,9 @@ fn empty(table: &str) -> Value {
     let mut whole = match REQUIRED.iter().find(|(name, _)| *name == table) {
         Some((_, required)) => {
             one["required"] = json!(required);
+            if table == "endpoint" {
+                one["oneOf"] = json!([{ "required": ["url"] }, { "required": ["push"] }]);
+            }
             json!({ "type": "array", "items": one })
         }
         None => one,
@@ -195,6 +229,17 @@ fn shaped(shape: Shape) -> Value {
             "type": "object", "additionalProperties": false, "required": ["label", "url"],
             "properties": { "label": text(), "url": { "type": "string", "pattern": "^(?:https|tel|mailto):" } } })),
         Shape::Count => json!({ "type": "integer", "minimum": 1, "maximum": 10 }),
+        Shape::Days => json!({ "type": "integer", "minimum": 1, "maximum": 398 }),
+        Shape::Dialog => {
+            let line = |key: &str, value: Value| json!({ "type": "object", "additionalProperties": false, "required": [key], "properties": { key: value } });
+            list(json!({ "anyOf": [
+                line("expect", words()), line("matches", words()), line("starttls", json!({ "const": true })),
+                line("send", or_secret(json!({ "type": "string" }))) ] }))
+        }
+        Shape::Door => {
+            let schemes = "[Hh][Tt][Tt][Pp][Ss]?|tcp(?:\\+tls)?|tls|dns(?:\\+tcp|\\+tls)?|smtps?";
+            json!({ "type": "string", "pattern": format!("^\\s*(?:{schemes})://[^\\s@#]+\\s*$") })
+        }
         Shape::Flag => json!({ "type": "boolean" }),
         Shape::Headers => json!({
             "type": "object", "additionalProperties": or_secret(json!({ "type": "string" })) }),
@@ -212,6 +257,17 @@ fn shaped(shape: Shape) -> Value {
                 "properties": {
                     "url": place(), "username": or_secret(words()), "password": { "$ref": "#/definitions/secret" } } }] })
         }
+        Shape::Push => json!({
+            "type": "object", "additionalProperties": false, "required": ["token", "silence"],
+            "properties": {
+                "token": { "$ref": "#/definitions/secret" },
+                "silence": shaped(Shape::Length),
+                "silence_is": { "type": "string", "enum": ["unknown", "down"] },
+                "token_in_query": { "type": "boolean" } } }),
+        Shape::Rcodes => list(json!({ "type": "string", "enum": RCODES })),
+        Shape::Rules => json!({
+            "type": "object", "additionalProperties": false, "minProperties": 1,
+            "properties": { "all": list(words()), "any": list(words()), "none": list(words()), "not_all": list(words()) } }),
         Shape::Statuses => list(json!({ "anyOf": [
             { "type": "integer", "minimum": 100, "maximum": 599 },
             { "type": "string", "pattern": "^(?:[1-5]xx|[1-5][0-9]{2}(?: *- *[1-5][0-9]{2})?)$" }] })),

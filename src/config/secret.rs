@@ -183,7 +183,7 @@ impl Secrets<'_> {
             report.wrong(
                 span,
                 format!("the sample wallet has no secret `{name}`"),
-                "it has `username` and `password`",
+                "it has `username`, `password`, `wrong_password`, `totp`, `phone` and `email`",
             );
         }
         found

@@ -74,6 +74,11 @@ impl<'r, 'i> Section<'r, 'i> {
         self.table.contains_key(key)
     }
 
+    /// The text of `key`, which stays where it is.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        self.table.get(key).and_then(|entry| entry.get_ref().as_str())
+    }
+
     /// Whether `key` is not there, or an empty list.
     pub(super) fn lacks(&self, key: &str) -> bool {
         let is_empty = |entry: &Entry<'_>| entry.get_ref().as_array().is_some_and(|list| list.is_empty());
@@ -160,6 +165,23 @@ impl<'r, 'i> Section<'r, 'i> {
     pub(super) fn hide_rest(&self) {
         for entry in self.table.values() {
             self.report.hide(entry.span());
+        }
+    }
+
+    /// Takes the keys that are not asked for and yet `known`, with a fault for each.
+    pub(super) fn refuse_rest(
+        &mut self,
+        known: impl Fn(&str) -> bool,
+        fault: impl Fn(&str) -> (String, String),
+    ) {
+        let table = std::mem::take(&mut self.table);
+        for (key, entry) in table {
+            if known(key.get_ref()) {
+                let (message, help) = fault(key.get_ref());
+                self.report.wrong(key.span(), message, help);
+            } else {
+                self.table.insert(key, entry);
+            }
         }
     }
 

@@ -11,8 +11,8 @@ pub use ask::{AskError, ask};
 pub use door::{Door, DoorError};
 pub use talk::{Answers, serve};
 pub use wire::{
-    Answer, CanaryLine, Check, ComponentLine, DaemonLine, EndpointLine, Knock, KnockLine, NetworkLine,
-    NoticeLine, Own, Question, Refusal, Reloaded, Status, VERSION,
+    Answer, CanaryLine, Check, ComponentLine, DaemonLine, EndpointLine, EvidenceLine, Knock, KnockLine,
+    NetworkLine, NoteLine, NoticeLine, Own, Question, Refusal, Reloaded, Status, VERSION, Wanted,
 };
 
 /// The socket's name in the data directory.

@@ -36,6 +36,11 @@ impl Id {
         good.then(|| Self(text.into()))
     }
 
+    /// One that nothing has: it is not of the form above.
+    pub fn nobody() -> Self {
+        Self("".into())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -93,13 +98,20 @@ impl Endpoint {
     pub fn flow(&self) -> Option<&Flow> {
         match &self.kind {
             Kind::Http(flow) => Some(flow),
+            _ => None,
         }
+    }
+
+    /// Whether a knock tries to log in.
+    pub fn logs_in(&self) -> bool {
+        self.flow().is_some_and(Flow::logs_in)
     }
 
     /// Its flow, to be changed.
     pub fn flow_mut(&mut self) -> Option<&mut Flow> {
         match &mut self.kind {
             Kind::Http(flow) => Some(flow),
+            _ => None,
         }
     }
 

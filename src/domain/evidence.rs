@@ -1,4 +1,4 @@
-//! What a probe saw, kept for operators; redacted before it comes here.
+//! What a probe saw, kept for operators; what others wrote comes in as [`Shown`] only.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use super::moment::Moment;
 use super::outcome::Outcome;
 use super::probe::Phases;
+use super::redact::Shown;
 
 /// The most of a body that is kept, in bytes.
 pub const BODY_KEPT: usize = 512;
 
-/// One probe from the inside. Everything in it may be shown to an operator:
-/// whoever fills it in has masked every secret and cut every length.
+/// One probe from the inside. Everything in it may be shown to an operator: a
+/// step's name is the config's, all else went through a redactor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
     pub at: Moment,
@@ -22,16 +23,16 @@ pub struct Evidence {
     /// Every step that was taken, in order.
     pub steps: Vec<StepSeen>,
     /// Addresses that were knocked at, and what each said.
-    pub addresses: Vec<(String, Outcome)>,
+    pub addresses: Vec<(Shown, Outcome)>,
     pub chain: Vec<CertificateSeen>,
     /// `HTTP/1.1 503 Service Unavailable`, or what the kind has in its place.
-    pub status_line: Option<String>,
-    pub headers: Vec<(String, String)>,
+    pub status_line: Option<Shown>,
+    pub headers: Vec<(Shown, Shown)>,
     /// The first [`BODY_KEPT`] bytes, as text.
-    pub body: String,
+    pub body: Shown,
     /// Assertions that did not hold, with the values they saw.
-    pub failed: Vec<String>,
-    pub error: Option<String>,
+    pub failed: Vec<Shown>,
+    pub error: Option<Shown>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -45,12 +46,12 @@ pub struct StepSeen {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateSeen {
-    pub subject: String,
-    pub issuer: String,
+    pub subject: Shown,
+    pub issuer: Shown,
     pub not_before: Timestamp,
     pub not_after: Timestamp,
     /// SHA-256 of the DER, in hex.
-    pub fingerprint: String,
+    pub fingerprint: Shown,
 }
 
 impl Evidence {
@@ -65,7 +66,7 @@ impl Evidence {
             chain: Vec::new(),
             status_line: None,
             headers: Vec::new(),
-            body: String::new(),
+            body: Shown::default(),
             failed: Vec::new(),
             error: None,
         }

@@ -1,10 +1,12 @@
 //! A login as a person does it: named steps that share one cookie jar.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::Account;
 use super::expect::Expect;
-use super::request::Request;
+use super::request::{Fence, Request};
+use super::template::Part;
 
 /// A plain request is a flow of one nameless step.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +20,8 @@ pub struct Flow {
     /// A wrong password must be refused: it is sent in place of the account's,
     /// and being let in is `accepts_wrong_password`.
     pub wrong_password: bool,
+    /// Where its targets may send us.
+    pub fence: Arc<Fence>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -85,12 +89,28 @@ pub enum Source {
 
 impl Flow {
     pub fn of(request: Request, expect: Expect) -> Self {
-        Self { first: Step::of(request, expect), then: Vec::new(), account: None, wrong_password: false }
+        Self {
+            first: Step::of(request, expect),
+            then: Vec::new(),
+            account: None,
+            wrong_password: false,
+            fence: Arc::default(),
+        }
     }
 
     /// All steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         std::iter::once(&self.first).chain(&self.then)
+    }
+
+    /// Whether somebody logs in: then it costs an attempt and is done seldom.
+    pub fn logs_in(&self) -> bool {
+        self.steps().any(Step::logs_in)
+    }
+
+    /// Whether something has to be done after a failure, too.
+    pub fn cleans_up(&self) -> bool {
+        self.steps().any(|it| it.turn == Turn::Always)
     }
 }
 
@@ -105,5 +125,9 @@ impl Step {
             redirects: 0,
             turn: Turn::InOrder,
         }
+    }
+    /// Whether it sends something of the account's.
+    pub fn logs_in(&self) -> bool {
+        self.request.has(|it| matches!(it, Part::Username | Part::Password | Part::Totp))
     }
 }

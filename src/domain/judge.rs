@@ -88,6 +88,11 @@ pub struct Judgement {
 }
 
 impl JudgeState {
+    /// Whether anything was ever heard.
+    pub fn has_heard(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// Nothing known yet.
     pub fn new() -> Self {
         Self { health: Health::Unknown, since: None, before_silence: None, streak: None, last: None }
@@ -98,6 +103,19 @@ impl JudgeState {
     pub fn resumed(open: Transition, before_silence: Option<Health>, last_at: Timestamp) -> Self {
         let last = Last { at: last_at, mono: None, fresh_for: Duration::ZERO };
         Self { health: open.health, since: Some(open.from), before_silence, streak: None, last: Some(last) }
+    }
+}
+
+impl JudgeState {
+    /// How many more results of the kind that came last would change health,
+    /// and to what; none while nothing argues for a change.
+    pub fn wanted(&self, thresholds: Thresholds) -> Option<(u32, Health)> {
+        let streak = self.streak?;
+        let needed = match streak.argues {
+            Direction::Worse => thresholds.failure,
+            Direction::Better => thresholds.success,
+        };
+        Some((needed.saturating_sub(streak.length), streak.towards))
     }
 }
 

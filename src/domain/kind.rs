@@ -1,11 +1,35 @@
 //! The kinds of doors there are: how each is knocked at.
 
+mod dns;
+mod push;
+mod smtp;
+mod tcp;
+mod tls;
+
+use std::fmt;
+
+pub use dns::{Ask, Class, Dns, Resolver, Rules, Transport};
+pub use push::{Push, Report, SILENT};
+pub use smtp::{Safety, Smtp};
+pub use tcp::{Line, Tcp};
+pub use tls::Tls;
+
 use super::flow::Flow;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// One request, or a login in steps.
     Http(Flow),
+    /// A connection, and perhaps a few words.
+    Tcp(Tcp),
+    /// A handshake, and the certificates shown in it.
+    Tls(Tls),
+    /// A question to a name server.
+    Dns(Dns),
+    /// A mail server's greeting, never a mail.
+    Smtp(Smtp),
+    /// Nobody knocks: it reports by itself.
+    Push(Push),
 }
 
 impl Kind {
@@ -13,6 +37,19 @@ impl Kind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Dns(_) => "dns",
+            Self::Smtp(_) => "smtp",
+            Self::Push(_) => "push",
+        }
+    }
+
+    /// How it reports by itself, if it does.
+    pub fn push(&self) -> Option<&Push> {
+        match self {
+            Self::Push(push) => Some(push),
+            _ => None,
         }
     }
 
@@ -20,6 +57,38 @@ impl Kind {
     pub fn place(&self) -> String {
         match self {
             Self::Http(flow) => flow.first.request.url.to_string(),
+            Self::Tcp(tcp) => format!("{}{}", if tcp.tls { "tcp+tls://" } else { "tcp://" }, tcp.at),
+            Self::Tls(tls) => format!("tls://{}", tls.at),
+            Self::Dns(dns) => dns.to_string(),
+            Self::Smtp(smtp) => smtp.to_string(),
+            Self::Push(_) => "push: it reports by itself".to_owned(),
         }
+    }
+}
+
+/// A machine and one of its ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort {
+    /// A name, or an address without brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_is_told_in_brackets() {
+        let told = |host: &str| HostPort { host: host.to_owned(), port: 25 }.to_string();
+        assert_eq!(told("::1"), "[::1]:25");
+        assert_eq!(told("mail.example.com"), "mail.example.com:25");
     }
 }

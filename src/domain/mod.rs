@@ -1,6 +1,7 @@
 //! What is true: pure decisions. No async, no clock, no database, no JSON, no randomness.
 
 pub mod account;
+pub mod backoff;
 pub mod component;
 pub mod day;
 pub mod endpoint;
@@ -11,13 +12,16 @@ pub mod flow;
 pub mod health_gate;
 pub mod judge;
 pub mod kind;
+pub mod login_budget;
 pub mod moment;
+pub mod note;
 pub mod network;
 pub mod notice;
 pub mod outage;
 pub mod outcome;
 pub mod probe;
 pub mod readiness;
+pub mod redact;
 pub mod request;
 pub mod span;
 pub mod status;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::component::Text;
-use super::endpoint::{ComponentId, EndpointId, NoticeId};
+use super::endpoint::{ComponentId, Endpoint, EndpointId, NoticeId};
 use super::uptime::Window;
 
 /// What a maintenance covers.
@@ -12,6 +12,12 @@ pub struct Covers {
     pub components: Vec<ComponentId>,
     /// Single endpoints, when not a whole component.
     pub endpoints: Vec<EndpointId>,
+}
+
+impl Covers {
+    pub fn holds(&self, endpoint: &Endpoint) -> bool {
+        self.components.contains(&endpoint.component) || self.endpoints.contains(&endpoint.id)
+    }
 }
 
 /// One dated window, half-open: `starts_at` is inside, `ends_at` is not.

@@ -1,9 +1,11 @@
 //! One request of a flow, and what its answer must be.
 
+use std::sync::Arc;
+
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::template::Template;
+use super::template::{Part, Template};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
@@ -19,6 +21,18 @@ pub struct Request {
     pub body: Option<Body>,
     /// What stands between us and the endpoint.
     pub proxy: Option<Proxy>,
+    /// There when a target chose the address and not the operator: only public
+    /// addresses may be connected to, and what the fence lets through.
+    pub fence: Option<Arc<Fence>>,
+}
+
+/// Which private places a target may send us to, as the operator wrote them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fence {
+    /// Addresses, nets or names.
+    pub allowed: Vec<String>,
+    /// Addresses with ports: where we listen ourselves.
+    pub never: Vec<String>,
 }
 
 impl Request {
@@ -31,7 +45,28 @@ impl Request {
             headers: Vec::new(),
             body: None,
             proxy: None,
+            fence: None,
         }
+    }
+
+    /// Every value that is sent, but for those in the address.
+    pub fn values(&self) -> Vec<&Value> {
+        let named = self.query.iter().chain(&self.headers).map(|(_, value)| value);
+        let mut values: Vec<&Value> = named.collect();
+        match &self.body {
+            None => (),
+            Some(Body::Raw(value)) => values.push(value),
+            Some(Body::Form { fields, .. }) => values.extend(fields.iter().map(|(_, value)| value)),
+            Some(Body::Json(json)) => json.values(&mut values),
+        }
+        values
+    }
+
+    /// Whether a place like this is filled in anywhere.
+    pub fn has(&self, wanted: impl Fn(&Part) -> bool) -> bool {
+        let address = self.address.iter();
+        let others = self.values().into_iter().filter_map(Value::template);
+        address.chain(others).flat_map(|it| &it.0).any(wanted)
     }
 }
 
@@ -55,6 +90,17 @@ pub enum Json {
     Text(Value),
     List(Vec<Json>),
     Table(Vec<(String, Json)>),
+}
+
+impl Json {
+    fn values<'a>(&'a self, found: &mut Vec<&'a Value>) {
+        match self {
+            Self::Bare(_) => (),
+            Self::Text(value) => found.push(value),
+            Self::List(list) => list.iter().for_each(|it| it.values(found)),
+            Self::Table(table) => table.iter().for_each(|(_, it)| it.values(found)),
+        }
+    }
 }
 
 /// A proxy of ours; `http`, `socks5` or `socks5h`. Its faults are our own.
@@ -105,6 +151,15 @@ pub enum Value {
     Plain(String),
     Secret(SecretString),
     Template(Template),
+}
+
+impl Value {
+    pub fn template(&self) -> Option<&Template> {
+        match self {
+            Self::Template(template) => Some(template),
+            Self::Plain(_) | Self::Secret(_) => None,
+        }
+    }
 }
 
 /// By what is sent; a secret is compared, never shown.

@@ -39,6 +39,8 @@ fn seen(facts: Facts) -> Seen {
             wal_bytes: 0,
             free_bytes: 1 << 40,
             files: Soundness { damaged: true, vanished: false },
+            evidence_stored: 4,
+            evidence_lost: 1,
         },
         page: PageSeen {
             verdict: Verdict::Partial,
@@ -59,6 +61,7 @@ fn seen(facts: Facts) -> Seen {
             networks: vec![NetworkSeen { id: "default".to_owned(), lost: true, said: vec![("silent", 2)] }],
             lost_lines: 0,
         },
+        notes: Vec::new(),
         process: Process::read(),
     }
 }

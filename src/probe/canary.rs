@@ -93,7 +93,7 @@ impl Canaries {
             let request = Request { proxy: canary.proxy.clone(), ..Request::get(canary.url.clone()) };
             let contains = canary.contains.iter().cloned().collect();
             let flow = Flow::of(request, Expect { contains, ..Expect::default() });
-            let answer = http::ask(&self.kit, &flow.first, deadline).await;
+            let answer = http::ask(&self.kit, &flow.first.request, &flow.first.expect, deadline).await;
             tracing::debug!("The canary {} gave {:?}", canary.url, answer.outcome);
             Said::of(answer.outcome)
         };

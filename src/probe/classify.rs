@@ -15,6 +15,8 @@ use crate::domain::outcome::UnknownReason as Reason;
 pub enum DnsFault {
     NoSuchName,
     NoAddress,
+    /// It has addresses, but none of the family that was asked for.
+    NoSuchFamily,
     /// The machine has no resolver to ask.
     NoResolver,
     /// The resolver could not be reached; the number is the system's.
@@ -28,6 +30,9 @@ impl DnsFault {
         match self {
             Self::NoSuchName => Some("the name does not exist (NXDOMAIN)".to_owned()),
             Self::NoAddress => Some("the name exists but has no address (neither A nor AAAA)".to_owned()),
+            Self::NoSuchFamily => {
+                Some("the name has no address of the family that `addresses` asks for".to_owned())
+            }
             Self::NoResolver => Some("this machine has no resolver to ask; see /etc/resolv.conf".to_owned()),
             Self::Io(number) => {
                 let why = number.map(|it| format!(" ({})", std::io::Error::from_raw_os_error(it)));
@@ -67,6 +72,22 @@ pub fn failed(error: &reqwest::Error, marks: &Marks, answered: bool) -> Outcome 
     Outcome::Failure(class)
 }
 
+/// Why a bare connection did not come to stand, or broke.
+pub fn broken(error: &io::Error, marks: &Marks) -> Outcome {
+    if let Some(reason) = error.raw_os_error().and_then(our_errno) {
+        return Outcome::Unknown(reason);
+    }
+    match &marks.certificate_fault {
+        Some(fault) => Outcome::Failure(certificate(fault)),
+        None => Outcome::Failure(connect(error)),
+    }
+}
+
+/// How a lookup failed, as an outcome.
+pub fn lookup(fault: DnsFault) -> Outcome {
+    dns(fault)
+}
+
 /// Faults of the machine we run on, by the system's own numbers.
 pub fn ours(error: &reqwest::Error) -> Option<Reason> {
     os_error(error).and_then(our_errno)
@@ -86,7 +107,7 @@ pub(super) fn our_errno(number: i32) -> Option<Reason> {
 fn dns(fault: DnsFault) -> Outcome {
     match fault {
         DnsFault::NoSuchName => Outcome::Failure(Class::DnsNxdomain),
-        DnsFault::NoAddress | DnsFault::Other => Outcome::Failure(Class::DnsError),
+        DnsFault::NoAddress | DnsFault::NoSuchFamily | DnsFault::Other => Outcome::Failure(Class::DnsError),
         DnsFault::NoResolver => Outcome::Unknown(Reason::OwnDns),
         DnsFault::Io(number) => Outcome::Unknown(number.and_then(our_errno).unwrap_or(Reason::OwnDns)),
     }
@@ -106,7 +127,7 @@ fn certificate(fault: &CertificateError) -> Class {
 }
 
 /// No connection, or no handshake.
-fn connect(error: &reqwest::Error) -> Class {
+fn connect(error: &(dyn Error + 'static)) -> Class {
     if let Some(tls) = causes(error).find_map(tls_error) {
         return match tls {
             rustls::Error::PeerIncompatible(_) => Class::TlsVersion,

@@ -1,6 +1,6 @@
 //! The one constructor of outbound clients, and what all of them share.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -8,6 +8,7 @@ use hickory_resolver::TokioResolver;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 
+use super::classify::DnsFault;
 use super::marks::{ConnectMark, HandshakeMark, Trace};
 use super::names::{self, Names};
 use super::proxy;
@@ -20,8 +21,45 @@ const RESOLVERS: &str = "/etc/resolv.conf";
 /// Says who knocks; the version helps a target's operator to report us.
 const USER_AGENT: &str = concat!("porchlight/", env!("CARGO_PKG_VERSION"), " (status page monitor)");
 
-/// What all clients share: who is trusted, and who is asked for names.
+/// The way out: what all connections share, and which addresses they may take.
+#[derive(Clone)]
 pub struct Outbound {
+    shared: Arc<Shared>,
+    only: Only,
+}
+
+/// Which addresses of a name are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Only {
+    #[default]
+    Any,
+    Ipv4,
+    Ipv6,
+    This(IpAddr),
+}
+
+impl Only {
+    pub fn takes(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Ipv4 => address.is_ipv4(),
+            Self::Ipv6 => address.is_ipv6(),
+            Self::This(one) => address == one,
+        }
+    }
+
+    /// Where a connection of a forced family begins.
+    fn local(self) -> Option<IpAddr> {
+        match self {
+            Self::Any | Self::This(_) => None,
+            Self::Ipv4 => Some(Ipv4Addr::UNSPECIFIED.into()),
+            Self::Ipv6 => Some(Ipv6Addr::UNSPECIFIED.into()),
+        }
+    }
+}
+
+/// Who is trusted, and who is asked for names.
+struct Shared {
     verifier: Mutex<Option<Arc<dyn ServerCertVerifier>>>,
     resolver: Mutex<Option<Resolver>>,
     /// Asked instead of the system's resolvers.
@@ -39,29 +77,61 @@ struct Resolver {
 
 impl Outbound {
     pub fn new() -> Self {
-        Self { verifier: Mutex::default(), resolver: Mutex::default(), nameserver: None, no_tls: no_tls() }
+        Self::made(None, None)
+    }
+
+    fn made(verifier: Option<Arc<dyn ServerCertVerifier>>, nameserver: Option<SocketAddr>) -> Self {
+        let (verifier, resolver) = (Mutex::new(verifier), Mutex::default());
+        let shared = Shared { verifier, resolver, nameserver, no_tls: no_tls() };
+        Self { shared: Arc::new(shared), only: Only::Any }
+    }
+
+    /// The same way, taking these addresses alone.
+    pub fn only(&self, only: Only) -> Self {
+        Self { only, ..self.clone() }
+    }
+
+    /// The addresses of a name, or the one that is written in its place.
+    pub async fn addresses(&self, host: &str, trace: &Trace) -> Result<Vec<IpAddr>, DnsFault> {
+        if let Ok(address) = host.parse() {
+            return Ok(vec![address]);
+        }
+        let resolver = self.resolver().ok();
+        names::look_up(resolver.as_ref(), host, self.only, trace).await.map_err(|(fault, _)| fault)
+    }
+
+    /// Whom the machine asks, or the one that is asked in their place.
+    pub fn resolvers(&self) -> Result<Vec<SocketAddr>, String> {
+        match self.shared.nameserver {
+            Some(one) => Ok(vec![one]),
+            None => names::configured(),
+        }
     }
 
     /// Trusts exactly what `verifier` accepts, for targets with roots of their own.
     pub fn trusting(verifier: Arc<dyn ServerCertVerifier>) -> Self {
-        Self { verifier: Mutex::new(Some(verifier)), ..Self::new() }
+        Self::made(Some(verifier), None)
     }
 
     /// Asks this name server and no other.
     pub fn asking(self, nameserver: SocketAddr) -> Self {
-        Self { nameserver: Some(nameserver), ..self }
+        let verifier = self.shared.verifier.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self::made(verifier, Some(nameserver))
     }
 
     /// A client for one request: a fresh connection, no proxy but the one it
     /// names, no redirect followed, no cookie kept.
     pub fn client(&self, request: &Request, trace: &Trace, dates: Dates) -> Result<reqwest::Client, String> {
         let url = &request.url;
-        let tls = if url.scheme() == "https" { self.traced_tls(trace, dates)? } else { self.no_tls.clone() };
+        let tls =
+            if url.scheme() == "https" { self.traced_tls(trace, dates)? } else { self.shared.no_tls.clone() };
         let hop = request.proxy.as_ref().map(proxy::hop).transpose()?;
         let proxy_host = request.proxy.as_ref().and_then(|it| it.url.host_str());
         // An address in the URL needs nobody asked.
         let asks = url.domain().is_some() || proxy_host.is_some();
         let resolver = if asks { self.resolver().ok() } else { None };
+        let port = url.port_or_known_default().unwrap_or_default();
+        let fence = request.fence.clone().map(|it| (it, port));
         #[expect(clippy::disallowed_methods, reason = "the one constructor of outbound clients")]
         let builder = reqwest::Client::builder();
         // Before a proxy of ours is named, those of the environment are forgotten.
@@ -75,10 +145,24 @@ impl Outbound {
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(0)
             .user_agent(USER_AGENT)
-            .dns_resolver(Names { resolver, trace: trace.clone(), proxy: proxy_host.map(str::to_owned) })
+            .dns_resolver(Names {
+                resolver,
+                trace: trace.clone(),
+                proxy: proxy_host.map(str::to_owned),
+                only: self.only,
+                fence,
+            })
+            .local_address(self.only.local())
             .connector_layer(ConnectMark(trace.clone()))
             .build()
             .map_err(|error| error.to_string())
+    }
+
+    /// TLS for a connection that speaks no HTTP.
+    pub fn bare_tls(&self, trace: &Trace) -> Result<rustls::ClientConfig, String> {
+        let mut tls = self.traced_tls(trace, Dates::Judged)?;
+        tls.alpn_protocols = Vec::new();
+        Ok(tls)
     }
 
     fn traced_tls(&self, trace: &Trace, dates: Dates) -> Result<rustls::ClientConfig, String> {
@@ -95,7 +179,7 @@ impl Outbound {
     /// Loaded when first needed: the system's roots are a megabyte. A failure
     /// is not kept, so that roots installed later are found.
     fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, String> {
-        let mut kept = self.verifier.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.shared.verifier.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verifier) = &*kept {
             return Ok(verifier.clone());
         }
@@ -108,11 +192,11 @@ impl Outbound {
     /// moves to another network gets other resolvers.
     pub(super) fn resolver(&self) -> Result<TokioResolver, String> {
         let configured = std::fs::metadata(RESOLVERS).and_then(|it| it.modified()).ok();
-        let mut kept = self.resolver.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.shared.resolver.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept.as_ref().filter(|known| known.configured == configured) {
             return Ok(known.resolver.clone());
         }
-        let resolver = names::resolver(self.nameserver)?;
+        let resolver = names::resolver(self.shared.nameserver)?;
         Ok(kept.insert(Resolver { resolver, configured }).resolver.clone())
     }
 }

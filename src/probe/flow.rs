@@ -1,43 +1,37 @@
 //! A login in steps, as a person does it.
+//!
+//! | step | is taken |
+//! | --- | --- |
+//! | in order | until one fails; a whole one in full, a harmless one up to the first that sends something of the account's |
+//! | `always` | in its place, and after a failure once something of the account's was sent (in a flow without a login, always) |
+//! | `confirm` | in a harmless round only |
+//!
+//! | a flow | outcome |
+//! | --- | --- |
+//! | a step fails | what the first one that failed says; a later one cannot mend or worsen it |
+//! | after the login a step is told 401 or 403, or sent to the login page | `session_broken` |
+//! | nothing fails, taken whole | the worst that is no failure; `slow` over all steps |
+//! | nothing fails, and the login was left out | unknown: `budget` |
+//! | we are stopping | unknown: `stopping`, once it has logged out |
+//!
+//! Latency is the time from the first step's start to the last one's end, but
+//! for what we waited for ourselves and for the time of `always` steps.
 
-use super::http::{self, Answer};
-use super::{Assertion, Check, Kit, Knocked, marks};
+mod capture;
+mod fill;
+mod jar;
+mod redirect;
+mod told;
+mod walk;
+
+use super::{Kit, Knocked};
 use crate::domain::endpoint::Endpoint;
-use crate::domain::evidence::{Evidence, StepSeen};
 use crate::domain::flow::{Depth, Flow};
-use crate::domain::outcome::{DegradedReason, Outcome};
 
-/// Takes the steps in order until one fails.
-pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, flow: &Flow, _depth: Depth) -> Knocked {
-    let at = kit.clock.now();
-    let began = marks::now();
-    let deadline = began + endpoint.deadline;
-    let step = &flow.first;
-    let Answer { mut outcome, http_status, phases, peer, mut checks, error, certificate_until, seen, .. } =
-        http::ask(kit, step, deadline).await;
-    let total = marks::now().duration_since(began);
-    let slow = endpoint.degraded_after < total;
-    let in_time = http_status.is_some().then_some(!slow);
-    checks.push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: in_time });
-    if outcome == Outcome::Success && slow {
-        outcome = Outcome::Degraded(DegradedReason::Slow);
-    }
-    let evidence = Evidence {
-        steps: vec![StepSeen { name: step.name.clone(), outcome, http_status, total, phases }],
-        status_line: seen.map(|it| it.status.to_string()),
-        error: error.clone(),
-        ..Evidence::none(at, outcome)
-    };
-    Knocked {
-        outcome,
-        http_status,
-        total,
-        phases,
-        peer,
-        checks,
-        error,
-        certificate_until,
-        retry_after: None,
-        evidence,
-    }
+/// Takes the steps in order until one fails, and then those that clean up.
+pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, flow: &Flow, depth: Depth) -> Knocked {
+    let mut walk = walk::Walk::new(kit, endpoint, flow, depth);
+    walk.take_steps().await;
+    walk.clean_up().await;
+    told::knocked(walk)
 }

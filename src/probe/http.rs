@@ -1,7 +1,7 @@
 //! One request over a connection of its own, and its answer judged.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -10,9 +10,8 @@ use super::marks::{self, Trace};
 use super::proxy::{self, Way};
 use super::seen::Seen;
 use super::verify::Dates;
-use super::{Assertion, Check, Kit, body, classify};
+use super::{Assertion, Check, Kit, body, classify, fence};
 use crate::domain::expect::Expect;
-use crate::domain::flow::Step;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::probe::Phases;
 use crate::domain::request::{Body, Request, Value};
@@ -28,22 +27,35 @@ pub(super) struct Answer {
     pub(super) certificate_until: Option<Timestamp>,
     /// None when no head came.
     pub(super) seen: Option<Seen>,
+    /// What the server asks us to wait, clamped.
+    pub(super) retry_after: Option<Duration>,
+    /// For our own limits; part of no phase, and beside the deadline.
+    pub(super) waited: Duration,
     head_at: Option<Instant>,
 }
 
-/// Sends a step's request and judges what comes back by then.
-pub(super) async fn ask(kit: &Kit, step: &Step, deadline: Instant) -> Answer {
-    let (request, expect) = (&step.request, &step.expect);
+/// Sends a request and judges what comes back by then.
+pub(super) async fn ask(kit: &Kit, request: &Request, expect: &Expect, deadline: Instant) -> Answer {
+    let turn = match kit.turn(&request.url).await {
+        Ok(turn) => turn,
+        Err(busy) => return Answer::without_reply(Outcome::Unknown(UnknownReason::Budget), expect, busy),
+    };
+    let deadline = deadline + turn.waited;
     let began = marks::now();
     let trace = Trace::default();
     let mut answer = exchange(kit, request, expect, &trace, deadline).await;
     answer.phases = phases(&trace, began, answer.head_at, marks::now());
     answer.outcome = kit.is_it_us(request, &trace, answer.outcome).await;
     answer.certificate_until = trace.marks().certificate_until;
+    answer.waited = turn.waited;
+    kit.hear(&request.url, &mut answer);
     answer
 }
 
 async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, deadline: Instant) -> Answer {
+    if let Some(said) = fence::refuses(request) {
+        return Answer::without_reply(Outcome::Failure(FailureClass::RedirectBlocked), expect, said);
+    }
     let client = match kit.outbound.client(request, trace, Dates::Judged) {
         Ok(client) => client,
         Err(error) => {
@@ -57,6 +69,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         _ => classify::timed_out(&trace.marks(), answered),
     };
     let failed = |error: &reqwest::Error, answered: bool| match (classify::ours(error), way) {
+        _ if trace.marks().fenced => Outcome::Failure(FailureClass::RedirectBlocked),
         (Some(reason), _) => Outcome::Unknown(reason),
         (None, Some(way)) if !answered && way.is_ours(&trace.marks(), Some(error)) => proxy::OURS,
         (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
@@ -94,13 +107,15 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         checks,
         error,
         certificate_until: None,
+        retry_after: None,
+        waited: Duration::ZERO,
         head_at: Some(head_at),
         seen: Some(seen),
     }
 }
 
 impl Answer {
-    fn without_reply(outcome: Outcome, expect: &Expect, error: String) -> Self {
+    pub(super) fn without_reply(outcome: Outcome, expect: &Expect, error: String) -> Self {
         Self {
             outcome,
             http_status: None,
@@ -110,6 +125,8 @@ impl Answer {
             error: Some(error),
             certificate_until: None,
             seen: None,
+            retry_after: None,
+            waited: Duration::ZERO,
             head_at: None,
         }
     }
@@ -120,7 +137,7 @@ fn build(client: &reqwest::Client, wanted: &Request) -> reqwest::RequestBuilder 
         reqwest::Method::from_bytes(wanted.method.as_str().as_bytes()).unwrap_or(reqwest::Method::GET);
     let mut request = client.request(method, wanted.url.clone());
     for (name, value) in &wanted.headers {
-        if let Ok(mut header) = reqwest::header::HeaderValue::from_str(plain(value)) {
+        if let Ok(mut header) = reqwest::header::HeaderValue::from_bytes(plain(value).as_bytes()) {
             header.set_sensitive(matches!(value, Value::Secret(_)));
             request = request.header(name.as_str(), header);
         }
@@ -131,7 +148,7 @@ fn build(client: &reqwest::Client, wanted: &Request) -> reqwest::RequestBuilder 
     }
 }
 
-/// A value as it is sent.
+/// A value as it is sent; of a template, which is filled in first, nothing.
 pub(super) fn plain(value: &Value) -> &str {
     match value {
         Value::Plain(text) => text,

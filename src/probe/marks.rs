@@ -10,6 +10,7 @@ use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSes
 use rustls::pki_types::ServerName;
 
 use super::classify::DnsFault;
+use crate::domain::probe::Phases;
 
 /// Instants noted while one request goes out. Each is set at most once.
 #[derive(Debug, Default, Clone)]
@@ -20,6 +21,8 @@ pub struct Marks {
     pub dns_fault: Option<DnsFault>,
     /// The name that was not found is that of a proxy of ours.
     pub proxy_unknown: bool,
+    /// The name has addresses, and none to which a target may send us.
+    pub fenced: bool,
     /// The first byte of the handshake is written: the connection stands.
     pub tls_began: Option<Instant>,
     pub connect_ended: Option<Instant>,
@@ -35,6 +38,20 @@ pub struct Trace(Arc<Mutex<Marks>>);
 impl Trace {
     pub fn marks(&self) -> Marks {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How long each part took, of one that began then, was first answered at
+    /// `heard_at` and ended now.
+    pub fn phases(&self, began: Instant, heard_at: Option<Instant>, ended: Instant) -> Phases {
+        let marks = self.marks();
+        let span = |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?));
+        Phases {
+            dns: span(marks.dns_began, marks.dns_ended),
+            connect: span(marks.connect_began, marks.tls_began.or(marks.connect_ended)),
+            tls: span(marks.tls_began, marks.connect_ended.filter(|_| marks.tls_began.is_some())),
+            first_byte: span(marks.connect_ended.or(Some(began)), heard_at),
+            transfer: span(heard_at, heard_at.map(|_| ended)),
+        }
     }
 
     pub fn note(&self, note: impl FnOnce(&mut Marks)) {

@@ -1,22 +1,32 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
+mod bare;
 mod body;
 pub mod canary;
 mod certificate;
 mod classify;
 mod client;
+pub mod codes;
 mod date;
+mod evidence;
+mod fence;
 mod flow;
 pub mod gate;
 mod http;
-mod manners;
+pub mod logins;
+pub mod manners;
 mod marks;
 mod names;
 mod ours;
 pub mod own;
 mod proxy;
+mod push;
 mod redact;
+mod retry_after;
 mod seen;
+mod talk;
+mod tcp;
+mod tls;
 mod verify;
 
 use std::net::SocketAddr;
@@ -25,12 +35,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use redact::redactor;
 pub use seen::{Seen, TlsSeen};
 
 use canary::Canaries;
 pub use client::Outbound;
+use codes::{Codes, InMemory};
+use logins::{Logins, Unguarded};
 pub use manners::Manners;
 use own::OwnHealth;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::endpoint::Endpoint;
@@ -39,6 +53,7 @@ use crate::domain::flow::Depth;
 use crate::domain::kind::Kind;
 use crate::domain::outcome::Outcome;
 use crate::domain::probe::{Phases, ProbeResult};
+use crate::domain::redact::Shown;
 
 /// Knocks at endpoints. One is shared by all workers.
 pub struct Prober {
@@ -51,6 +66,10 @@ pub struct Kit {
     pub own: Arc<OwnHealth>,
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
+    pub logins: Arc<dyn Logins>,
+    pub codes: Arc<dyn Codes>,
+    /// We are stopping: no step is begun any more but those that clean up.
+    pub stop: CancellationToken,
 }
 
 /// A result, and what only a person looking on wants to know.
@@ -60,9 +79,8 @@ pub struct Probed {
     pub phases: Phases,
     pub peer: Option<SocketAddr>,
     pub checks: Vec<Check>,
-    /// The chain of causes when there was no whole answer. It never holds a
-    /// secret: what a request carries is no part of it.
-    pub error: Option<String>,
+    /// The chain of causes when there was no whole answer.
+    pub error: Option<Shown>,
     /// When the first certificate of the chain that was shown runs out.
     pub certificate_until: Option<Timestamp>,
     /// What the server asks us to wait before the next knock, clamped.
@@ -126,7 +144,33 @@ impl Prober {
         clock: Arc<dyn Clock>,
         manners: Arc<Manners>,
     ) -> Self {
-        Self { kit: Kit { outbound: Arc::new(outbound), own, clock, manners } }
+        let (codes, stop) = (Arc::new(InMemory::default()), CancellationToken::new());
+        let outbound = Arc::new(outbound);
+        Self { kit: Kit { outbound, own, clock, manners, logins: Arc::new(Unguarded), codes, stop } }
+    }
+
+    /// Asks this one before it logs in.
+    pub fn guarded(mut self, logins: Arc<dyn Logins>) -> Self {
+        self.kit.logins = logins;
+        self
+    }
+
+    /// Why nobody knocks there now, if a host of it told us to stay away.
+    pub fn pause(&self, endpoint: &Endpoint) -> Option<manners::Pause> {
+        let places = endpoint.flow().map(manners::places).into_iter().flatten();
+        self.kit.manners.pause(places, self.kit.clock.now().mono)
+    }
+
+    /// Asks this one before it uses a code of a second factor.
+    pub fn reserving(mut self, codes: Arc<dyn Codes>) -> Self {
+        self.kit.codes = codes;
+        self
+    }
+
+    /// Ends its flows early once this is cancelled, logging out first.
+    pub fn until(mut self, stop: CancellationToken) -> Self {
+        self.kit.stop = stop;
+        self
     }
 
     /// Who knocks at the canaries of our networks, by the same way out.
@@ -136,6 +180,9 @@ impl Prober {
             own: Arc::new(OwnHealth::new(Arc::clone(&self.kit.clock))),
             clock: Arc::clone(&self.kit.clock),
             manners: Arc::default(),
+            logins: Arc::new(Unguarded),
+            codes: Arc::new(InMemory::default()),
+            stop: self.kit.stop.clone(),
         };
         Canaries { kit: Arc::new(kit), own: Arc::clone(&self.kit.own) }
     }
@@ -147,10 +194,17 @@ impl Prober {
         let before = self.kit.before(at);
         let knocked = match &endpoint.kind {
             Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
+            // Nobody is logged in by these: they are harmless at any depth.
+            Kind::Tcp(tcp) => tcp::knock(&self.kit, endpoint, tcp).await,
+            Kind::Tls(tls) => tls::knock(&self.kit, endpoint, tls).await,
+            Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => push::knock(&self.kit, endpoint),
         };
         let outcome = self.kit.believed(endpoint, before, knocked.outcome, knocked.total).await;
         let Knocked { http_status, total, phases, peer, checks, error, .. } = knocked;
-        let evidence = Box::new(Evidence { at, outcome, ..knocked.evidence });
+        // Whoever took captures knows more secrets than the config does.
+        let error =
+            knocked.evidence.error.clone().or_else(|| error.map(|it| redact::redactor(endpoint).line(&it)));
+        let evidence = Box::new(Evidence { at, outcome, error: error.clone(), ..knocked.evidence });
         Probed {
             result: ProbeResult { at, total, outcome, http_status, fresh_for },
             phases,

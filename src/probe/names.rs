@@ -1,6 +1,7 @@
 //! Asking for names: which resolver, for how long an answer is kept, and how it failed.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -9,12 +10,16 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
 use super::classify::DnsFault;
+use super::client::Only;
+use super::fence;
 use super::marks::{Trace, now};
+use crate::domain::request::Fence;
 
 /// A name is asked again after at most this, whatever its TTL says.
 const DNS_CACHE: Duration = Duration::from_secs(60);
 /// A name that failed is asked again by the confirming probe.
 const DNS_NEGATIVE_CACHE: Duration = Duration::from_secs(1);
+const DNS_PORT: u16 = 53;
 /// Names remembered by the resolver.
 const DNS_CACHE_SIZE: u64 = 1024;
 
@@ -40,12 +45,50 @@ fn only(nameserver: SocketAddr) -> ResolverConfig {
     ResolverConfig::from_parts(None, vec![], vec![server])
 }
 
-/// Resolves names and notes how long it took and how it failed.
+/// Those the machine is configured with.
+pub fn configured() -> Result<Vec<SocketAddr>, String> {
+    let (config, _) = hickory_resolver::system_conf::read_system_conf().map_err(|it| it.to_string())?;
+    Ok(config.name_servers().iter().map(|it| SocketAddr::new(it.ip, DNS_PORT)).collect())
+}
+
+/// Looks a name up, notes how long it took and how it failed, and gives the
+/// addresses that may be used.
+pub async fn look_up(
+    resolver: Option<&TokioResolver>,
+    name: &str,
+    only: Only,
+    trace: &Trace,
+) -> Result<Vec<IpAddr>, (DnsFault, Option<NetError>)> {
+    trace.note(|marks| marks.dns_began = Some(now()));
+    let answer = match resolver {
+        // The trailing dot: an operator's name is never tried in search domains.
+        Some(resolver) => resolver.lookup_ip(absolute(name)).await.map_err(Some),
+        None => Err(None),
+    };
+    trace.note(|marks| marks.dns_ended = Some(now()));
+    let found = answer.map(|found| found.iter().filter(|it| only.takes(*it)).collect::<Vec<IpAddr>>());
+    let found = match found {
+        Ok(found) if found.is_empty() => Err((DnsFault::NoSuchFamily, None)),
+        Ok(found) => Ok(found),
+        Err(error) => Err((dns_fault(error.as_ref()), error)),
+    };
+    if let Err((fault, _)) = &found {
+        trace.note(|marks| marks.dns_fault = Some(*fault));
+    }
+    found
+}
+
+/// Resolves names for one client.
 pub struct Names {
     pub resolver: Option<TokioResolver>,
     pub trace: Trace,
     /// The host of the proxy, which is asked for by the same way.
     pub proxy: Option<String>,
+    /// Which addresses of the endpoint are used; a proxy's are all.
+    pub only: Only,
+    /// Which addresses of the endpoint's name may be connected to, at that port;
+    /// without one, any.
+    pub fence: Option<(Arc<Fence>, u16)>,
 }
 
 impl reqwest::dns::Resolve for Names {
@@ -53,23 +96,30 @@ impl reqwest::dns::Resolve for Names {
         let (resolver, trace) = (self.resolver.clone(), self.trace.clone());
         let of_proxy = self.proxy.as_deref() == Some(name.as_str());
         let through_proxy = self.proxy.is_some();
+        let only = if of_proxy { Only::Any } else { self.only };
+        let fence = self.fence.clone().filter(|_| !of_proxy);
         Box::pin(async move {
             // A proxy's way asks for whatever stands in the URL, addresses too.
-            if let Ok(ip) = name.as_str().trim_matches(['[', ']']).parse::<IpAddr>() {
+            let written = name.as_str().trim_matches(['[', ']']).parse().ok();
+            let known = match only {
+                Only::This(one) => Some(one),
+                Only::Any | Only::Ipv4 | Only::Ipv6 => written,
+            };
+            if let Some(ip) = known {
                 let address: reqwest::dns::Addrs = Box::new(std::iter::once(SocketAddr::new(ip, 0)));
                 return Ok(address);
             }
-            trace.note(|marks| marks.dns_began = Some(now()));
-            let answer = match resolver {
-                // The trailing dot: an operator's name is never tried in search domains.
-                Some(resolver) => resolver.lookup_ip(absolute(name.as_str())).await.map_err(Some),
-                None => Err(None),
-            };
-            trace.note(|marks| marks.dns_ended = Some(now()));
-            match answer {
+            match look_up(resolver.as_ref(), name.as_str(), only, &trace).await {
                 Ok(found) => {
                     let mut addresses: Vec<SocketAddr> =
-                        found.iter().map(|ip| SocketAddr::new(ip, 0)).collect();
+                        found.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect();
+                    if let Some((fence, port)) = fence {
+                        addresses.retain(|it| fence::lets(&fence, name.as_str(), it.ip(), port));
+                        if addresses.is_empty() {
+                            trace.note(|marks| marks.fenced = true);
+                            return Err(fence::SAID.into());
+                        }
+                    }
                     // SOCKS is told one address only; any proxy can reach this kind.
                     if through_proxy {
                         addresses.sort_by_key(SocketAddr::is_ipv6);
@@ -77,11 +127,8 @@ impl reqwest::dns::Resolve for Names {
                     let addresses: reqwest::dns::Addrs = Box::new(addresses.into_iter());
                     Ok(addresses)
                 }
-                Err(error) => {
-                    trace.note(|marks| {
-                        marks.dns_fault = Some(dns_fault(error.as_ref()));
-                        marks.proxy_unknown = of_proxy;
-                    });
+                Err((_, error)) => {
+                    trace.note(|marks| marks.proxy_unknown = of_proxy);
                     Err(error.map_or_else(|| "no resolver is configured".into(), Into::into))
                 }
             }

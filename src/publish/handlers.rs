@@ -13,7 +13,7 @@ use axum::routing::get;
 
 use super::body::Body;
 use super::render::{CannotTell, Rendered};
-use super::{Publisher, Shared, health, meters};
+use super::{Publisher, Shared, health, meters, push};
 use crate::domain::component::Lang;
 use crate::domain::endpoint::Id;
 use crate::domain::moment::Moment;
@@ -58,6 +58,7 @@ pub fn router(publisher: Arc<Publisher>) -> Router {
     };
     doors
         .with_state(Arc::clone(&publisher))
+        .merge(push::router(Arc::clone(&publisher)))
         .merge(health::router(Arc::clone(&publisher)))
         .layer(middleware::from_fn_with_state(publisher, meters::counted))
 }

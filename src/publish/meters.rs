@@ -99,6 +99,7 @@ fn door(base: &str, path: &str) -> usize {
             None => path == route,
         }
     };
+    // A path that takes two methods is one door, that of its first row.
     ROUTES.iter().position(|(_, route)| is(route)).unwrap_or(ROUTES.len())
 }
 
@@ -110,6 +111,7 @@ mod tests {
     fn every_route_is_a_door_of_its_own_and_the_rest_is_one() {
         for (index, (_, route)) in ROUTES.iter().enumerate() {
             let path = route.replace("{id}", "sms");
+            let index = ROUTES.iter().position(|(_, it)| it == route).unwrap_or(index);
             assert_eq!(door("/", &path), index, "{route}");
             let (below, beside) = (door("/login/", &format!("/login{path}")), door("/login/", &path));
             let other = ROUTES.len();

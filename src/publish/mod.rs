@@ -9,6 +9,7 @@ pub mod keep;
 mod meters;
 mod pages;
 mod policy;
+pub mod push;
 pub mod render;
 mod view;
 
@@ -27,6 +28,7 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use tokio::sync::{Notify, watch};
 
+use crate::domain::endpoint::Id;
 use crate::domain::facts::{Facts, Site};
 use crate::domain::moment::Moment;
 use crate::domain::readiness::Soundness;
@@ -47,6 +49,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/c/{id}"),
     ("GET", "/en/c/{id}"),
     ("GET", "/api/v1/summary.json"),
+    ("GET", "/push/{id}"),
+    ("POST", "/push/{id}"),
     ("GET", "/livez"),
     ("GET", "/readyz"),
 ];
@@ -78,6 +82,10 @@ pub struct Publisher {
     sabotaged: AtomicBool,
     pub meters: Meters,
     vitals: OnceLock<AskVitals>,
+    /// Where reports go.
+    reports: OnceLock<Box<dyn push::Reports>>,
+    /// Whom no report is for.
+    nobody: Id,
     /// The newest, which may be ahead of what is served.
     facts: watch::Receiver<Arc<Facts>>,
 }
@@ -116,6 +124,8 @@ impl Publisher {
             sabotaged: AtomicBool::new(false),
             meters,
             vitals: OnceLock::new(),
+            reports: OnceLock::new(),
+            nobody: Id::nobody(),
             facts,
         })
     }
@@ -123,6 +133,11 @@ impl Publisher {
     /// Says whom `/livez` and `/readyz` ask about the parts that are not of this room.
     pub fn ask(&self, vitals: AskVitals) {
         let _ = self.vitals.set(vitals);
+    }
+
+    /// Says where reports go.
+    pub fn take_reports(&self, reports: Box<dyn push::Reports>) {
+        let _ = self.reports.set(reports);
     }
 
     /// What the page says now.

@@ -15,10 +15,31 @@ pub enum Door {
     App,
     /// `GET /api/version`, which the app asks first.
     Version,
+    /// Signing in with a code sent to the phone, on the web and in the app.
+    Sms,
+    /// Signing in with a code sent by e-mail, on the web and in the app.
+    Email,
+    /// Signing in with a password and the code of an authenticator.
+    Totp,
 }
 
 impl Door {
-    pub const ALL: [Self; 4] = [Self::Page, Self::SignIn, Self::App, Self::Version];
+    pub const ALL: [Self; 7] =
+        [Self::Page, Self::SignIn, Self::App, Self::Version, Self::Sms, Self::Email, Self::Totp];
+
+    /// The ways this door can be.
+    pub fn has(self, mode: Mode) -> bool {
+        match mode {
+            Mode::NoForm | Mode::NoToken => !matches!(self, Self::SignIn | Self::App | Self::Version),
+            Mode::Rejected
+            | Mode::Challenge
+            | Mode::Expired
+            | Mode::BrokenSession
+            | Mode::WrongPasswordAccepted => !matches!(self, Self::Page | Self::Version),
+            Mode::CodeLost => matches!(self, Self::Sms | Self::Email),
+            _ => true,
+        }
+    }
 
     pub fn name(self) -> &'static str {
         match self {
@@ -26,6 +47,9 @@ impl Door {
             Self::SignIn => "signin",
             Self::App => "app",
             Self::Version => "version",
+            Self::Sms => "sms",
+            Self::Email => "email",
+            Self::Totp => "totp",
         }
     }
 }
@@ -50,10 +74,32 @@ pub enum Mode {
     Maintenance,
     /// Answers 423, as if the account were locked.
     Locked,
+    /// Answers 302 to a page that says sorry with 200.
+    Redirect,
+    /// Answers 403, as a firewall does that takes us for a robot.
+    Blocked,
+    /// Answers 429 and says how long to wait.
+    Throttled,
+    /// Shows its page without the form.
+    NoForm,
+    /// Shows its form without the hidden token.
+    NoToken,
+    /// Says of every password and code that it is wrong.
+    Rejected,
+    /// Wants a picture puzzle solved after the right password or code.
+    Challenge,
+    /// Wants the password changed after the right password or code.
+    Expired,
+    /// Lets in, and forgets the session at once.
+    BrokenSession,
+    /// Lets in with any password and code.
+    WrongPasswordAccepted,
+    /// Says that a code was sent, and sends none.
+    CodeLost,
 }
 
 impl Mode {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 19] = [
         Self::Works,
         Self::ServerError,
         Self::Slow,
@@ -62,6 +108,17 @@ impl Mode {
         Self::WrongPage,
         Self::Maintenance,
         Self::Locked,
+        Self::Redirect,
+        Self::Blocked,
+        Self::Throttled,
+        Self::NoForm,
+        Self::NoToken,
+        Self::Rejected,
+        Self::Challenge,
+        Self::Expired,
+        Self::BrokenSession,
+        Self::WrongPasswordAccepted,
+        Self::CodeLost,
     ];
 
     pub fn name(self) -> &'static str {
@@ -74,6 +131,17 @@ impl Mode {
             Self::WrongPage => "wrong_page",
             Self::Maintenance => "maintenance",
             Self::Locked => "locked",
+            Self::Redirect => "redirect",
+            Self::Blocked => "blocked",
+            Self::Throttled => "throttled",
+            Self::NoForm => "no_form",
+            Self::NoToken => "no_token",
+            Self::Rejected => "rejected",
+            Self::Challenge => "challenge",
+            Self::Expired => "expired",
+            Self::BrokenSession => "broken_session",
+            Self::WrongPasswordAccepted => "wrong_password_accepted",
+            Self::CodeLost => "code_lost",
         }
     }
 }
@@ -85,15 +153,30 @@ pub struct Modes {
     pub sign_in: Mode,
     pub app: Mode,
     pub version: Mode,
+    pub sms: Mode,
+    pub email: Mode,
+    pub totp: Mode,
 }
 
 impl Modes {
+    /// Every door in this mode, as far as it has it.
+    pub fn all(mode: Mode) -> Self {
+        let mut modes = Self::default();
+        for door in Door::ALL.into_iter().filter(|door| door.has(mode)) {
+            modes.set(door, mode);
+        }
+        modes
+    }
+
     pub fn of(self, door: Door) -> Mode {
         match door {
             Door::Page => self.page,
             Door::SignIn => self.sign_in,
             Door::App => self.app,
             Door::Version => self.version,
+            Door::Sms => self.sms,
+            Door::Email => self.email,
+            Door::Totp => self.totp,
         }
     }
 
@@ -103,6 +186,9 @@ impl Modes {
             Door::SignIn => self.sign_in = mode,
             Door::App => self.app = mode,
             Door::Version => self.version = mode,
+            Door::Sms => self.sms = mode,
+            Door::Email => self.email = mode,
+            Door::Totp => self.totp = mode,
         }
     }
 
@@ -133,8 +219,9 @@ impl Breaker {
         self.modes.send_modify(|modes| modes.set(door, mode));
     }
 
+    /// Every door that can be so is; the others work.
     pub fn set_all(&self, mode: Mode) {
-        self.modes.send_modify(|modes| Door::ALL.iter().for_each(|door| modes.set(*door, mode)));
+        self.modes.send_modify(|modes| *modes = Modes::all(mode));
     }
 
     pub fn modes(&self) -> Modes {
@@ -177,5 +264,14 @@ mod tests {
         assert_eq!(breaker.modes(), Modes { sign_in: Mode::Slow, ..Modes::default() });
         breaker.set_all(Mode::Works);
         assert_eq!(breaker.modes(), Modes::default());
+    }
+
+    #[test]
+    fn a_mode_breaks_the_doors_that_have_it_and_mends_the_others() {
+        let (breaker, _says) = Breaker::new();
+        breaker.set_all(Mode::ServerError);
+        breaker.set_all(Mode::CodeLost);
+        let lost = Modes { sms: Mode::CodeLost, email: Mode::CodeLost, ..Modes::default() };
+        assert_eq!(breaker.modes(), lost);
     }
 }

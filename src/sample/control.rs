@@ -1,6 +1,7 @@
 //! The break page and its API: how people and tests break and mend doors.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -14,8 +15,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+use super::book::{Standing, Wallet};
 use super::breaker::{Breaker, Door, Mode, Modes};
-use super::{PASSWORD, USERNAME, guard, pages};
+use super::{EMAIL, PASSWORD, PHONE, TOTP, USERNAME, guard, pages, wallet};
 
 /// Opening and closing a port takes no longer than this, short of a fault.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
@@ -25,18 +27,24 @@ const ALL_DOORS: &str = "all";
 #[derive(Clone)]
 struct Control {
     breaker: Breaker,
+    wallet: Arc<Wallet>,
     /// Where the doors are, for the link to them.
     main_addr: SocketAddr,
 }
 
-pub fn router(breaker: Breaker, main_addr: SocketAddr) -> Router {
+pub fn router(breaker: Breaker, wallet: Arc<Wallet>, main_addr: SocketAddr) -> Router {
+    let phone = Router::new().route("/api/phone", get(wallet::phone)).with_state(wallet.clone());
     Router::new()
         .route("/", get(break_page))
         .route("/break", post(break_by_form))
+        .route("/unlock", post(unlock_by_form))
+        .route("/api/unlock", post(unlock))
+        .route("/api/account", get(account))
         .route("/api/break", get(tell).post(break_by_json).put(break_by_json))
+        .with_state(Control { breaker, wallet, main_addr })
+        .merge(phone)
         .fallback(|| async { pages::not_found() })
         .layer(middleware::from_fn(guard::local_only))
-        .with_state(Control { breaker, main_addr })
 }
 
 /// What is to be broken, as it came in.
@@ -55,7 +63,16 @@ impl Order {
             .ok_or_else(|| format!("the mode must be one of {}", names(Mode::ALL.map(Mode::name))))?;
         let door = Door::ALL.into_iter().find(|door| door.name() == self.door);
         match door {
-            Some(door) => breaker.set(door, mode),
+            Some(door) if door.has(mode) => breaker.set(door, mode),
+            Some(door) => {
+                let its = Mode::ALL.into_iter().filter(|mode| door.has(*mode));
+                return Err(format!(
+                    "the door {} cannot be {}; it can be {}",
+                    door.name(),
+                    mode.name(),
+                    names(its.map(Mode::name))
+                ));
+            }
             None if self.door == ALL_DOORS => breaker.set_all(mode),
             None => {
                 return Err(format!(
@@ -71,8 +88,8 @@ impl Order {
     }
 }
 
-fn names<const N: usize>(names: [&str; N]) -> String {
-    names.join(", ")
+fn names(names: impl IntoIterator<Item = &'static str>) -> String {
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 async fn break_by_form(
@@ -113,12 +130,40 @@ async fn tell(State(control): State<Control>) -> Response {
     Json(doors).into_response()
 }
 
+/// The account for programs: who is in, what was wrong, and since the start.
+async fn account(State(control): State<Control>) -> Response {
+    let Standing { sessions, wrong_of_late, locked_until, tally } = control.wallet.standing();
+    Json(json!({
+        "sessions": sessions,
+        "wrong_of_late": wrong_of_late,
+        "locked_until": locked_until.map(|at| at.to_string()),
+        "logins": tally.logins,
+        "wrong": tally.wrong,
+        "locked": tally.locked,
+    }))
+    .into_response()
+}
+
+async fn unlock(State(control): State<Control>) -> Response {
+    control.wallet.unlock();
+    account(State(control)).await
+}
+
+async fn unlock_by_form(State(control): State<Control>) -> Response {
+    control.wallet.unlock();
+    Redirect::to("/").into_response()
+}
+
 async fn break_page(State(control): State<Control>) -> Response {
     let page = BreakPage {
         doors: rows(control.breaker.modes()),
         main_addr: control.main_addr,
         username: USERNAME,
         password: PASSWORD,
+        totp: TOTP,
+        phone: PHONE,
+        email: EMAIL,
+        standing: control.wallet.standing(),
     };
     pages::page(StatusCode::OK, &page)
 }
@@ -130,6 +175,10 @@ struct BreakPage {
     main_addr: SocketAddr,
     username: &'static str,
     password: &'static str,
+    totp: &'static str,
+    phone: &'static str,
+    email: &'static str,
+    standing: Standing,
 }
 
 /// One form of the page: a door and a button for each mode.
@@ -137,7 +186,16 @@ struct Row {
     door: &'static str,
     zh: &'static str,
     en: &'static str,
+    /// All doors, and those that do not work; the others are folded in.
+    open: bool,
     buttons: Vec<Button>,
+}
+
+impl Row {
+    /// How the door is now; all doors need not be alike.
+    fn now(&self) -> Option<&Button> {
+        self.buttons.iter().find(|it| it.pressed)
+    }
 }
 
 struct Button {
@@ -153,18 +211,21 @@ fn rows(modes: Modes) -> Vec<Row> {
         door: ALL_DOORS,
         zh: "所有入口",
         en: "All doors",
-        buttons: buttons(|mode| Door::ALL.into_iter().all(|door| modes.of(door) == mode)),
+        open: true,
+        buttons: buttons(|_| true, |mode| modes == Modes::all(mode)),
     };
     let each = Door::ALL.into_iter().map(|door| {
         let (zh, en) = door_words(door);
-        Row { door: door.name(), zh, en, buttons: buttons(|mode| modes.of(door) == mode) }
+        let buttons = buttons(|mode| door.has(mode), |mode| modes.of(door) == mode);
+        Row { door: door.name(), zh, en, open: modes.of(door) != Mode::Works, buttons }
     });
     std::iter::once(all).chain(each).collect()
 }
 
-fn buttons(pressed: impl Fn(Mode) -> bool) -> Vec<Button> {
+fn buttons(has: impl Fn(Mode) -> bool, pressed: impl Fn(Mode) -> bool) -> Vec<Button> {
     Mode::ALL
         .into_iter()
+        .filter(|mode| has(*mode))
         .map(|mode| {
             let (zh, en) = mode_words(mode);
             Button { mode: mode.name(), zh, en, pressed: pressed(mode) }
@@ -178,6 +239,9 @@ fn door_words(door: Door) -> (&'static str, &'static str) {
         Door::SignIn => ("网页登录", "Signing in on the web"),
         Door::App => ("手机应用登录", "Signing in with the app"),
         Door::Version => ("版本查询", "Version check"),
+        Door::Sms => ("短信验证码登录", "Signing in with a text message"),
+        Door::Email => ("邮件验证码登录", "Signing in by e-mail"),
+        Door::Totp => ("两步登录", "Signing in with two factors"),
     }
 }
 
@@ -191,5 +255,16 @@ fn mode_words(mode: Mode) -> (&'static str, &'static str) {
         Mode::WrongPage => ("给错页面", "Wrong page"),
         Mode::Maintenance => ("维护页", "Maintenance page"),
         Mode::Locked => ("账号锁定", "Account locked"),
+        Mode::Redirect => ("转到别处", "Leads elsewhere"),
+        Mode::Blocked => ("被防火墙拦截", "Blocked by a firewall"),
+        Mode::Throttled => ("限流 429", "Throttled 429"),
+        Mode::NoForm => ("没有表单", "No form"),
+        Mode::NoToken => ("表单缺令牌", "No token in the form"),
+        Mode::Rejected => ("一律说不对", "Rejects the right one"),
+        Mode::Challenge => ("要图形验证", "Wants a captcha"),
+        Mode::Expired => ("密码已过期", "Password expired"),
+        Mode::BrokenSession => ("登录后不认人", "Session does not hold"),
+        Mode::WrongPasswordAccepted => ("错的也放行", "Lets anybody in"),
+        Mode::CodeLost => ("验证码收不到", "The code never arrives"),
     }
 }

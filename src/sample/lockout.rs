@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The fifth wrong password inside the window locks the account.
-pub const MAX_WRONG: usize = 5;
+/// The third wrong password or code inside the window locks the account.
+pub const MAX_WRONG: usize = 3;
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 pub const LOCKED_FOR: SignedDuration = SignedDuration::from_mins(30);
 
@@ -26,6 +26,16 @@ pub struct Lockout {
 }
 
 impl Lockout {
+    /// Until when the account is locked, if it is.
+    pub fn locked_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.locked_until.filter(|until| now < *until)
+    }
+
+    /// Wrong passwords and codes that still count.
+    pub fn wrong_of_late(&self, now: Timestamp) -> usize {
+        self.wrong.iter().filter(|at| now.duration_since(**at) < WINDOW).count()
+    }
+
     /// Judges one attempt. The wrong password that locks the account is still
     /// told to be wrong; the next attempt learns of the lock, right or not.
     pub fn attempt(&mut self, now: Timestamp, right: bool) -> Attempt {
@@ -70,26 +80,26 @@ mod tests {
     }
 
     #[test]
-    fn five_wrong_passwords_lock_even_the_right_one_out() {
-        let five = [(0, false), (1, false), (2, false), (3, false), (4, false)];
-        assert_eq!(film(&[&five[..], &[(5, true), (33, false)]].concat()), "-----LL");
+    fn three_wrong_passwords_lock_even_the_right_one_out() {
+        let three = [(0, false), (1, false), (14, false)];
+        assert_eq!(film(&[&three[..], &[(15, true), (43, false)]].concat()), "---LL");
     }
 
     #[test]
     fn the_lock_ends_after_half_an_hour_and_the_count_begins_anew() {
-        let five = [(0, false); 5];
-        assert_eq!(film(&[&five[..], &[(29, true), (30, false), (31, true)]].concat()), "-----L-+");
+        let three = [(0, false); 3];
+        assert_eq!(film(&[&three[..], &[(29, true), (30, false), (31, true)]].concat()), "---L-+");
     }
 
     #[test]
     fn a_right_password_forgets_the_wrong_ones() {
-        let four = [(0, false); 4];
-        assert_eq!(film(&[&four[..], &[(1, true)], &four[..], &[(2, true)]].concat()), "----+----+");
+        let two = [(0, false); 2];
+        assert_eq!(film(&[&two[..], &[(1, true)], &two[..], &[(2, true)]].concat()), "--+--+");
     }
 
     #[test]
     fn wrong_passwords_older_than_the_window_do_not_count() {
-        let four = [(0, false); 4];
-        assert_eq!(film(&[&four[..], &[(15, false), (16, true)]].concat()), "-----+");
+        let two = [(0, false); 2];
+        assert_eq!(film(&[&two[..], &[(15, false), (16, true)]].concat()), "---+");
     }
 }

@@ -4,7 +4,10 @@
 //! broken, the control one has the page that breaks and mends them, so that
 //! the mending stays in reach when the main port is closed.
 
+mod app;
+mod book;
 mod breaker;
+mod codes;
 mod control;
 mod guard;
 mod lockout;
@@ -12,7 +15,9 @@ mod pages;
 mod port;
 mod site;
 mod tickets;
+mod totp;
 mod wallet;
+mod web;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +41,11 @@ use self::wallet::Wallet;
 /// The one account there is. Its credentials are public: nothing is behind them.
 pub const USERNAME: &str = "sample";
 pub const PASSWORD: &str = "sample-wallet-9Tq4-mVx7";
+/// Where its codes go; nobody has this number and no mail reaches this name.
+pub const PHONE: &str = "10000000000";
+pub const EMAIL: &str = "sample@wallet.invalid";
+/// The secret of its authenticator, in Base32.
+pub const TOTP: &str = "ONQW24DMMUWXOYLMNRSXILLUN52HALLT";
 /// Never right, for probes that make sure that a wrong password is refused.
 pub const WRONG_PASSWORD: &str = "sample-wallet-never-right";
 
@@ -51,6 +61,9 @@ pub fn secret(name: &str) -> Option<SecretString> {
         "username" => USERNAME,
         "password" => PASSWORD,
         "wrong_password" => WRONG_PASSWORD,
+        "phone" => PHONE,
+        "email" => EMAIL,
+        "totp" => TOTP,
         _ => return None,
     };
     Some(SecretString::from(value))
@@ -117,9 +130,10 @@ impl SampleWallet {
     /// Serves until `stop` is cancelled; connections live on `tasks` and end
     /// within a second of the stop.
     pub async fn serve(self, stop: CancellationToken, tasks: TaskTracker) {
-        let wallet = wallet::router(Wallet::new(self.now));
-        let doors = Site { router: wallet, breaker: Some(self.breaker.clone()) };
-        let hall = Site { router: control::router(self.breaker.clone(), self.main_addr), breaker: None };
+        let wallet = Wallet::new(self.now);
+        let doors = Site { router: wallet::router(wallet.clone()), breaker: Some(self.breaker.clone()) };
+        let control = control::router(self.breaker.clone(), wallet, self.main_addr);
+        let hall = Site { router: control, breaker: None };
         let main = Port::new(doors, stop.clone(), tasks.clone());
         let control = Port::new(hall, stop, tasks);
         tokio::join!(

@@ -22,6 +22,8 @@ pub const SLOW: Duration = Duration::from_secs(4);
 const DRIP: Duration = Duration::from_millis(200);
 /// What a dripping body consists of, over and over.
 const DROPS: &[u8] = b"<!-- sample -->\n";
+/// Where a door leads that leads elsewhere; a page that looks well.
+pub const ELSEWHERE: &str = "/sorry";
 /// For a client to send a body; probes send theirs at once.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
@@ -50,7 +52,11 @@ impl Site {
         // Read even where the answer does not depend on it: closing with
         // unread bytes would reset the connection and could eat the answer.
         let response = match whole(request).await {
-            Ok(request) => self.answer_as(mode, door.wants_json, request).await,
+            Ok(mut request) => {
+                // What has to do with who one is, is broken where that is looked at.
+                request.extensions_mut().insert(mode);
+                self.answer_as(mode, door.wants_json, request).await
+            }
             Err(refusal) => refusal,
         };
         Ok(stamped(response))
@@ -59,7 +65,16 @@ impl Site {
     async fn answer_as(self, mode: Mode, wants_json: bool, request: Request<Body>) -> Response {
         match mode {
             // Refusing was dealt with above; an answer would be a lie.
-            Mode::Works | Mode::Refuse => self.truth(request).await,
+            Mode::Works
+            | Mode::Refuse
+            | Mode::NoForm
+            | Mode::NoToken
+            | Mode::Rejected
+            | Mode::Challenge
+            | Mode::Expired
+            | Mode::BrokenSession
+            | Mode::WrongPasswordAccepted
+            | Mode::CodeLost => self.truth(request).await,
             Mode::Slow => {
                 sleep(SLOW).await;
                 self.truth(request).await
@@ -69,6 +84,9 @@ impl Site {
             Mode::WrongPage => pages::welcome(),
             Mode::Maintenance => pages::maintenance(),
             Mode::Locked => pages::locked(None, wants_json),
+            Mode::Redirect => (StatusCode::FOUND, [(header::LOCATION, ELSEWHERE)]).into_response(),
+            Mode::Blocked => pages::blocked(),
+            Mode::Throttled => pages::throttled(wants_json),
         }
     }
 
@@ -96,6 +114,9 @@ impl Knock {
             "/login" | "/api/login" | "/me" | "/logout" => Some(Door::SignIn),
             "/api/app/login" => Some(Door::App),
             "/api/version" => Some(Door::Version),
+            "/sms" | "/sms/code" | "/api/app/sms" | "/api/app/sms/code" => Some(Door::Sms),
+            "/email" | "/email/code" | "/api/app/email" | "/api/app/email/code" => Some(Door::Email),
+            "/totp" | "/totp/code" | "/api/app/totp" | "/api/app/totp/code" => Some(Door::Totp),
             _ => None,
         };
         Self { door, wants_json: path.starts_with("/api/") }
@@ -179,6 +200,12 @@ mod tests {
         assert_eq!(door("POST", "/logout"), Some(Door::SignIn));
         assert_eq!(door("POST", "/api/app/login"), Some(Door::App));
         assert_eq!(door("GET", "/api/version"), Some(Door::Version));
+        for path in ["", "/code"] {
+            assert_eq!(door("POST", &format!("/sms{path}")), Some(Door::Sms));
+            assert_eq!(door("POST", &format!("/api/app/email{path}")), Some(Door::Email));
+            assert_eq!(door("POST", &format!("/totp{path}")), Some(Door::Totp));
+        }
+        assert_eq!(door("GET", "/phone"), None, "codes arrive whatever is broken");
         assert_eq!(door("GET", "/nowhere"), None);
     }
 }

@@ -15,6 +15,8 @@ use tokio_util::task::TaskTracker;
 
 use super::*;
 
+mod ways;
+
 /// Much longer than anything here takes; only a fault reaches it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -232,13 +234,11 @@ async fn a_second_tab_does_not_spoil_the_first() {
 }
 
 #[tokio::test]
-async fn five_wrong_passwords_lock_the_account_for_half_an_hour_on_every_way_in() {
+async fn three_wrong_passwords_lock_the_account_for_half_an_hour_on_every_way_in() {
     let wallet = Running::start().await;
-    for _ in 0..3 {
-        let wrong = wallet.sign_in(WRONG_PASSWORD).await;
-        assert_eq!(wrong.status, 401);
-        assert!(wrong.body.contains("id=\"login\"") && wrong.body.contains("用户名或密码不对"));
-    }
+    let wrong = wallet.sign_in(WRONG_PASSWORD).await;
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.body.contains("id=\"login\"") && wrong.body.contains("用户名或密码不对"));
     for path in ["/api/login", "/api/app/login"] {
         let wrong = wallet.api_login(path, WRONG_PASSWORD).await;
         assert_eq!((wrong.status, wrong.json()), (401, json!({ "ok": false, "error": "wrong_password" })));
@@ -306,8 +306,15 @@ async fn a_body_beyond_the_limit_is_refused() {
 #[tokio::test]
 async fn each_door_breaks_alone_in_each_mode_that_answers_at_once() {
     let wallet = Running::start().await;
-    let modes =
-        [(Mode::ServerError, 503), (Mode::WrongPage, 200), (Mode::Maintenance, 200), (Mode::Locked, 423)];
+    let modes = [
+        (Mode::ServerError, 503),
+        (Mode::WrongPage, 200),
+        (Mode::Maintenance, 200),
+        (Mode::Locked, 423),
+        (Mode::Redirect, 302),
+        (Mode::Blocked, 403),
+        (Mode::Throttled, 429),
+    ];
     for (mode, status) in modes {
         for broken in Door::ALL {
             wallet.breaker.set(broken, mode);
@@ -317,6 +324,9 @@ async fn each_door_breaks_alone_in_each_mode_that_answers_at_once() {
                     Door::SignIn => (wallet.api_login("/api/login", PASSWORD).await, 200),
                     Door::App => (wallet.api_login("/api/app/login", PASSWORD).await, 200),
                     Door::Version => (wallet.get("/api/version").await, 200),
+                    Door::Sms => (wallet.get("/sms").await, 200),
+                    Door::Email => (wallet.get("/email").await, 200),
+                    Door::Totp => (wallet.get("/totp").await, 200),
                 };
                 let expected = if door == broken { status } else { working };
                 assert_eq!(answer.status, expected, "{door:?} while {broken:?} is {mode:?}");
@@ -424,7 +434,10 @@ async fn with_all_doors_refusing_the_port_is_closed_until_mended() {
 async fn the_break_api_tells_and_sets_modes_and_says_what_is_possible() {
     let wallet = Running::start().await;
     let answer = wallet.order("app", "error503").await;
-    let modes = json!({ "page": "works", "signin": "works", "app": "error503", "version": "works" });
+    let modes = json!({
+        "page": "works", "signin": "works", "app": "error503", "version": "works",
+        "sms": "works", "email": "works", "totp": "works"
+    });
     assert_eq!((answer.status, answer.json()), (200, modes.clone()));
     let answer = ask(wallet.control, "GET /api/break HTTP/1.1", &[], "").await.unwrap();
     assert_eq!(answer.json(), modes);
@@ -433,11 +446,23 @@ async fn the_break_api_tells_and_sets_modes_and_says_what_is_possible() {
     assert_eq!(answer.status, 400);
     assert_eq!(
         answer.json()["error"],
-        "the mode must be one of works, error503, slow, drip, refuse, wrong_page, maintenance, locked"
+        "the mode must be one of works, error503, slow, drip, refuse, wrong_page, maintenance, locked, \
+         redirect, blocked, throttled, no_form, no_token, rejected, challenge, expired, broken_session, \
+         wrong_password_accepted, code_lost"
     );
     let answer = wallet.order("window", "works").await;
     assert_eq!(answer.status, 400);
-    assert_eq!(answer.json()["error"], "the door must be one of page, signin, app, version, all");
+    assert_eq!(
+        answer.json()["error"],
+        "the door must be one of page, signin, app, version, sms, email, totp, all"
+    );
+    let answer = wallet.order("version", "no_form").await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(
+        answer.json()["error"],
+        "the door version cannot be no_form; it can be works, error503, slow, drip, refuse, wrong_page, \
+         maintenance, locked, redirect, blocked, throttled"
+    );
     assert_eq!(wallet.breaker.modes().app, Mode::ServerError, "a bad order changes nothing");
     let answer = ask(wallet.control, "POST /api/break HTTP/1.1", &[JSON], "[]").await.unwrap();
     assert_eq!(answer.status, 400);
@@ -450,8 +475,8 @@ async fn the_break_page_works_with_plain_forms() {
         ask(wallet.control, "POST /break HTTP/1.1", &[FORM], "door=page&mode=maintenance").await.unwrap();
     assert_eq!((answer.status, answer.has_header("location: /")), (303, true));
     let page = ask(wallet.control, "GET / HTTP/1.1", &[], "").await.unwrap();
-    assert_eq!(page.body.matches("aria-pressed=\"true\"").count(), 4, "{}", page.body);
-    assert_eq!(page.body.matches("<form method=\"post\" action=\"/break\">").count(), 5);
+    assert_eq!(page.body.matches("aria-pressed=\"true\"").count(), 7, "{}", page.body);
+    assert_eq!(page.body.matches("<form method=\"post\" action=\"/break\">").count(), 8);
     let answer = ask(wallet.control, "POST /break HTTP/1.1", &[FORM], "door=page&mode=odd").await.unwrap();
     assert_eq!(answer.status, 400);
 }
@@ -503,5 +528,8 @@ fn secrets_have_names() {
     use secrecy::ExposeSecret;
     assert_eq!(secret("password").unwrap().expose_secret(), PASSWORD);
     assert_eq!(secret("username").unwrap().expose_secret(), USERNAME);
+    assert_eq!(secret("phone").unwrap().expose_secret(), PHONE);
+    assert_eq!(secret("email").unwrap().expose_secret(), EMAIL);
+    assert_eq!(secret("totp").unwrap().expose_secret(), TOTP);
     assert!(secret("other").is_none());
 }

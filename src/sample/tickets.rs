@@ -50,6 +50,11 @@ impl<T> Tickets<T> {
             .map(|ticket| &ticket.stands_for)
     }
 
+    /// How many stand for something now.
+    pub fn count(&self, now: Timestamp) -> usize {
+        self.held.iter().filter(|ticket| now.duration_since(ticket.issued) < self.lasting).count()
+    }
+
     pub fn withdraw(&mut self, token: &str) {
         self.held.retain(|ticket| ticket.token != token);
     }

@@ -1,25 +1,22 @@
-//! What the sample wallet does when nothing is broken: sign in, look, sign out.
+//! The ways of the sample wallet, and what tells its visitors apart: cookies and tokens.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
-use axum::extract::rejection::{FormRejection, JsonRejection};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Json, Router};
-use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use axum::{Extension, Json};
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::lockout::{Attempt, Lockout};
-use super::pages::{self, Problem};
-use super::tickets::{Tickets, random_token};
-use super::{Now, PASSWORD, USERNAME};
-
-/// A login page left open for longer has to be loaded again.
-const VISIT_LASTS: SignedDuration = SignedDuration::from_hours(1);
-const SESSION_LASTS: SignedDuration = SignedDuration::from_mins(30);
+pub use super::book::Wallet;
+use super::breaker::Mode;
+use super::codes::Channel;
+use super::site::ELSEWHERE;
+use super::tickets::random_token;
+use super::{app, pages, web};
 
 /// Before signing in: ties the form to the browser it was given to.
 const VISIT_COOKIE: &str = "sample_visit";
@@ -31,133 +28,36 @@ const MIN_VERSION: &str = "3.1.0";
 const LATEST_VERSION: &str = "3.2.1";
 const BAD_VERSION: &str = "3.2.0";
 
-pub struct Wallet {
-    now: Now,
-    book: Mutex<Book>,
-}
-
-/// All that the wallet remembers.
-struct Book {
-    lockout: Lockout,
-    /// Visits stand for the CSRF token of their form.
-    visits: Tickets<String>,
-    /// The one account is all that a session can stand for.
-    sessions: Tickets<()>,
-}
-
-impl Wallet {
-    pub fn new(now: Now) -> Arc<Self> {
-        let book = Book {
-            lockout: Lockout::default(),
-            visits: Tickets::new(VISIT_LASTS),
-            sessions: Tickets::new(SESSION_LASTS),
-        };
-        Arc::new(Self { now, book: Mutex::new(book) })
-    }
-
-    /// A handler that panicked while holding the lock leaves nothing half done.
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Book {
-    /// An unknown name is as wrong as a wrong password, but locks nothing.
-    fn attempt(&mut self, now: Timestamp, credentials: &Credentials) -> Attempt {
-        if credentials.username != USERNAME {
-            return Attempt::Wrong;
-        }
-        self.lockout.attempt(now, credentials.password == PASSWORD)
-    }
-}
-
 pub fn router(wallet: Arc<Wallet>) -> Router {
-    Router::new()
+    let mut router = Router::new()
         .route("/", get(|| async { Redirect::to("/login") }))
-        .route("/login", get(login_page).post(sign_in))
+        .route("/login", get(web::login_page).post(web::sign_in))
+        .route("/totp", get(web::totp_page).post(web::first_factor))
+        .route("/totp/code", post(web::second_factor))
         .route("/me", get(me))
         .route("/logout", post(sign_out))
-        .route("/api/login", post(api_sign_in))
-        .route("/api/app/login", post(api_sign_in))
-        .route("/api/version", get(version))
-        .fallback(|| async { pages::not_found() })
-        .with_state(wallet)
-}
-
-#[derive(Deserialize)]
-struct Credentials {
-    username: String,
-    password: String,
-}
-
-#[derive(Deserialize)]
-struct LoginForm {
-    #[serde(default)]
-    csrf_token: String,
-    #[serde(flatten)]
-    credentials: Credentials,
-}
-
-async fn login_page(State(wallet): State<Arc<Wallet>>, headers: HeaderMap) -> Response {
-    let now = (wallet.now)();
-    // A second tab gets the same token, or the first one's form would fail.
-    let known =
-        cookie(&headers, VISIT_COOKIE).and_then(|visit| wallet.book().visits.find(now, visit).cloned());
-    match known {
-        Some(csrf_token) => pages::login(&csrf_token, None),
-        None => new_visit(&wallet, now, None),
+        .route("/phone", get(web::phone))
+        .route(ELSEWHERE, get(|| async { pages::sorry() }))
+        .route("/api/login", post(app::sign_in))
+        .route("/api/app/login", post(app::sign_in))
+        .route("/api/app/totp", post(app::first_factor))
+        .route("/api/app/totp/code", post(app::second_factor))
+        .route("/api/phone", get(phone))
+        .route("/api/version", get(version));
+    for channel in Channel::ALL {
+        let name = channel.name();
+        let its_own = Extension(channel);
+        router = router
+            .route(&format!("/{name}"), get(web::send_page).post(web::by_code).layer(its_own))
+            .route(&format!("/{name}/code"), post(web::send_code).layer(its_own))
+            .route(&format!("/api/app/{name}"), post(app::by_code).layer(its_own))
+            .route(&format!("/api/app/{name}/code"), post(app::send_code).layer(its_own));
     }
-}
-
-async fn sign_in(
-    State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    form: Result<Form<LoginForm>, FormRejection>,
-) -> Response {
-    let Ok(Form(form)) = form else {
-        return pages::bad_request("the form needs csrf_token, username and password");
-    };
-    let now = (wallet.now)();
-    let visit = cookie(&headers, VISIT_COOKIE).unwrap_or_default();
-    let expected = wallet.book().visits.find(now, visit).cloned();
-    let Some(csrf_token) = expected.filter(|expected| *expected == form.csrf_token) else {
-        return new_visit(&wallet, now, Some(Problem::OutOfDate));
-    };
-    let mut book = wallet.book();
-    match book.attempt(now, &form.credentials) {
-        Attempt::Wrong => pages::login(&csrf_token, Some(Problem::WrongPassword)),
-        Attempt::Locked { until } => pages::locked(Some(until), false),
-        Attempt::Right => {
-            book.visits.withdraw(visit);
-            book.sessions.withdraw(cookie(&headers, SESSION_COOKIE).unwrap_or_default());
-            let session = book.sessions.issue(now, ());
-            let cookies = AppendHeaders([
-                (header::SET_COOKIE, set_cookie(SESSION_COOKIE, &session)),
-                (header::SET_COOKIE, clear_cookie(VISIT_COOKIE)),
-            ]);
-            (cookies, Redirect::to("/me")).into_response()
-        }
-    }
-}
-
-async fn api_sign_in(
-    State(wallet): State<Arc<Wallet>>,
-    credentials: Result<Json<Credentials>, JsonRejection>,
-) -> Response {
-    let Ok(Json(credentials)) = credentials else {
-        return pages::refusal(StatusCode::BAD_REQUEST, "bad_request");
-    };
-    let now = (wallet.now)();
-    let mut book = wallet.book();
-    match book.attempt(now, &credentials) {
-        Attempt::Wrong => pages::refusal(StatusCode::UNAUTHORIZED, "wrong_password"),
-        Attempt::Locked { until } => pages::locked(Some(until), true),
-        Attempt::Right => Json(json!({ "ok": true, "token": book.sessions.issue(now, ()) })).into_response(),
-    }
+    router.fallback(|| async { pages::not_found() }).with_state(wallet)
 }
 
 async fn me(State(wallet): State<Arc<Wallet>>, headers: HeaderMap) -> Response {
-    let now = (wallet.now)();
+    let now = wallet.now();
     match session(&headers).and_then(|token| wallet.book().sessions.find(now, token).copied()) {
         Some(()) => pages::me(),
         None => pages::not_signed_in(),
@@ -178,12 +78,65 @@ async fn version() -> Response {
     Json(json!({ "min": MIN_VERSION, "latest": LATEST_VERSION, "bad": [BAD_VERSION] })).into_response()
 }
 
-fn new_visit(wallet: &Wallet, now: Timestamp, problem: Option<Problem>) -> Response {
-    let csrf_token = random_token();
-    let visit = wallet.book().visits.issue(now, csrf_token.clone());
-    let cookies = AppendHeaders([(header::SET_COOKIE, set_cookie(VISIT_COOKIE, &visit))]);
-    (cookies, pages::login(&csrf_token, problem)).into_response()
+/// The codes that arrived last, for programs.
+pub async fn phone(State(wallet): State<Arc<Wallet>>) -> Response {
+    let (now, book) = (wallet.now(), wallet.book());
+    let code = |channel| book.inbox.last(now, channel).map(|it| it.code.clone());
+    Json(json!({ "sms": code(Channel::Sms), "email": code(Channel::Email) })).into_response()
 }
+
+/// A browser that looks at a form: the token of its visit, and the cookie to
+/// set if it is new.
+pub struct Visit {
+    pub csrf_token: String,
+    cookie: Option<String>,
+}
+
+impl Visit {
+    /// A second tab gets the same token, or the first one's form would fail.
+    pub fn of(wallet: &Wallet, now: Timestamp, headers: &HeaderMap) -> Self {
+        Self::known(wallet, now, headers).unwrap_or_else(|| Self::new(wallet, now))
+    }
+
+    pub fn new(wallet: &Wallet, now: Timestamp) -> Self {
+        let csrf_token = random_token();
+        let visit = wallet.book().visits.issue(now, csrf_token.clone());
+        Self { csrf_token, cookie: Some(set_cookie(VISIT_COOKIE, &visit)) }
+    }
+
+    /// The visit that a form belongs to that sends this token.
+    pub fn proven(wallet: &Wallet, now: Timestamp, headers: &HeaderMap, token: &str) -> Option<Self> {
+        Self::known(wallet, now, headers).filter(|it| it.csrf_token == token)
+    }
+
+    fn known(wallet: &Wallet, now: Timestamp, headers: &HeaderMap) -> Option<Self> {
+        let csrf_token = wallet.book().visits.find(now, cookie(headers, VISIT_COOKIE)?).cloned()?;
+        Some(Self { csrf_token, cookie: None })
+    }
+
+    /// The page, with the cookie that the visit needs.
+    pub fn shows(self, page: Response) -> Response {
+        match self.cookie {
+            Some(cookie) => (AppendHeaders([(header::SET_COOKIE, cookie)]), page).into_response(),
+            None => page,
+        }
+    }
+}
+
+/// Lets a browser in; its visit and any session of before are over.
+pub fn enter(wallet: &Wallet, headers: &HeaderMap, session: &str) -> Response {
+    let mut book = wallet.book();
+    book.visits.withdraw(cookie(headers, VISIT_COOKIE).unwrap_or_default());
+    book.sessions.withdraw(cookie(headers, SESSION_COOKIE).unwrap_or_default());
+    let cookies = AppendHeaders([
+        (header::SET_COOKIE, set_cookie(SESSION_COOKIE, session)),
+        (header::SET_COOKIE, clear_cookie(VISIT_COOKIE)),
+    ]);
+    (cookies, Redirect::to("/me")).into_response()
+}
+
+/// The mode of the door that was knocked at.
+pub type Doing = Extension<Mode>;
 
 /// From the browser's cookie, or from the token that the API gave out.
 fn session(headers: &HeaderMap) -> Option<&str> {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
+use crate::domain::login_budget::FAILING_APART;
 use crate::domain::moment::between;
 
 /// After a start every endpoint is knocked at once within this, or within its
@@ -29,6 +30,14 @@ pub fn phase(id: &EndpointId, interval: Duration) -> Duration {
     // Scaling the hash, instead of taking a remainder, keeps the place the
     // same fraction of any interval.
     let place = (hash * nanos) >> 64;
+    Duration::from_nanos(u64::try_from(place).unwrap_or(u64::MAX))
+}
+
+/// Another stable place within `span` for each `round`, so that those who fail
+/// together do not come back together.
+pub fn spread(id: &EndpointId, round: u32, span: Duration) -> Duration {
+    let hash = u128::from(BuildHasherDefault::<Fnv>::default().hash_one((id.as_str(), round)));
+    let place = (hash * span.as_nanos()) >> 64;
     Duration::from_nanos(u64::try_from(place).unwrap_or(u64::MAX))
 }
 
@@ -54,11 +63,18 @@ pub fn next_slot(cadence: &Cadence, now: Timestamp) -> Option<Timestamp> {
 
 /// How long a result of `endpoint` that began at `at` speaks for it: three
 /// intervals, but no less than a confirmation may take, or until the next slot
-/// is overdue. A probe that runs into its deadline is not silence, so the
+/// is overdue; of one that reports by itself, its allowed silence. A probe that runs into its deadline is not silence, so the
 /// deadline comes on top.
 pub fn fresh_for(endpoint: &Endpoint, at: Timestamp) -> Duration {
+    if let Some(push) = endpoint.kind.push() {
+        return push.silence;
+    }
+    // Of a login that failed we hear again when the next one may be.
+    let least = if endpoint.logs_in() { FAILING_APART } else { Duration::ZERO };
     let silence = match &endpoint.cadence {
-        Cadence::Every(every) => every.saturating_mul(SILENT_INTERVALS).max(CONFIRM_AFTER + CONFIRM_SPREAD),
+        Cadence::Every(every) => {
+            (*every).max(least).saturating_mul(SILENT_INTERVALS).max(CONFIRM_AFTER + CONFIRM_SPREAD)
+        }
         cron @ Cadence::Schedule { .. } => {
             let next = next_slot(cron, at).map(|slot| between(at, slot));
             next.unwrap_or(Duration::MAX).saturating_add(SILENT_SLOT)

@@ -15,7 +15,7 @@ use super::inspect::{self, Depth, Found};
 use super::lock::Lock;
 use super::migrations::latest;
 use super::open::{self, DATABASE_FILE};
-use super::{ballast, reader, results};
+use super::{ballast, logins, reader, results};
 
 /// How long a backup rests after each megabyte: the daemon beside it keeps most
 /// of the disk, and a gigabyte still takes less than a minute.
@@ -75,6 +75,7 @@ pub fn restore(from: &Path, dir: &Path, watch: &mut dyn FnMut(Progress)) -> Resu
     let part = Part::create(beside(&to, ".restoring"))?.owned_as(dir)?;
     part.fill(&inspect::look(from).doing("opening the backup")?, Duration::ZERO, watch)?;
     let copied = checked(&part, from)?;
+    logins::mark_restored(dir)?;
     part.keep(&to)?;
     lock.born(dir)?;
     Ok(copied)

@@ -12,7 +12,7 @@ use super::error::{Doing, StoreError};
 use super::identity::Identity;
 use super::inspect::{self, Depth};
 use super::lock::Lock;
-use super::{backup, migrations};
+use super::{backup, logins, migrations};
 
 /// The database, in the data directory.
 pub const DATABASE_FILE: &str = "porchlight.db";
@@ -59,6 +59,7 @@ pub(super) fn for_writing(dir: &Path) -> Result<(Connection, Lock, Identity), St
             StoreError::Sqlite { source, .. } if is_refused_write(&source) => unwritable(&path, &source),
             other => other,
         })?;
+    logins::note_restored(&connection, dir)?;
     connection.busy_timeout(WRITER_BUSY).doing("preparing the connection")?;
     lock.born(dir)?;
     // The name of a new file must outlive a power cut as well.

@@ -89,17 +89,17 @@ const phone = { width: 390, height: 844 };
 const desktop = { width: 1280, height: 900 };
 
 /** Opens a path in one way of looking, checks what must hold everywhere, takes a picture. */
-async function look(path, name, { viewport = phone, colorScheme = "light", script = true, judge } = {}) {
+async function look(path, name, { viewport = phone, colorScheme = "light", script = true, origin = base, judge } = {}) {
   const context = await browser.newContext({ viewport, colorScheme, javaScriptEnabled: script, deviceScaleFactor: 2, locale: "zh-CN" });
   const tab = await context.newPage();
   const foreign = [];
   const errors = [];
   tab.on("request", (request) => {
-    if (!request.url().startsWith(base) && !request.url().startsWith("data:")) foreign.push(request.url());
+    if (!request.url().startsWith(origin) && !request.url().startsWith("data:")) foreign.push(request.url());
   });
   tab.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   tab.on("pageerror", (error) => errors.push(String(error)));
-  await tab.goto(base + path);
+  await tab.goto(origin + path);
   check(foreign.length === 0, `${name}: third-party requests ${foreign}`);
   const [h1, width] = [await tab.locator("h1").innerText(), viewport.width];
   check(h1.trim().length > 0, `${name}: no verdict`);
@@ -148,6 +148,39 @@ try {
   await look("/c/web", "component.zh-phone-light", { judge: async (tab) => check((await tab.locator("table").count()) > 0, "the component page has a table") });
   await look("/en/c/web", "component.en-desktop-dark", { viewport: desktop, colorScheme: "dark" });
   await look("/", "narrow.zh-320", { viewport: { width: 320, height: 700 } });
+
+  // The sample wallet's own pages, and the one that breaks it.
+  const [ours, breaks] = [`http://127.0.0.1:${wallet}`, `http://127.0.0.1:${control}`];
+  for (const [size, viewport] of [["phone", phone], ["desktop", desktop]]) {
+    for (const colorScheme of ["light", "dark"]) {
+      await look("/", `break.${size}-${colorScheme}`, { viewport, colorScheme, origin: breaks, judge: async (tab) => check((await tab.locator("form[action='/break']").count()) === 8, "a form for each door and one for all") });
+      for (const path of ["login", "sms", "email", "totp", "phone"]) await look(`/${path}`, `wallet-${path}.${size}-${colorScheme}`, { viewport, colorScheme, origin: ours });
+    }
+  }
+  await look("/", "break-pressed.phone-light", {
+    origin: breaks,
+    judge: async (tab) => {
+      await tab.locator("summary#sms").click();
+      await tab.locator("form:has(input[value=sms]) button[value=code_lost]").click();
+      const modes = await (await fetch(`${breaks}/api/break`)).json();
+      check(modes.sms === "code_lost" && modes.email === "works", `a pressed button breaks one door: ${JSON.stringify(modes)}`);
+      await set("sms", "works");
+    },
+  });
+  // Signing in as a person does: the code is asked for, arrives beside the form, and is typed in.
+  await look("/sms", "wallet-sms-code.phone-light", {
+    origin: ours,
+    judge: async (tab) => {
+      await tab.fill("input[name=phone]", "10000000000");
+      await tab.click("#login button");
+      const code = await tab.locator(".phone .code").innerText();
+      await tab.screenshot({ path: join(pictures, "wallet-code.phone-light.png"), fullPage: true });
+      await tab.fill("input[name=code]", code);
+      await tab.click("#login button");
+      check((await tab.locator("#account").count()) === 1, "the code that arrived signs in");
+      await tab.click("#logout button");
+    },
+  });
 
   // A page left open turns by itself when the login breaks, and when the daemon is gone.
   const context = await browser.newContext({ viewport: phone });

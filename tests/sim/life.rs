@@ -116,6 +116,7 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
         facts,
         clock: clock.clone(),
         meters: Default::default(),
+        notes: Arc::new(porchlight::notes::Notes::new(clock.clone())),
     };
     let spine = Arc::new(spine);
     let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());

@@ -1,0 +1,277 @@
+//! HTML bodies, and CSS selectors into them.
+
+use html5ever::driver::{self, ParseOpts};
+use html5ever::tendril::TendrilSink;
+use scraper::{ElementRef, Html, HtmlTreeSink, Selector};
+
+/// Nobody reads a longer one.
+const SELECTOR_LIMIT: usize = 300;
+/// `~` and `:has()`: each multiplies the work by the size of the page.
+const SEARCHES: usize = 1;
+/// Of a page. A login page has hundreds; a few unclosed tags make a parser copy
+/// them until memory ends.
+const NODES: usize = 20_000;
+/// Elements within elements, half of what browsers take: both the parser and
+/// the selectors walk up.
+const DEPTH: usize = 256;
+/// The page is handed to the parser in pieces, and looked at after each.
+const PIECE: usize = 256;
+/// Places where an attribute could begin, in a stretch that adds nothing to the
+/// page: each attribute of a tag is compared with all before it.
+const ATTRIBUTES: usize = 8_000;
+/// Of one text that is taken out of a page.
+const TEXT_LIMIT: usize = 16 << 10;
+
+/// A page of a target's. Not for keeping: it cannot go to another thread.
+pub struct Page(Html);
+
+/// A form as a browser would send it untouched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Where it leads, as the page writes it.
+    pub action: Option<String>,
+    /// `get` or `post`, as the page writes it in lower case.
+    pub method: Option<String>,
+    /// The fields that nobody types into, in order.
+    pub hidden: Vec<(String, String)>,
+}
+
+impl Page {
+    pub fn read(html: &str) -> Result<Self, String> {
+        let mut parser =
+            driver::parse_document(HtmlTreeSink::new(Html::new_document()), ParseOpts::default());
+        let (mut rest, mut seen) = (html, 0);
+        let (mut attributes, mut told) = (0, 0);
+        while !rest.is_empty() {
+            let end = (1..=PIECE.min(rest.len())).rev().find(|&at| rest.is_char_boundary(at));
+            let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
+            parser.process(piece.into());
+            rest = after;
+            let mut page = parser.tokenizer.sink.sink.0.borrow_mut();
+            page.errors.clear();
+            let nodes = page.tree.nodes();
+            if NODES < nodes.len() {
+                return Err(format!("the page has more than {NODES} parts"));
+            }
+            let count = nodes.len();
+            if nodes.skip(seen).any(|node| DEPTH < node.ancestors().take(DEPTH + 1).count()) {
+                return Err(format!("the page is nested deeper than {DEPTH}"));
+            }
+            let last =
+                page.tree.nodes().next_back().and_then(|it| it.value().as_text()).map_or(0, |it| it.len());
+            attributes = if (seen, told) == (count, last) { attributes + attribute_places(piece) } else { 0 };
+            if ATTRIBUTES < attributes {
+                return Err(format!("a tag of the page has more than {ATTRIBUTES} attributes"));
+            }
+            (seen, told) = (count, last);
+        }
+        Ok(Self(parser.finish()))
+    }
+
+    /// The text of the first element, or its attribute.
+    pub fn first(&self, selector: &str, attribute: Option<&str>) -> Result<Option<String>, String> {
+        let selector = compile(selector)?;
+        let mut found = self.0.select(&selector);
+        Ok(match attribute {
+            None => found.next().map(text),
+            Some(name) => found.find_map(|it| it.value().attr(name)).map(cut),
+        })
+    }
+
+    /// The texts of the elements that match, or of as many as are asked for.
+    pub fn texts(&self, selector: &str, most: usize) -> Result<Vec<String>, String> {
+        let selector = compile(selector)?;
+        Ok(self.0.select(&selector).take(most).map(text).collect())
+    }
+
+    pub fn count(&self, selector: &str) -> Result<usize, String> {
+        let selector = compile(selector)?;
+        Ok(self.0.select(&selector).count())
+    }
+
+    /// None when there is no such form.
+    pub fn form(&self, selector: &str) -> Result<Option<Form>, String> {
+        let (selector, inputs) = (compile(selector)?, compile("input[name]")?);
+        let Some(form) = self.0.select(&selector).next() else { return Ok(None) };
+        let hidden = form.select(&inputs).filter_map(|it| {
+            let input = it.value();
+            let is_hidden = input.attr("type").is_some_and(|it| it.eq_ignore_ascii_case("hidden"));
+            let usable = is_hidden && input.attr("disabled").is_none();
+            usable.then(|| {
+                (cut(input.attr("name").unwrap_or_default()), cut(input.attr("value").unwrap_or_default()))
+            })
+        });
+        Ok(Some(Form {
+            hidden: hidden.collect(),
+            action: form.value().attr("action").map(|it| cut(it.trim())),
+            method: form.value().attr("method").map(|it| cut(it).to_ascii_lowercase()),
+        }))
+    }
+}
+
+/// How many attributes this piece of a tag can begin: after white space, `/` or a value.
+fn attribute_places(piece: &str) -> usize {
+    let bytes = piece.as_bytes();
+    let ends = |at: &u8| at.is_ascii_whitespace() || matches!(at, b'/' | b'=');
+    bytes.iter().zip(bytes.iter().skip(1)).filter(|(at, next)| ends(at) && !ends(next)).count()
+}
+
+/// Whether it is a selector that we take, and if not, why.
+pub fn check(selector: &str) -> Result<(), String> {
+    compile(selector).map(drop)
+}
+
+/// The text of the first element that matches, or its attribute.
+pub fn first(html: &str, selector: &str, attribute: Option<&str>) -> Result<Option<String>, String> {
+    Page::read(html)?.first(selector, attribute)
+}
+
+/// The form that matches, with its hidden fields.
+pub fn form(html: &str, selector: &str) -> Result<Option<Form>, String> {
+    Page::read(html)?.form(selector)
+}
+
+fn compile(selector: &str) -> Result<Selector, String> {
+    if SELECTOR_LIMIT < selector.len() {
+        return Err(format!("it is longer than {SELECTOR_LIMIT} bytes"));
+    }
+    // An attribute's `~=` is no search, but nobody needs two of those either.
+    let searches =
+        selector.matches('~').count() - selector.matches("~=").count() + selector.matches(":has(").count();
+    if SEARCHES < searches {
+        return Err("it searches the page more than once (`~` or `:has`)".to_owned());
+    }
+    Selector::parse(selector).map_err(|error| error.to_string())
+}
+
+/// With its white space as one space each, as a person reads it.
+fn text(element: ElementRef<'_>) -> String {
+    let mut told = String::new();
+    for word in element.text().flat_map(str::split_whitespace) {
+        if TEXT_LIMIT < told.len() + word.len() {
+            break;
+        }
+        if !told.is_empty() {
+            told.push(' ');
+        }
+        told.push_str(word);
+    }
+    told
+}
+
+fn cut(text: &str) -> String {
+    let end = (0..=TEXT_LIMIT.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
+    text[..end.unwrap_or_default()].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::{Duration, Instant};
+
+    const LOGIN: &str = r#"<!doctype html><title> 登录
+        页 </title><form id=login action=" /api/login " method=POST>
+        <input type=hidden name=csrf value="a&amp;b"><input type=HIDDEN name=empty>
+        <input name=username><input type=password name=password value=x>
+        <input type=hidden value=nameless><input type=hidden name=off value=1 disabled>
+        <div><input type=hidden name=next value=/></div></form>
+        <form id=other></form><p class="note big">one <b>two</b>   three</p><p class=note>four</p>"#;
+
+    #[test]
+    fn the_first_element_is_told_as_a_person_reads_it() {
+        for (selector, attribute, found) in [
+            ("title", None, Some("登录 页")),
+            ("p.note", None, Some("one two three")),
+            ("form#login", Some("action"), Some(" /api/login ")),
+            ("form#login", Some("nothing"), None),
+            ("input[name=csrf]", Some("value"), Some("a&b")),
+            ("p:has(b)", None, Some("one two three")),
+            ("p ~ p", None, Some("four")),
+            ("#nobody", None, None),
+        ] {
+            assert_eq!(first(LOGIN, selector, attribute), Ok(found.map(str::to_owned)), "{selector}");
+        }
+        let page = Page::read(LOGIN).unwrap();
+        assert_eq!(page.count("p.note"), Ok(2));
+        assert_eq!(page.texts("p.note", 1), Ok(vec!["one two three".to_owned()]));
+    }
+
+    #[test]
+    fn a_form_gives_its_hidden_fields_and_where_it_leads() {
+        let form = form(LOGIN, "form#login").unwrap().unwrap();
+        assert_eq!((form.action.as_deref(), form.method.as_deref()), (Some("/api/login"), Some("post")));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(form.hidden, [pair("csrf", "a&b"), pair("empty", ""), pair("next", "/")]);
+        assert_eq!(super::form(LOGIN, "form#nobody"), Ok(None));
+    }
+
+    #[test]
+    fn a_selector_that_does_not_parse_or_could_run_away_is_refused() {
+        for bad in ["", "p[", "a ~ b ~ c", ":has(a):has(b)", "p >", "::before", &"a ".repeat(200)] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+        for good in ["form#login", "input[name='csrf']", "a[rel~=me] ~ b", "p:nth-child(2)"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+    }
+
+    /// Pages made to make a parser or a selector walk for ever.
+    fn bombs() -> Vec<(&'static str, String)> {
+        let numbered = |n: usize| (0..n).map(|it| format!("<b a{it}>")).collect::<String>();
+        vec![
+            ("nested", "<div>".repeat(400_000)),
+            ("nested in pieces", "<i><p>".repeat(200_000)),
+            ("copied", numbered(2_000) + &"<p>".repeat(100_000)),
+            ("foreign", format!("<svg>{}", "<li>".repeat(300_000))),
+            ("tables", "<table><tr><td>".repeat(100_000)),
+            ("misnested", "<a><div></a>".repeat(100_000)),
+            ("attributes", format!("<p {}>", (0..100_000).map(|it| format!("a{it} ")).collect::<String>())),
+            (
+                "attributes in many tags",
+                (0..50)
+                    .map(|tag| {
+                        format!("<p{tag} {}>", (0..7_900).map(|it| format!("{it:x} ")).collect::<String>())
+                    })
+                    .collect(),
+            ),
+            (
+                "attributes without space",
+                format!("<p {}>", (0..100_000).map(|it| format!("a{it}=''")).collect::<String>()),
+            ),
+            ("text", "页 ".repeat(500_000)),
+            ("broken", "\u{0}&#x0;<".repeat(300_000)),
+            ("siblings", "<p></p>".repeat(9_000)),
+            ("siblings without end", "<p></p>".repeat(250_000)),
+            ("comment", format!("<!--{}", "-".repeat(2_000_000))),
+        ]
+    }
+
+    #[test]
+    fn the_worst_pages_end_soon() {
+        for (name, page) in bombs() {
+            let began = Instant::now();
+            if let Ok(page) = Page::read(&page) {
+                for selector in
+                    ["p ~ i", "p:has(i)", "a b i p s", ":nth-child(2n+1)", "p:not(:nth-last-child(3n))"]
+                {
+                    let _ = page.count(selector);
+                }
+                let _ = page.first("p", None);
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "{name}: {:?}", began.elapsed());
+            println!("{name}: {:?}", began.elapsed());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_pages_do_no_harm(
+            page in "[<>/=\"'!&;#a-c \u{0}-\u{1f}\u{80}页-]{0,400}",
+            selector in "[a-c#.\\[\\]=~>+*:() ,\"']{0,40}",
+        ) {
+            let _ = first(&page, &selector, None);
+            let _ = form(&page, "form");
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The budget of logins, shared by all who knock: decided in memory, written
+//! down before a password is sent, and read again at the next start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::domain::login_budget::{Attempt, Ended, HOUR, Limits, TooSoon, may_log_in};
+use crate::domain::moment::Moment;
+use crate::domain::outcome::UnknownReason;
+use crate::meter::Counter;
+use crate::probe::logins::{Came, Door, Held, Logins, Soon, Ticket};
+use crate::store::{self, LoginRow, StopRow, Store, StoreError};
+
+/// So long a login waits for another one to end, or for the last seconds of a
+/// window: rounds an exact window apart come a moment too early as often as not.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// So long the store may take to begin writing it down.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+/// No flow takes longer; one under way for so long was cut short.
+const UNDER_WAY: Duration = Duration::from_secs(120);
+/// Attempts of every account at every origin are kept under this.
+const EVERY: &str = store::EVERY;
+
+pub struct LoginBudget {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    known: Mutex<Known>,
+    ended: Notify,
+    pub meters: Meters,
+}
+
+#[derive(Default)]
+pub struct Meters {
+    pub granted: Counter,
+    /// For want of budget, or because logins are stopped.
+    pub held: Counter,
+}
+
+#[derive(Default)]
+struct Known {
+    numbers: u64,
+    attempts: HashMap<Door, Vec<Kept>>,
+    stops: HashMap<Door, Stop>,
+}
+
+struct Kept {
+    number: u64,
+    /// None until it is written down.
+    row: Option<i64>,
+    attempt: Attempt,
+    under_way: bool,
+}
+
+/// No login until a person says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    pub reason: UnknownReason,
+    pub since: Timestamp,
+}
+
+/// What is known of one account at one origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginsAt {
+    pub door: Door,
+    /// Of the last hour, oldest first.
+    pub attempts: Vec<(Timestamp, Ended)>,
+    pub stop: Option<Stop>,
+}
+
+enum Decided {
+    Granted(u64),
+    Wait(Duration),
+    /// Until one that is under way has ended.
+    Await(TooSoon),
+    Held(Held),
+}
+
+impl LoginBudget {
+    /// Goes on where the last process stopped.
+    pub async fn open(store: Store, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let (attempts, stops) =
+            store.transact(|tx| Ok((store::known_logins(tx)?, store::known_stops(tx)?))).await?;
+        let now = clock.now();
+        let mut known = Known::default();
+        for LoginRow { row, origin, account, at, ended } in attempts {
+            let kept =
+                Kept { number: 0, row: Some(row), attempt: Attempt::found(at, ended, now), under_way: false };
+            known.attempts.entry(Door { origin, account }).or_default().push(kept);
+        }
+        for StopRow { origin, account, reason, since } in stops {
+            known.stops.insert(Door { origin, account }, Stop { reason, since });
+        }
+        let meters = Meters::default();
+        Ok(Self { store, clock, known: Mutex::new(known), ended: Notify::new(), meters })
+    }
+
+    /// What was tried in the last hour and what is stopped, by account.
+    pub fn list(&self) -> Vec<LoginsAt> {
+        let now = self.clock.now();
+        let known = self.known();
+        let mut doors: Vec<&Door> = known.attempts.keys().chain(known.stops.keys()).collect();
+        doors.sort_by(|a, b| (&a.account, &a.origin).cmp(&(&b.account, &b.origin)));
+        doors.dedup();
+        let at = |door: &Door| {
+            let recent = known.attempts.get(door).into_iter().flatten();
+            let recent = recent.filter(|it| it.attempt.age(now) < HOUR);
+            LoginsAt {
+                door: door.clone(),
+                attempts: recent.map(|it| (it.attempt.at, it.attempt.ended)).collect(),
+                stop: known.stops.get(door).copied(),
+            }
+        };
+        doors.into_iter().map(at).filter(|it| !it.attempts.is_empty() || it.stop.is_some()).collect()
+    }
+
+    /// Lets an account log in again; says how many stops there were.
+    pub async fn resume(&self, account: &str) -> Result<usize, StoreError> {
+        let name = account.to_owned();
+        self.store.transact_within(STORE_PATIENCE, move |tx| store::lift_stops(tx, &name)).await?;
+        let mut known = self.known();
+        let before = known.stops.len();
+        known.stops.retain(|door, _| door.account != account);
+        Ok(before - known.stops.len())
+    }
+
+    fn decide(&self, door: &Door, limits: Limits) -> Decided {
+        let now = self.clock.now();
+        let mut known = self.known();
+        known.forget_old(now);
+        if let Some(stop) = known.stops.get(door) {
+            return Decided::Held(stop.held(door));
+        }
+        let everybody = Door { origin: EVERY.to_owned(), account: EVERY.to_owned() };
+        let of = [door, &everybody];
+        let kept = of.iter().filter_map(|door| known.attempts.get(door)).flatten();
+        let (mut all, mut as_if_ended) = (Vec::new(), Vec::new());
+        for kept in kept {
+            let under_way = kept.under_way && kept.attempt.age(now) < UNDER_WAY;
+            all.push(kept.attempt);
+            as_if_ended.extend((!under_way).then_some(kept.attempt));
+        }
+        let Err(too_soon) = may_log_in(&all, limits, now) else {
+            known.numbers += 1;
+            let number = known.numbers;
+            let kept = Kept { number, row: None, attempt: Attempt::made(now), under_way: true };
+            known.attempts.entry(door.clone()).or_default().push(kept);
+            return Decided::Granted(number);
+        };
+        if too_soon.wait <= PATIENCE {
+            Decided::Wait(too_soon.wait)
+        } else if may_log_in(&as_if_ended, limits, now).is_ok() {
+            Decided::Await(too_soon)
+        } else {
+            Decided::Held(over_budget(door, too_soon))
+        }
+    }
+
+    async fn grant(&self, door: Door, limits: Limits) -> Result<Ticket, Held> {
+        let until = self.clock.now().mono.saturating_add(PATIENCE);
+        loop {
+            // Before it is decided, so that an end between the two is not missed.
+            let ended = self.ended.notified();
+            let left = until.saturating_sub(self.clock.now().mono);
+            match self.decide(&door, limits) {
+                Decided::Granted(number) => return self.write_down(door, number).await,
+                Decided::Wait(wait) if wait <= left => tokio::time::sleep(wait).await,
+                Decided::Await(too_soon) => {
+                    if left.is_zero() || tokio::time::timeout(left, ended).await.is_err() {
+                        return Err(over_budget(&door, too_soon));
+                    }
+                }
+                Decided::Wait(wait) => return Err(over_budget(&door, TooSoon { wait, failing: true })),
+                Decided::Held(held) => return Err(held),
+            }
+        }
+    }
+
+    /// On the disk before the password is sent; without that, no login.
+    async fn write_down(&self, door: Door, number: u64) -> Result<Ticket, Held> {
+        let (origin, account, at) = (door.origin.clone(), door.account.clone(), self.clock.now().wall);
+        let written = self
+            .store
+            .transact_within(STORE_PATIENCE, move |tx| store::add_login(tx, &origin, &account, at))
+            .await;
+        let mut known = self.known();
+        let kept = known.attempts.entry(door.clone()).or_default();
+        match written {
+            Ok(row) => {
+                for kept in kept.iter_mut().filter(|it| it.number == number) {
+                    kept.row = Some(row);
+                }
+                Ok(Ticket { door, number })
+            }
+            Err(error) => {
+                kept.retain(|it| it.number != number);
+                drop(known);
+                self.ended.notify_waiters();
+                let said = format!("the login could not be written down, so it was not tried: {error}");
+                Err(Held { reason: UnknownReason::OwnStorage, said })
+            }
+        }
+    }
+
+    async fn note(&self, ticket: Ticket, came: Came) {
+        let Ticket { door, number } = ticket;
+        let (row, news) = {
+            let mut known = self.known();
+            let kept = known.attempts.entry(door.clone()).or_default();
+            let row = kept.iter().find(|it| it.number == number).and_then(|it| it.row);
+            match came {
+                Came::NotSent => kept.retain(|it| it.number != number),
+                Came::To { ended, .. } => {
+                    for kept in kept.iter_mut().filter(|it| it.number == number) {
+                        kept.attempt.ended = ended;
+                        kept.under_way = false;
+                    }
+                }
+            }
+            let since = self.clock.now().wall;
+            let stop = match came {
+                Came::To { stop: Some(reason), .. } => Some(Stop { reason, since }),
+                _ => None,
+            };
+            let news = stop.filter(|_| !known.stops.contains_key(&door));
+            if let Some(stop) = news {
+                known.stops.insert(door.clone(), stop);
+            }
+            (row, news)
+        };
+        self.ended.notify_waiters();
+        if let Some(stop) = news {
+            tracing::warn!(
+                "{}; mend the account, then let it log in again with `porchlight login resume {}`",
+                stop.held(&door).said,
+                door.account
+            );
+        }
+        let stop = news.map(|Stop { reason, since }| StopRow {
+            origin: door.origin,
+            account: door.account,
+            reason,
+            since,
+        });
+        let written = self.store.transact_within(STORE_PATIENCE, move |tx| {
+            match (row, came) {
+                (Some(row), Came::NotSent) => store::forget_login(tx, row)?,
+                (Some(row), Came::To { ended, .. }) => store::end_login(tx, row, ended)?,
+                (None, _) => (),
+            }
+            stop.map_or(Ok(()), |stop| store::stop_logins(tx, &stop))
+        });
+        if let Err(error) = written.await {
+            // After a restart it counts as one whose end is not known: the safe side.
+            tracing::warn!("How a login ended could not be written down: {error}");
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // A panic elsewhere leaves it whole: no step of ours panics midway.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Logins for LoginBudget {
+    fn reserve<'a>(&'a self, door: Door, limits: Limits) -> Soon<'a, Result<Ticket, Held>> {
+        Box::pin(async move {
+            let granted = self.grant(door, limits).await;
+            if granted.is_ok() {
+                self.meters.granted.inc()
+            } else {
+                self.meters.held.inc()
+            }
+            granted
+        })
+    }
+
+    fn settle<'a>(&'a self, ticket: Ticket, came: Came) -> Soon<'a, ()> {
+        Box::pin(self.note(ticket, came))
+    }
+}
+
+impl Known {
+    fn forget_old(&mut self, now: Moment) {
+        self.attempts.retain(|_, kept| {
+            kept.retain(|it| it.attempt.age(now) < HOUR);
+            !kept.is_empty()
+        });
+    }
+}
+
+impl Stop {
+    fn held(self, door: &Door) -> Held {
+        let (account, origin) = (&door.account, &door.origin);
+        let what = match self.reason {
+            UnknownReason::CredentialsRejected => "was refused with its own password",
+            UnknownReason::AccountLocked => "is locked",
+            UnknownReason::Challenge => "is asked for more than a password",
+            UnknownReason::CredentialExpired => "must change its password",
+            _ => "cannot log in",
+        };
+        let since = self.since.strftime("%Y-%m-%d %H:%M:%S UTC");
+        let said = format!("The account `{account}` {what} at {origin} since {since}, and logs in no more");
+        Held { reason: self.reason, said }
+    }
+}
+
+fn over_budget(door: &Door, too_soon: TooSoon) -> Held {
+    let (account, origin, minutes) = (&door.account, &door.origin, too_soon.wait.as_secs().div_ceil(60));
+    let why = if too_soon.failing {
+        "one that failed, or whose end is not known, is too recent"
+    } else {
+        "it has logged in as often as it may in an hour"
+    };
+    let said = format!("The account `{account}` may log in at {origin} again in {minutes} min: {why}");
+    Held { reason: UnknownReason::Budget, said }
+}

@@ -1,0 +1,254 @@
+//! Fills in the places of a request: `{{password}}`, `{{token}}`, `{{random:8}}`.
+//!
+//! | where | what is filled in |
+//! | --- | --- |
+//! | address | percent-encoded; a capture that begins it is an address itself and stands as it is |
+//! | query, form | percent-encoded with all around it |
+//! | JSON | as a JSON text |
+//! | header | as it is, but never with a line break or another control character |
+//! | raw body | as it is |
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use url::{Url, form_urlencoded};
+
+use super::capture::Captured;
+use crate::domain::account::Account;
+use crate::domain::request::{Body, Json, Method, Request, Value};
+use crate::domain::template::{Part, Template};
+use crate::probe::http::plain;
+
+/// What is sent at most, in bytes: a form with the largest hidden field we take, three times over for its escapes.
+const BODY_LIMIT: usize = 2 << 20;
+/// As servers have it.
+const URL_LIMIT: usize = 16 << 10;
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+/// What the places are filled with.
+pub(super) struct Filling<'a> {
+    pub(super) account: Option<&'a Account>,
+    /// In place of the account's.
+    pub(super) wrong_password: Option<&'a str>,
+    /// The code of now, where one is wanted.
+    pub(super) code: Option<&'a str>,
+    pub(super) captured: &'a Captured,
+    pub(super) now: Timestamp,
+}
+
+/// A text with its places filled in.
+#[derive(Default)]
+struct Filled {
+    text: String,
+    /// Something in it is nobody else's business.
+    secret: bool,
+}
+
+impl Filled {
+    fn value(self) -> Value {
+        if self.secret { Value::Secret(self.text.into()) } else { Value::Plain(self.text) }
+    }
+}
+
+/// The request as it is sent; or, in a sentence, why it cannot be.
+pub(super) fn request(wanted: &Request, filling: &Filling<'_>) -> Result<Request, String> {
+    let mut url = match &wanted.address {
+        Some(address) => filling.address(address, &wanted.url)?,
+        None => wanted.url.clone(),
+    };
+    let mut headers = Vec::with_capacity(wanted.headers.len());
+    for (name, value) in &wanted.headers {
+        let filled = filling.fill(value)?;
+        if filled.text.contains(|c: char| c.is_ascii_control() && c != '\t') {
+            return Err(format!(
+                "what is filled into the header `{name}` has a line break or control character"
+            ));
+        }
+        headers.push((name.clone(), filled.value()));
+    }
+    let mut query = Vec::with_capacity(wanted.query.len());
+    for (name, value) in &wanted.query {
+        query.push((name.clone(), filling.fill(value)?.text));
+    }
+    let (mut body, mut kind) = (None, None);
+    match &wanted.body {
+        None => (),
+        Some(Body::Raw(value)) => body = Some(filling.fill(value)?.value()),
+        Some(Body::Form { of, fields }) => {
+            let fields = filling.form(of.as_deref(), fields)?;
+            if matches!(wanted.method, Method::Get | Method::Head) {
+                query.extend(fields);
+            } else {
+                let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+                (body, kind) = (Some(Value::Secret(SecretString::from(encoded))), Some(FORM));
+            }
+        }
+        Some(Body::Json(json)) => {
+            let mut written = Filled::default();
+            filling.json(json, &mut written)?;
+            (body, kind) = (Some(written.value()), Some(JSON));
+        }
+    }
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&query);
+    }
+    if URL_LIMIT < url.as_str().len() {
+        return Err(format!("the filled-in address is longer than {} KiB", URL_LIMIT >> 10));
+    }
+    if body.as_ref().is_some_and(|it| BODY_LIMIT < plain(it).len()) {
+        return Err(format!("the filled-in body is larger than {} MiB", BODY_LIMIT >> 20));
+    }
+    if let Some(kind) = kind
+        && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
+        headers.push(("content-type".to_owned(), Value::Plain(kind.to_owned())));
+    }
+    let proxy = wanted.proxy.clone();
+    Ok(Request { method: wanted.method, headers, body: body.map(Body::Raw), proxy, ..Request::get(url) })
+}
+
+impl Filling<'_> {
+    fn fill(&self, value: &Value) -> Result<Filled, String> {
+        Ok(match value {
+            Value::Plain(text) => Filled { text: text.clone(), secret: false },
+            Value::Secret(secret) => Filled { text: secret.expose_secret().to_owned(), secret: true },
+            Value::Template(template) => {
+                let mut whole = Filled::default();
+                for part in &template.0 {
+                    self.add(part, &mut whole)?;
+                }
+                whole
+            }
+        })
+    }
+
+    fn add(&self, part: &Part, to: &mut Filled) -> Result<(), String> {
+        match part {
+            Part::Text(value) => {
+                to.secret |= !matches!(value, Value::Plain(_));
+                to.text.push_str(plain(value));
+            }
+            Part::Username | Part::Password | Part::Totp | Part::Capture(_) => {
+                to.secret = true;
+                to.text.push_str(self.own(part)?);
+            }
+            Part::Random(length) => to.text.extend(random(*length)),
+            Part::Uuid => to.text.push_str(&uuid()),
+            Part::Now => to.text.push_str(&self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            Part::Unix => to.text.push_str(&self.now.as_second().to_string()),
+            Part::UnixMillis => to.text.push_str(&self.now.as_millisecond().to_string()),
+        }
+        Ok(())
+    }
+
+    /// What is the account's, or was captured.
+    fn own(&self, part: &Part) -> Result<&str, String> {
+        let account = || self.account.ok_or_else(|| "no account is named".to_owned());
+        match part {
+            Part::Username => Ok(plain(&account()?.username)),
+            Part::Password => match self.wrong_password {
+                Some(wrong) => Ok(wrong),
+                None => Ok(plain(&account()?.password)),
+            },
+            Part::Totp => self.code.ok_or_else(|| "the account has no second factor".to_owned()),
+            Part::Capture(name) => {
+                self.captured.get(name).ok_or_else(|| format!("nothing was captured as {{{{{name}}}}}"))
+            }
+            _ => Ok(""),
+        }
+    }
+
+    fn address(&self, address: &Template, base: &Url) -> Result<Url, String> {
+        let mut text = String::new();
+        for (place, part) in address.0.iter().enumerate() {
+            let mut filled = Filled::default();
+            self.add(part, &mut filled)?;
+            let as_it_is = matches!(part, Part::Text(_)) || (place == 0 && matches!(part, Part::Capture(_)));
+            if as_it_is { text.push_str(&filled.text) } else { percent_encode(&filled.text, &mut text) }
+        }
+        let mut url =
+            base.join(text.trim()).map_err(|why| format!("the filled-in address is none: {why}"))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err("the filled-in address is neither http nor https".to_owned());
+        }
+        url.set_fragment(None);
+        // A target does not choose whom we log in as.
+        let _ = url.set_username("").and_then(|()| url.set_password(None));
+        Ok(url)
+    }
+
+    /// Theirs first, as the page has them, then ours; ours replace theirs.
+    fn form(&self, of: Option<&str>, ours: &[(String, Value)]) -> Result<Vec<(String, String)>, String> {
+        let theirs = of
+            .map(|name| self.captured.form(name).ok_or_else(|| format!("no form was captured as `{name}`")));
+        let theirs = theirs.transpose()?.unwrap_or_default();
+        let kept = theirs.iter().filter(|(name, _)| ours.iter().all(|(our, _)| our != name));
+        let mut fields: Vec<(String, String)> = kept.cloned().collect();
+        for (name, value) in ours {
+            fields.push((name.clone(), self.fill(value)?.text));
+        }
+        Ok(fields)
+    }
+
+    fn json(&self, json: &Json, to: &mut Filled) -> Result<(), String> {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        match json {
+            Json::Bare(text) => to.text.push_str(text),
+            Json::Text(value) => {
+                let filled = self.fill(value)?;
+                to.secret |= filled.secret;
+                to.text.push_str(&quoted(&filled.text));
+            }
+            Json::List(list) => {
+                to.text.push('[');
+                for (place, each) in list.iter().enumerate() {
+                    comma(place, to);
+                    self.json(each, to)?;
+                }
+                to.text.push(']');
+            }
+            Json::Table(table) => {
+                to.text.push('{');
+                for (place, (key, each)) in table.iter().enumerate() {
+                    comma(place, to);
+                    to.text.push_str(&quoted(key));
+                    to.text.push(':');
+                    self.json(each, to)?;
+                }
+                to.text.push('}');
+            }
+        }
+        Ok(())
+    }
+}
+
+fn comma(place: usize, to: &mut Filled) {
+    if 0 < place {
+        to.text.push(',');
+    }
+}
+
+/// Everything but what means nothing in any part of an address.
+fn percent_encode(text: &str, to: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => to.push(char::from(byte)),
+            _ => to.push_str(&format!("%{byte:02X}")),
+        }
+    }
+}
+
+/// So many letters and digits.
+pub(super) fn random(length: u16) -> impl Iterator<Item = char> {
+    const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    (0..length).map(|_| char::from(LETTERS[rand::random_range(0..LETTERS.len())]))
+}
+
+/// Version 4, of random bits.
+fn uuid() -> String {
+    let mut bits = rand::random::<u128>();
+    bits = bits & !(0xf << 76) | 4 << 76;
+    bits = bits & !(0x3 << 62) | 2 << 62;
+    let hex = format!("{bits:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}

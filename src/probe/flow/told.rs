@@ -1,0 +1,114 @@
+//! What a flow came to: which step decided, and what is told of each.
+
+use super::walk::{Taken, Walk};
+use crate::domain::evidence::{Evidence, StepSeen};
+use crate::domain::flow::Turn;
+use crate::domain::outcome::{DegradedReason, Outcome, UnknownReason};
+use crate::probe::http::Answer;
+use crate::probe::{Assertion, Check, Knocked, evidence, redact};
+
+pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
+    let harmless = walk.is_harmless();
+    let total = walk.ended.duration_since(walk.began).saturating_sub(walk.waited);
+    let endpoint = walk.endpoint;
+    let mut redactor = redact::redactor(endpoint);
+    walk.captured.all().for_each(|it| redactor.add_found(it));
+    for seen in walk.taken.iter().filter_map(|it| it.answer.seen.as_ref()) {
+        evidence::learn(&mut redactor, seen);
+    }
+    let steps: Vec<StepSeen> = walk.taken.iter().map(step_seen).collect();
+    let decided = deciding(&walk);
+    let mut checks: Vec<Check> = Vec::new();
+    let mut certificate_until = None;
+    let mut retry_after = None;
+    let (mut shown, mut http_status) = (None, None);
+    let mut outcome = Outcome::Success;
+    let alone = walk.flow.then.is_empty();
+    for (place, taken) in walk.taken.into_iter().enumerate() {
+        let Taken { step, answer, .. } = taken;
+        checks.extend(answer.checks.iter().cloned());
+        let ends = [certificate_until, answer.certificate_until];
+        certificate_until = ends.into_iter().flatten().min();
+        retry_after = retry_after.max(answer.retry_after);
+        if step.turn != Turn::Always && decided.is_none_or(|it| place <= it) {
+            http_status = answer.http_status;
+        }
+        if decided == Some(place) {
+            outcome = answer.outcome;
+            http_status = answer.http_status;
+            shown = Some((step, answer));
+        } else if decided.is_none() && shown.is_none() {
+            shown = Some((step, answer));
+        }
+    }
+    let slow = endpoint.degraded_after < total;
+    let in_time = http_status.is_some().then_some(!slow);
+    checks.push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: in_time });
+    match outcome {
+        Outcome::Success if harmless => outcome = Outcome::Unknown(UnknownReason::Budget),
+        Outcome::Success if slow => outcome = Outcome::Degraded(DegradedReason::Slow),
+        _ => (),
+    }
+    let (step, answer) = match shown {
+        Some((step, answer)) => (Some(step), Some(answer)),
+        None => (None, None),
+    };
+    let name = step.map(|it| it.name.as_str()).filter(|_| !alone).unwrap_or_default();
+    let decides = decided.is_some() && !name.is_empty();
+    let error = answer.as_ref().and_then(|it| it.error.as_deref()).map(|said| match decides {
+        true => format!("step \"{name}\": {said}"),
+        false => said.to_owned(),
+    });
+    let error = error.map(|said| redactor.line(&said).to_string());
+    let phases = slowest(&steps, decided).map(|it| it.phases).unwrap_or_default();
+    let peer = answer.as_ref().and_then(|it| it.peer);
+    let blank = Evidence {
+        step: decides.then(|| name.to_owned()),
+        steps,
+        addresses: peer.map(|it| (redactor.line(&it.to_string()), outcome)).into_iter().collect(),
+        error: error.as_deref().map(|it| redactor.line(it)),
+        ..Evidence::none(walk.at, outcome)
+    };
+    let evidence = match answer.as_ref().and_then(|it| it.seen.as_ref()) {
+        Some(seen) => evidence::of_answer(seen, &redactor, outcome != Outcome::Success, blank),
+        None => blank,
+    };
+    Knocked {
+        outcome,
+        http_status,
+        total,
+        phases,
+        peer,
+        checks,
+        error,
+        certificate_until,
+        retry_after,
+        evidence,
+    }
+}
+
+/// The first that failed; else the first that is not right in all.
+fn deciding(walk: &Walk<'_>) -> Option<usize> {
+    let fell_short = |it: &Taken<'_>| !matches!(it.answer.outcome, Outcome::Success | Outcome::Degraded(_));
+    let failed = walk.taken.iter().position(fell_short);
+    failed.or_else(|| walk.taken.iter().position(|it| it.answer.outcome != Outcome::Success))
+}
+
+/// The deciding step, or the one that took longest.
+fn slowest(steps: &[StepSeen], decided: Option<usize>) -> Option<&StepSeen> {
+    match decided {
+        Some(place) => steps.get(place),
+        None => steps.iter().max_by_key(|it| it.total),
+    }
+}
+
+fn step_seen(taken: &Taken<'_>) -> StepSeen {
+    let Answer { outcome, http_status, phases, .. } = &taken.answer;
+    StepSeen {
+        name: taken.step.name.clone(),
+        outcome: *outcome,
+        http_status: *http_status,
+        total: taken.total,
+        phases: *phases,
+    }
+}

@@ -1,0 +1,369 @@
+//! Walks through the steps of a flow.
+
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::capture::{Captured, Missed};
+use super::fill::{self, Filling};
+use super::jar::Jar;
+use super::redirect::{self, Home};
+use crate::domain::endpoint::Endpoint;
+use crate::domain::flow::{Depth, Flow, Step, Turn};
+use crate::domain::moment::Moment;
+use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
+use crate::domain::request::{Method, Request, Value};
+use crate::domain::template::Part;
+use crate::probe::http::{self, Answer};
+use crate::probe::{Kit, codes, marks};
+
+/// What logging out may take when the flow's own time is over; no latency.
+const CLEAN_UP: Duration = Duration::from_secs(5);
+/// What it may take while we are stopping; below what `pipeline.rs` waits.
+const CLEAN_UP_STOPPING: Duration = Duration::from_millis(1500);
+/// Of the password that is never right.
+const WRONG_PASSWORD: u16 = 24;
+
+pub(super) struct Walk<'a> {
+    pub(super) kit: &'a Kit,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) flow: &'a Flow,
+    pub(super) depth: Depth,
+    pub(super) at: Moment,
+    pub(super) began: Instant,
+    /// When the last step in order ended.
+    pub(super) ended: Instant,
+    deadline: Instant,
+    /// Spent on our own waits and on cleaning up before the end: no latency.
+    pub(super) waited: Duration,
+    jar: Jar,
+    home: Home,
+    pub(super) captured: Captured,
+    wrong_password: Option<SecretString>,
+    /// The code that was sent.
+    pub(super) code: Option<SecretString>,
+    pub(super) taken: Vec<Taken<'a>>,
+    /// Which of those taken said that it goes no further.
+    pub(super) stopped_at: Option<usize>,
+    /// Something of the account's was sent.
+    pub(super) logged_in: bool,
+    /// Pages seen before the login: being sent back to one means that the session is gone.
+    before_login: Vec<Url>,
+    /// The steps that are still to come.
+    left: usize,
+}
+
+/// A step that was taken.
+pub(super) struct Taken<'a> {
+    pub(super) step: &'a Step,
+    pub(super) answer: Answer,
+    pub(super) total: Duration,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(kit: &'a Kit, endpoint: &'a Endpoint, flow: &'a Flow, depth: Depth) -> Self {
+        let began = marks::now();
+        let home = Home::of(flow);
+        let wrong = || fill::random(WRONG_PASSWORD).collect::<String>().into();
+        Self {
+            kit,
+            endpoint,
+            flow,
+            depth,
+            at: kit.clock.now(),
+            began,
+            ended: began,
+            deadline: began + endpoint.deadline,
+            waited: Duration::ZERO,
+            jar: Jar::new(home.hosts().to_vec()),
+            home,
+            captured: Captured::default(),
+            wrong_password: flow.wrong_password.then(wrong),
+            code: None,
+            taken: Vec::new(),
+            stopped_at: None,
+            logged_in: false,
+            before_login: Vec::new(),
+            left: 0,
+        }
+    }
+
+    /// Whether the login is left out.
+    pub(super) fn is_harmless(&self) -> bool {
+        self.depth == Depth::Harmless && self.flow.logs_in()
+    }
+
+    pub(super) async fn take_steps(&mut self) {
+        let flow = self.flow;
+        let harmless = self.is_harmless();
+        let mut past_login = false;
+        for (place, step) in flow.steps().enumerate() {
+            self.left = place + 1;
+            past_login |= step.logs_in();
+            let taken = match step.turn {
+                Turn::InOrder | Turn::Always if harmless => !past_login && step.turn == Turn::InOrder,
+                Turn::InOrder | Turn::Always => true,
+                Turn::Confirm => harmless,
+            };
+            if !taken {
+                continue;
+            }
+            let fine = match step.turn {
+                Turn::Always => self.take_always(step, CLEAN_UP).await,
+                Turn::InOrder | Turn::Confirm => self.take_in_order(step).await,
+            };
+            if !fine {
+                self.stopped_at = self.taken.len().checked_sub(1);
+                return;
+            }
+        }
+    }
+
+    /// After a failure: what must be done all the same.
+    pub(super) async fn clean_up(&mut self) {
+        if self.stopped_at.is_none() || (self.flow.logs_in() && !self.logged_in) {
+            return;
+        }
+        let flow = self.flow;
+        let mut left = if self.kit.stop.is_cancelled() { CLEAN_UP_STOPPING } else { CLEAN_UP };
+        for step in flow.steps().skip(self.left).filter(|it| it.turn == Turn::Always) {
+            let began = marks::now();
+            self.take_always(step, left).await;
+            left = left.saturating_sub(marks::now().duration_since(began));
+        }
+    }
+
+    /// A step that cleans up has time of its own, which is no latency.
+    async fn take_always(&mut self, step: &'a Step, most: Duration) -> bool {
+        let began = marks::now();
+        let deadline = began + step.deadline.map_or(most, |it| it.min(most));
+        // Cancelled only from outside: see `pipeline.rs`.
+        let before = self.waited;
+        let fine = self.take(step, deadline).await;
+        self.waited = before + marks::now().duration_since(began);
+        fine
+    }
+
+    async fn take_in_order(&mut self, step: &'a Step) -> bool {
+        let stop = self.kit.stop.clone();
+        let logs_in = step.logs_in();
+        if !self.reserve_code(step).await {
+            return false;
+        }
+        let now = marks::now();
+        let deadline = step.deadline.map_or(self.deadline, |it| self.deadline.min(now + it));
+        let fine = tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                // The request may have left us before it was dropped.
+                self.logged_in |= logs_in;
+                self.refuse(step, Outcome::Unknown(UnknownReason::Stopping), "we are stopping".to_owned())
+            }
+            fine = self.take(step, deadline) => fine,
+        };
+        self.ended = marks::now();
+        fine
+    }
+
+    /// Sends one step and takes what it captures; false when it fails.
+    async fn take(&mut self, step: &'a Step, deadline: Instant) -> bool {
+        let filled = match self.filled(step) {
+            Ok(filled) => filled,
+            Err((class, said)) => {
+                // What cannot be cleaned up without what never came is left.
+                return step.turn == Turn::Always && self.stopped_at.is_some()
+                    || self.refuse(step, Outcome::Failure(class), said);
+            }
+        };
+        let began = marks::now();
+        let logs_in = step.logs_in();
+        let was_in = self.logged_in;
+        self.logged_in |= logs_in;
+        let asked = filled.url.clone();
+        let before = self.waited;
+        let (mut answer, url) = self.send(step, filled, deadline).await;
+        let waited = self.waited.saturating_sub(before);
+        if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
+            && let Some(seen) = &answer.seen
+            && let Err(Missed { class, said }) = self.captured.take(step, self.flow, (seen, &url), &self.jar)
+        {
+            answer.outcome = Outcome::Failure(class);
+            answer.error = Some(said);
+        }
+        if was_in && !logs_in && step.turn == Turn::InOrder {
+            self.look_for_session(&mut answer, &url, &asked);
+        }
+        if !self.logged_in {
+            self.before_login.push(url);
+        }
+        let fine = matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
+        self.taken.push(Taken {
+            step,
+            answer,
+            total: marks::now().duration_since(began).saturating_sub(waited),
+        });
+        fine
+    }
+
+    /// A step that cannot be taken.
+    fn refuse(&mut self, step: &'a Step, outcome: Outcome, said: String) -> bool {
+        let answer = Answer::without_reply(outcome, &step.expect, said);
+        self.taken.push(Taken { step, answer, total: Duration::ZERO });
+        false
+    }
+
+    fn filled(&self, step: &Step) -> Result<Request, (FailureClass, String)> {
+        let filling = Filling {
+            account: self.flow.account.as_ref(),
+            wrong_password: self.wrong_password.as_ref().map(SecretString::expose_secret),
+            code: self.code.as_ref().map(SecretString::expose_secret),
+            captured: &self.captured,
+            now: self.kit.clock.now().wall,
+        };
+        let mut filled =
+            fill::request(&step.request, &filling).map_err(|said| (FailureClass::TokenMissing, said))?;
+        let (wrote, goes) = (&step.request.url, &filled.url);
+        if wrote.origin() != goes.origin() {
+            // A target chose where this goes.
+            if wrote.scheme() == "https" && goes.scheme() == "http" {
+                let said = "the captured address leads from https to http".to_owned();
+                return Err((FailureClass::RedirectDowngrade, said));
+            }
+            filled.fence = self.home.fence(goes);
+            if filled.fence.is_some() && redirect::is_laden(&step.request) {
+                let there = goes.origin().ascii_serialization();
+                let said = format!(
+                    "the captured address leads to {there}, and what the request carries is not for there"
+                );
+                return Err((FailureClass::RedirectBlocked, said));
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Sends a request and follows where its answer leads; gives the last
+    /// answer and the address it came from.
+    async fn send(&mut self, step: &Step, mut request: Request, mut deadline: Instant) -> (Answer, Url) {
+        let laden = redirect::is_laden(&step.request);
+        let mut made: Vec<(Url, Method, Option<String>)> = Vec::new();
+        loop {
+            let cookies = self.jar.header(&request.url);
+            let again = (request.url.clone(), request.method, cookies.clone());
+            let is_loop = made.contains(&again);
+            made.push(again);
+            let mut answer =
+                http::ask(self.kit, &with_cookies(&request, cookies), &step.expect, deadline).await;
+            // Waiting for our own limits shortens no time and lengthens no latency.
+            deadline += answer.waited;
+            self.deadline += answer.waited;
+            self.waited += answer.waited;
+            let Some(seen) = &answer.seen else { return (answer, request.url) };
+            let set = seen.headers.iter().filter(|(name, _)| name == "set-cookie");
+            self.jar.keep(&request.url, set.map(|(_, value)| value.as_str()));
+            let to =
+                redirect::target(seen, &request.url).filter(|_| 0 < step.redirects && seen.body.is_some());
+            let Some(to) = to else { return (answer, request.url) };
+            let status = seen.status;
+            let refused = if is_loop {
+                Err((FailureClass::RedirectLoop, "the same request was made before".to_owned()))
+            } else if usize::from(step.redirects) < made.len() {
+                let said = format!("more than {} redirects, the last one to {}", step.redirects, bare(&to));
+                Err((FailureClass::RedirectLoop, said))
+            } else {
+                redirect::next(&request, status, to, laden, &self.home)
+            };
+            match refused {
+                Ok(next) => request = next,
+                Err((class, said)) => {
+                    answer.outcome = Outcome::Failure(class);
+                    answer.error = Some(format!("the redirect is not followed: {said}"));
+                    return (answer, request.url);
+                }
+            }
+        }
+    }
+
+    /// Whether the answer to a step after the login means that nobody is logged in.
+    fn look_for_session(&self, answer: &mut Answer, url: &Url, asked: &Url) {
+        let Some(seen) = &answer.seen else { return };
+        let same = |to: &Url| {
+            self.before_login.iter().any(|it| it.origin() == to.origin() && it.path() == to.path())
+        };
+        let judged_so = matches!(
+            answer.outcome,
+            Outcome::Failure(
+                FailureClass::Http4xx
+                    | FailureClass::RedirectUnexpected
+                    | FailureClass::RedirectLoop
+                    | FailureClass::Assertion
+            ) | Outcome::Unknown(UnknownReason::CredentialsRejected)
+        );
+        let said = if judged_so && matches!(seen.status, 401 | 403) {
+            format!("after the login this is refused with {}", seen.status)
+        } else if judged_so && redirect::target(seen, url).as_ref().is_some_and(same) {
+            "after the login this leads back to the login page".to_owned()
+        } else if same(url) && url.path() != asked.path() {
+            "after the login this led back to the login page".to_owned()
+        } else {
+            return;
+        };
+        answer.outcome = Outcome::Failure(FailureClass::SessionBroken);
+        answer.error = Some(said);
+    }
+
+    /// Reserves a code of the second factor for a step that sends one, waiting
+    /// for the next where this one was used; false when there is none in time.
+    async fn reserve_code(&mut self, step: &'a Step) -> bool {
+        let account = self.flow.account.as_ref();
+        let Some((account, totp)) = account.and_then(|it| Some((it, it.totp.as_ref()?))) else { return true };
+        if !step.request.has(|part| matches!(part, Part::Totp)) {
+            return true;
+        }
+        // Twice, should the account be used by somebody else at the same time.
+        for _ in 0..2 {
+            let (time_step, lasts) = codes::step(totp, self.kit.clock.now().wall);
+            if self.kit.codes.reserve(&account.id, time_step).await {
+                let Some(code) = codes::code(account, time_step) else {
+                    let said = "the secret of the second factor is not base32".to_owned();
+                    return self.refuse(step, Outcome::Unknown(UnknownReason::Budget), said);
+                };
+                self.code = Some(code.into());
+                return true;
+            }
+            let now = marks::now();
+            if self.deadline < now + lasts {
+                break;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(lasts) => (),
+                () = self.kit.stop.cancelled() => break,
+            }
+            let waited = marks::now().duration_since(now);
+            self.waited += waited;
+            self.deadline += waited;
+        }
+        let said = "this period's code was used already, and the next one comes after the deadline; \
+                    a login less often, or a longer deadline, gets one of its own";
+        self.refuse(step, Outcome::Unknown(UnknownReason::Budget), said.to_owned())
+    }
+}
+
+/// With the jar's cookies behind those the operator wrote.
+fn with_cookies(request: &Request, cookies: Option<String>) -> std::borrow::Cow<'_, Request> {
+    let Some(cookies) = cookies else { return std::borrow::Cow::Borrowed(request) };
+    let mut request = request.clone();
+    let own = request.headers.iter().position(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+    let own = own.map(|place| request.headers.remove(place).1);
+    let line = match own {
+        Some(own) => format!("{}; {cookies}", http::plain(&own)),
+        None => cookies,
+    };
+    request.headers.push(("cookie".to_owned(), Value::Secret(line.into())));
+    std::borrow::Cow::Owned(request)
+}
+
+/// An address without what it may hold of anybody.
+fn bare(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
