@@ -1,4 +1,4 @@
-//! Carries into the facts which networks are lost to us.
+//! Carries into the facts which networks are lost to us, and tells the operator.
 
 use std::sync::Arc;
 
@@ -6,7 +6,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Spine;
-use crate::domain::network::Lost;
+use crate::domain::network::{Lost, NetworkId};
+use crate::domain::note::{Key, Subject, Told};
+use crate::domain::redact::Redactor;
+use crate::notes::Notes;
 
 /// Until it ends; whoever renders is woken by every change.
 pub async fn follow(spine: Arc<Spine>, mut lost: watch::Receiver<Arc<[Lost]>>, stop: CancellationToken) {
@@ -15,14 +18,24 @@ pub async fn follow(spine: Arc<Spine>, mut lost: watch::Receiver<Arc<[Lost]>>, s
         spine.facts.send_if_modified(|facts| {
             let changed = facts.lost != now;
             if changed {
-                Arc::make_mut(facts).lose(now);
+                Arc::make_mut(facts).lose(Arc::clone(&now));
             }
             changed
         });
+        note(&spine.notes, &now);
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
             changed = lost.changed() => if changed.is_err() { return },
         }
+    }
+}
+
+fn note(notes: &Notes, lost: &[Lost]) {
+    let key = |it: &NetworkId| Key { told: Told::GateClosed, subject: Subject::Network(it.clone()) };
+    let holds = |it: &Key| lost.iter().any(|lost| *it == key(&lost.network));
+    notes.clear_all(|it| it.told == Told::GateClosed && !holds(it));
+    for it in lost {
+        notes.tell(key(&it.network), Redactor::default().line(it.why.sentence()));
     }
 }

@@ -247,7 +247,8 @@ impl Group {
         round < state.round || (round == state.round && health_gate::gate(&state.words).is_some())
     }
 
-    fn bearing(&self, began: Duration) -> Bearing {
+    /// The same from what is known.
+    pub(super) fn bearing(&self, began: Duration) -> Bearing {
         let state = self.state();
         let gate = match (state.gate, state.opened) {
             (Gate::Open, Some((opened, why))) if began <= opened => Gate::Closed(why),

@@ -17,6 +17,7 @@ mod first;
 mod first_release;
 mod flood;
 mod front;
+mod gate;
 mod hop;
 mod install;
 mod kill;
