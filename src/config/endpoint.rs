@@ -13,7 +13,9 @@ use super::secret::Secrets;
 use super::section::Section;
 use super::time::{cron, duration, written, zone};
 use super::value::{boolean, id, integer, one_of, phrase, status};
-use crate::domain::endpoint::{Id, Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Thresholds};
+use crate::domain::endpoint::{
+    Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Id, Thresholds,
+};
 use crate::domain::expect::Expect;
 use crate::domain::flow::Flow;
 use crate::domain::kind::Kind;

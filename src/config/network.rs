@@ -42,7 +42,8 @@ pub(super) fn read(
     twice(report, &span, &canaries);
     let network = Network { id: id?.into_inner(), canaries };
     if count == network.canaries.len() && count < ENOUGH {
-        let message = format!("{count} of three canaries: one that is in trouble of its own is taken for ours");
+        let message =
+            format!("{count} of three canaries: one that is in trouble of its own is taken for ours");
         report.warn(span.clone(), message, "name three, of three providers");
     }
     if !endpoints.iter().any(|it| network.stands_for(it)) {
@@ -110,7 +111,8 @@ fn place(report: &Report<'_>, entry: &Entry<'_>) -> Result<Url, Wrong> {
 
 /// Two words of one mouth are one word.
 fn twice(report: &Report<'_>, span: &super::report::Span, canaries: &[Canary]) {
-    let again = |(index, it): &(usize, &Canary)| canaries.iter().take(*index).any(|other| other.url == it.url);
+    let again =
+        |(index, it): &(usize, &Canary)| canaries.iter().take(*index).any(|other| other.url == it.url);
     if let Some((_, it)) = canaries.iter().enumerate().find(again) {
         let message = format!("the canary {} stands here twice", it.url);
         report.warn(span.clone(), message, "name another: it would fail together with itself");

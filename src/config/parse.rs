@@ -95,7 +95,18 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     if section.report.is_clean() {
         blind(section.report, &components, &endpoints);
     }
-    Config { site, server, store, components, endpoints, networks, maintenances, announcements, sample, metrics }
+    Config {
+        site,
+        server,
+        store,
+        components,
+        endpoints,
+        networks,
+        maintenances,
+        announcements,
+        sample,
+        metrics,
+    }
 }
 
 /// A table there is at most one of.

@@ -173,7 +173,8 @@ pub fn no_names(said: impl Iterator<Item = (bool, Option<Said>)> + Clone) -> boo
 /// each with whether it shows one.
 pub fn dates_fail(said: impl Iterator<Item = (bool, Option<Said>)> + Clone) -> bool {
     let dated = said.filter(|(shows, _)| *shows).map(|(_, said)| said);
-    dated.clone().any(|said| said == Some(Said::OutOfDate)) && dated.clone().all(|said| said != Some(Said::Right))
+    dated.clone().any(|said| said == Some(Said::OutOfDate))
+        && dated.clone().all(|said| said != Some(Said::Right))
 }
 
 /// What we know of ourselves while one result was made; all is well by default.
@@ -195,8 +196,7 @@ pub fn concluded(outcome: Outcome, we: &Ourselves) -> Outcome {
     if we.stalled {
         return Outcome::Unknown(UnknownReason::OwnStall);
     }
-    let by_lookup =
-        matches!(outcome, Outcome::Failure(FailureClass::DnsNxdomain | FailureClass::DnsError));
+    let by_lookup = matches!(outcome, Outcome::Failure(FailureClass::DnsNxdomain | FailureClass::DnsError));
     match (outcome, we.gate) {
         (Outcome::Unknown(_), _) => outcome,
         (_, Gate::Closed(why @ Closed::Portal)) => Outcome::Unknown(why.reason()),

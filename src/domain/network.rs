@@ -66,10 +66,10 @@ mod tests {
 
     #[test]
     fn an_address_needs_nobody_asked_whatever_its_scheme() {
-        let has_name = |url: &str| {
-            Canary { url: Url::parse(url).unwrap(), contains: None, proxy: None }.has_name()
-        };
-        for address in ["http://192.0.2.1/", "tcp://192.0.2.1:53", "tcp://[2001:db8::1]:53", "https://[::1]/"] {
+        let has_name =
+            |url: &str| Canary { url: Url::parse(url).unwrap(), contains: None, proxy: None }.has_name();
+        for address in ["http://192.0.2.1/", "tcp://192.0.2.1:53", "tcp://[2001:db8::1]:53", "https://[::1]/"]
+        {
             assert!(!has_name(address), "{address}");
         }
         assert!(has_name("tcp://canary.example:443") && has_name("http://canary.example/"));

@@ -164,7 +164,8 @@ pub fn summarize(facts: &Facts, now: Moment) -> Summary {
 
 /// None while every public endpoint's network works, as far as canaries tell.
 fn blind(facts: &Facts) -> Option<Blind> {
-    let hit = |it: &&EndpointFacts| facts.lost.iter().find(|lost| lost.network.as_str() == name_of(&it.endpoint));
+    let hit =
+        |it: &&EndpointFacts| facts.lost.iter().find(|lost| lost.network.as_str() == name_of(&it.endpoint));
     let public = facts.components.iter().filter(|it| it.public);
     let watched: Vec<(&Component, Option<Timestamp>)> = public
         .filter_map(|it| {

@@ -136,11 +136,7 @@ pub const CATALOGUE: &[Family] = &[
         "network",
         "1 while most canaries of a network of ours fail and its results are not believed.",
     ),
-    counter(
-        "porchlight_canary_knocks_total",
-        "network,said",
-        "Knocks at canaries by what they said.",
-    ),
+    counter("porchlight_canary_knocks_total", "network,said", "Knocks at canaries by what they said."),
     counter(
         "porchlight_log_lines_lost_total",
         "",

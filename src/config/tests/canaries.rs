@@ -2,7 +2,8 @@
 
 use super::*;
 
-const THREE: &str = "canaries = [\"https://one.example/\", \"tcp://192.0.2.53:53\", \"tcp://[2001:db8::1]:53\"]\n";
+const THREE: &str =
+    "canaries = [\"https://one.example/\", \"tcp://192.0.2.53:53\", \"tcp://[2001:db8::1]:53\"]\n";
 
 fn network_said(lines: &str) -> String {
     said(&format!("[[network]]\n{lines}"))
@@ -33,7 +34,10 @@ fn canaries_are_addresses_or_tables_and_stand_for_who_names_their_network() {
 fn a_network_that_would_mislead_is_warned_of() {
     assert_eq!(network_warned(&format!("id = \"default\"\n{THREE}")), "");
     let few = network_warned("id = \"default\"\ncanaries = \"tcp://192.0.2.53:53\"\n");
-    assert!(few.contains("1 of three canaries: one that is in trouble of its own is taken for ours"), "{few}");
+    assert!(
+        few.contains("1 of three canaries: one that is in trouble of its own is taken for ours"),
+        "{few}"
+    );
     let idle = network_warned(&format!("id = \"lan\"\n{THREE}"));
     assert!(idle.contains("no endpoint is knocked at through the network `lan`"), "{idle}");
     let twice = network_warned(
@@ -54,9 +58,15 @@ fn what_is_wrong_with_a_network_is_said_in_a_sentence() {
         ("id = \"a\"\ncanaries = \"tcp://:53\"\n", "this canary has no host"),
         ("id = \"a\"\ncanaries = \"https://\"\n", "this is not an address: empty host"),
         ("id = \"a\"\ncanaries = \"tcp://192.0.2.1:53/path\"\n", "a canary over tcp has no path"),
-        ("id = \"a\"\ncanaries = { url = \"tcp://192.0.2.1:53\", contains = \"x\" }\n", "says nothing that could contain this"),
+        (
+            "id = \"a\"\ncanaries = { url = \"tcp://192.0.2.1:53\", contains = \"x\" }\n",
+            "says nothing that could contain this",
+        ),
         ("id = \"a\"\ncanaries = { contains = \"x\" }\n", "`canaries` has no `url`"),
-        ("id = \"a\"\ncanaries = \"http://u:hunter2@one.example/\"\n", "an address must not carry a user or password"),
+        (
+            "id = \"a\"\ncanaries = \"http://u:hunter2@one.example/\"\n",
+            "an address must not carry a user or password",
+        ),
     ];
     for (lines, expected) in faults {
         let said = network_said(lines);
@@ -66,5 +76,8 @@ fn what_is_wrong_with_a_network_is_said_in_a_sentence() {
     let two = said(&format!("[[network]]\nid = \"default\"\n{THREE}[[network]]\nid = \"default\"\n{THREE}"));
     assert!(two.contains("the network id `default` is taken"), "{two}");
     let unknown = said(&with(&format!("network = \"lna\"\n[[network]]\nid = \"lan\"\n{THREE}")));
-    assert!(unknown.contains("there is no network `lna`") && unknown.contains("did you mean `lan`?"), "{unknown}");
+    assert!(
+        unknown.contains("there is no network `lna`") && unknown.contains("did you mean `lan`?"),
+        "{unknown}"
+    );
 }

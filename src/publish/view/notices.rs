@@ -3,9 +3,9 @@
 use super::{Said, Stamp, State, Teller, class};
 use crate::domain::facts::Storing;
 use crate::domain::moment::between;
-use crate::domain::summary::Blind;
 use crate::domain::notice::{Announcement, Maintenance, Phase};
 use crate::domain::status::Status;
+use crate::domain::summary::Blind;
 use crate::domain::summary::ComponentOutage;
 
 /// Rows under "last 15 days"; an endpoint that flaps could fill a book.
