@@ -22,8 +22,8 @@ use crate::domain::notice::{Announcement, Maintenance, Notices};
 use crate::domain::outage::is_flapping;
 use crate::domain::summary::summarize;
 use crate::exhibit::{self, Exhibit};
+use crate::probe::Probed;
 use crate::probe::gate::Group;
-use crate::probe::{Assertion, Probed};
 use crate::store::{Kept, Of};
 
 /// Knows the running daemon, and where its config came from.
@@ -282,26 +282,9 @@ pub fn knock(endpoint: &Endpoint, probed: &Probed) -> Knock {
         deadline_s: seconds(endpoint.deadline),
         phases_s: exhibit::phases(probed.phases),
         peer: probed.peer.map(|it| it.to_string()),
-        checks: probed
-            .checks
-            .iter()
-            .map(|it| Check { assertion: said(&it.assertion), held: it.held })
-            .collect(),
+        checks: probed.checks.iter().map(|it| Check { assertion: it.sentence(), held: it.held }).collect(),
         error: probed.error.as_ref().map(ToString::to_string),
         evidence: Exhibit::of(&probed.evidence),
-    }
-}
-
-fn said(assertion: &Assertion) -> String {
-    match assertion {
-        Assertion::Status(Some(status)) => format!("status is as expected: {status}"),
-        Assertion::Status(None) => "status is as expected".to_owned(),
-        Assertion::Contains(text) => format!("body contains {text:?}"),
-        Assertion::NotContains(text) => format!("body does not contain {text:?}"),
-        Assertion::DegradedAfter(limit) => {
-            let micros = limit.as_micros();
-            format!("answered within {}.{} ms", micros / 1000, micros % 1000 / 100)
-        }
     }
 }
 

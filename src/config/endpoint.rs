@@ -1,25 +1,25 @@
 //! Reads `[[endpoint]]`: what is knocked at, how often, and what answer is right.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
 
+use super::account::Known;
+use super::flow::{self, Reading};
 use super::kinds;
 use super::names::Names;
-use super::proxy;
-use super::request;
+use super::report::{Report, Span};
 use super::secret::Secrets;
 use super::section::Section;
-use super::time::{cron, duration, written, zone};
-use super::value::{boolean, id, integer, one_of, phrase, status};
+use super::time::{cron, duration, least_gap, written, zone};
+use super::value::{boolean, id, integer, one_of};
 use crate::domain::endpoint::{
     Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Id, Thresholds,
 };
-use crate::domain::expect::Expect;
-use crate::domain::flow::Flow;
 use crate::domain::kind::Kind;
-use crate::domain::request::{Method, Proxy, Request};
+use crate::domain::request::{Fence, Proxy};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -32,14 +32,14 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const DEADLINE_LEAST: Duration = Duration::from_millis(100);
 /// Nobody waits longer for a login form.
 const DEADLINE_MOST: Duration = Duration::from_secs(60);
+/// Where nothing is said: four an hour harm nobody.
+const LOGIN_EVERY: Duration = Duration::from_secs(900);
+/// A real login more often wears out accounts, sessions and other people's logs.
+const LOGIN_LEAST: Duration = Duration::from_secs(300);
 /// A code that comes by mail later than this helps nobody, but may be waited for.
 const REPORTED_MOST: Duration = Duration::from_secs(3_600);
 /// More results in a row would hide most outages.
 const THRESHOLD_MOST: u32 = 10;
-/// Each is searched in every answer.
-const CONTAINS_LIMIT: usize = 50;
-const CONTAINS_LENGTH: usize = 1_000;
-const STATUS_LIMIT: usize = 50;
 const WAS_LIMIT: usize = 100;
 
 /// What reading an endpoint takes besides its own table.
@@ -53,6 +53,10 @@ pub(super) struct Around<'a> {
     pub(super) proxy: &'a Option<Proxy>,
     /// Where we listen ourselves.
     pub(super) ours: &'a [SocketAddr],
+    /// Those that were read well.
+    pub(super) accounts: &'a [Known],
+    /// Where targets may send us.
+    pub(super) fence: &'a Arc<Fence>,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Endpoint> {
@@ -62,26 +66,29 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let component = component.and_then(|it| around.names.component(report, it));
     if let Some(row) = kinds::chosen(section) {
         let kind = (row.read)(section, around);
-        let rest = rest(section, around, row.knocks);
+        let rest = rest(section, around, row.knocks.then_some(EVERY));
         kinds::refuse_rest(section, row.name);
-        return Some(rest.of(this?.into_inner(), component?, kind?));
+        let kind = kind?;
+        rest.have_a_choice(report, &kind);
+        return Some(rest.of(this?.into_inner(), component?, kind));
     }
-    let request = request::read(section, around.secrets);
-    let named = section.has("proxy");
-    let own = proxy::read(section, around.secrets, around.ours);
-    let proxy = if named { own } else { around.proxy.clone() };
-    let request = request.map(|it| Request { proxy, ..it });
-    let method = request.as_ref().map(|it| it.method);
-    let expect = expect(section, method);
-    let rest = rest(section, around, true);
+    let http = flow::read(section, around);
+    let logs_in = http.as_ref().is_some_and(|it| it.flow.logs_in());
+    let rest = rest(section, around, Some(if logs_in { LOGIN_EVERY } else { EVERY }));
     kinds::refuse_rest(section, "http");
-    let kind = Kind::Http(Flow::of(request?, expect));
+    if let Some(reading) = http.as_ref().filter(|it| it.flow.logs_in() && !it.sample) {
+        not_too_often(section, reading, &rest.cadence, around.now);
+    }
+    let kind = Kind::Http(http?.flow);
+    rest.have_a_choice(report, &kind);
     Some(rest.of(this?.into_inner(), component?, kind))
 }
 
 /// What endpoints of all kinds have.
 struct Rest {
     addresses: Addresses,
+    /// Where a choice of them is written.
+    chosen_at: Option<Span>,
     network: Option<Id>,
     cadence: Cadence,
     deadline: Duration,
@@ -92,7 +99,7 @@ struct Rest {
 
 impl Rest {
     fn of(self, id: EndpointId, component: ComponentId, kind: Kind) -> Endpoint {
-        let Self { addresses, network, cadence, deadline, degraded_after, thresholds, was } = self;
+        let Self { addresses, network, cadence, deadline, degraded_after, thresholds, was, .. } = self;
         let cadence = kind.push().map_or(cadence, |push| Cadence::Every(look_every(push.silence)));
         Endpoint {
             id,
@@ -109,15 +116,40 @@ impl Rest {
     }
 }
 
-/// `knocks` is false of those that report by themselves.
-fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, knocks: bool) -> Rest {
-    let network = section.optional("network", id).and_then(|it| around.names.network(section.report, it));
-    let (addresses, cadence) = match knocks {
-        true => (addresses(section), cadence(section, around)),
-        false => (Addresses::default(), Cadence::Every(EVERY_MOST)),
+impl Rest {
+    /// Minds a choice of addresses where there is none.
+    fn have_a_choice(&self, report: &Report<'_>, kind: &Kind) {
+        let Some(at) = &self.chosen_at else { return };
+        let host = kind.host().map(|it| it.trim_matches(['[', ']']));
+        let proxied = match kind {
+            Kind::Http(flow) => flow.steps().any(|it| it.request.proxy.is_some()),
+            _ => false,
+        };
+        if host.is_none_or(|it| it.parse::<IpAddr>().is_ok()) {
+            report.wrong(
+                at.clone(),
+                "there is one address only, so there is none to choose",
+                "leave out `addresses` and `every_address`, or write a name in `url`",
+            );
+        } else if proxied {
+            report.wrong(
+                at.clone(),
+                "through a proxy it is the proxy that chooses the address",
+                "leave out `addresses` and `every_address`, or write proxy = \"none\"",
+            );
+        }
+    }
+}
+
+/// `every` is how often where nothing is said; none of those that report by themselves.
+fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, every: Option<Duration>) -> Rest {
+    let ((addresses, chosen_at), cadence) = match every {
+        Some(every) => (addresses(section), cadence(section, around, every)),
+        None => ((Addresses::default(), None), Cadence::Every(EVERY_MOST)),
     };
     let (deadline, degraded_after) =
-        deadlines(section, &cadence, if knocks { DEADLINE_MOST } else { REPORTED_MOST });
+        deadlines(section, &cadence, if every.is_some() { DEADLINE_MOST } else { REPORTED_MOST });
+    let network = section.optional("network", id).and_then(|it| around.names.network(section.report, it));
     let mut threshold =
         |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
     let default = Thresholds::default();
@@ -126,15 +158,25 @@ fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, knocks: bool) -> Res
         success: threshold("success_threshold").unwrap_or(default.success),
     };
     let was = section.list("was", WAS_LIMIT, id).into_iter().map(Spanned::into_inner).collect();
-    Rest { addresses, network, cadence, deadline, degraded_after, thresholds, was }
+    Rest { addresses, chosen_at, network, cadence, deadline, degraded_after, thresholds, was }
 }
 
-fn addresses(section: &mut Section<'_, '_>) -> Addresses {
+/// Which addresses are knocked at, and where that is written.
+fn addresses(section: &mut Section<'_, '_>) -> (Addresses, Option<Span>) {
     let words =
         [("any", Family::Any), ("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6), ("each", Family::Each)];
-    let family = section.optional("addresses", |it| one_of(it, &words)).map(Spanned::into_inner);
-    let every = section.optional("every_address", boolean).is_some_and(Spanned::into_inner);
-    Addresses { family: family.unwrap_or_default(), every }
+    let family = section.optional("addresses", |it| one_of(it, &words));
+    let every = section.optional("every_address", boolean);
+    let chosen_at = every
+        .as_ref()
+        .filter(|it| *it.get_ref())
+        .map(Spanned::span)
+        .or(family.as_ref().filter(|it| *it.get_ref() != Family::Any).map(Spanned::span));
+    let addresses = Addresses {
+        family: family.map(Spanned::into_inner).unwrap_or_default(),
+        every: every.is_some_and(Spanned::into_inner),
+    };
+    (addresses, chosen_at)
 }
 
 /// How often we look whether somebody has been silent for too long.
@@ -142,26 +184,7 @@ fn look_every(silence: Duration) -> Duration {
     (silence / 10).clamp(EVERY_LEAST, EVERY)
 }
 
-fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
-    let status = section.list("status", STATUS_LIMIT, status).into_iter().map(Spanned::into_inner).collect();
-    let mut texts = |key| {
-        let texts = section.list(key, CONTAINS_LIMIT, |it| phrase(it, CONTAINS_LENGTH));
-        if let Some(first) = texts.first()
-            && method == Some(Method::Head)
-        {
-            section.report.wrong(
-                first.span(),
-                "an answer to HEAD has no body to look into",
-                "use method = \"GET\"",
-            );
-        }
-        texts.into_iter().map(Spanned::into_inner).collect::<Vec<String>>()
-    };
-    let (contains, not_contains) = (texts("contains"), texts("not_contains"));
-    Expect { status, contains, not_contains }
-}
-
-fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
+fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>, default: Duration) -> Cadence {
     let report = section.report;
     let scheduled = section.has("schedule");
     let every = section.optional("every", |it| duration(it, EVERY_LEAST, EVERY_MOST));
@@ -185,7 +208,23 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
             Cadence::Every(every.into_inner())
         }
         (_, Some(cron)) => Cadence::Schedule { cron: cron.into_inner(), zone },
-        (every, None) => Cadence::Every(every.map_or(EVERY, Spanned::into_inner)),
+        (every, None) => Cadence::Every(every.map_or(default, Spanned::into_inner)),
+    }
+}
+
+/// Refuses a login with a real account every few seconds.
+fn not_too_often(section: &Section<'_, '_>, reading: &Reading, cadence: &Cadence, now: Timestamp) {
+    let every = match cadence {
+        Cadence::Every(every) => Some(*every),
+        Cadence::Schedule { cron, zone } => least_gap(cron, zone, now),
+    };
+    let account = reading.flow.account.as_ref().map(|it| it.id.to_string()).unwrap_or_default();
+    if every.is_some_and(|it| it < LOGIN_LEAST) {
+        section.report.wrong(
+            section.span.clone(),
+            format!("this logs in as `{account}` more often than every 5 minutes"),
+            "write every = \"5m\" or more; the page and its form may be asked for more often by an endpoint of their own",
+        );
     }
 }
 

@@ -1,9 +1,14 @@
 //! The operator's words: one TOML file in, checked domain types out.
 
+mod account;
+mod capture;
 mod component;
 mod endpoint;
+mod expect;
 mod fault;
 mod file;
+mod flow;
+mod flow_check;
 mod json;
 mod kinds;
 pub mod manual;
@@ -12,6 +17,7 @@ mod nearest;
 mod network;
 mod notice;
 mod parse;
+mod probe;
 mod proxy;
 mod report;
 mod request;
@@ -21,6 +27,7 @@ mod section;
 mod server;
 mod site;
 pub mod starter;
+mod template;
 mod text;
 mod time;
 mod value;
@@ -30,6 +37,7 @@ mod tests;
 
 pub use fault::{Fault, Faults};
 pub use file::{ReadError, data_dir, read, read_secret};
+pub use probe::Probe;
 pub use secret::{SecretFile, Surroundings};
 pub use server::CertificateFault;
 
@@ -52,10 +60,11 @@ pub struct Config {
     pub site: Site,
     pub server: Server,
     pub store: Store,
-    pub components: Vec<Component>,
-    pub endpoints: Vec<Endpoint>,
+    pub probe: Probe,
     /// Those that have canaries.
     pub networks: Vec<Network>,
+    pub components: Vec<Component>,
+    pub endpoints: Vec<Endpoint>,
     /// `published_at` is the time of loading; the store keeps an earlier one.
     pub maintenances: Vec<Maintenance>,
     /// So is `starts_at`, where the file gives none.

@@ -16,6 +16,7 @@ pub(super) struct Names {
     components: BTreeMap<ComponentId, Span>,
     endpoints: BTreeMap<EndpointId, Option<ComponentId>>,
     networks: BTreeMap<NetworkId, Span>,
+    accounts: BTreeMap<Id, Span>,
 }
 
 impl Names {
@@ -24,6 +25,7 @@ impl Names {
         let components = Given::of(&[("component", "component")], file, report);
         let endpoints = Given::of(&[("endpoint", "endpoint")], file, report);
         let networks = Given::of(&[("network", "network")], file, report);
+        let accounts = Given::of(&[("account", "account")], file, report).0;
         // A page shows both kinds together, and links to them by id.
         Given::of(&[("maintenance", "notice"), ("announcement", "notice")], file, report);
         let belongs =
@@ -34,7 +36,16 @@ impl Names {
             let component = of.remove(&id).flatten();
             (id, component)
         });
-        Self { components: components.0, endpoints: endpoints.collect(), networks: networks.0 }
+        Self { components: components.0, endpoints: endpoints.collect(), accounts, networks: networks.0 }
+    }
+
+    /// The id, if there is such an account.
+    pub(super) fn account(&self, report: &Report<'_>, id: Spanned<Id>) -> Option<Id> {
+        let known = self.accounts.contains_key(id.get_ref());
+        if !known {
+            missing(report, "account", &id, self.accounts.keys());
+        }
+        known.then(|| id.into_inner())
     }
 
     /// The id, if there is such a component.

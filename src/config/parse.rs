@@ -1,26 +1,36 @@
 //! Walks a whole file once, in the order the parts need each other.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
 use jiff::Timestamp;
 use toml::Spanned;
 use toml::de::DeTable;
+use url::Host;
 
 use super::endpoint::{self, Around};
 use super::fault::{Fault, Faults};
 use super::names::Names;
 use super::report::Report;
 use super::secret::{Secrets, Surroundings};
-use super::section::{Entry, Section};
-use super::value::boolean;
-use super::{Config, component, network, notice, proxy, server, site};
+use super::section::{Entry, Section, quoted, wrong};
+use super::value::{boolean, string};
+use super::{Config, account, component, network, notice, probe, server, site};
 use crate::domain::component::{Component, Role};
 use crate::domain::endpoint::Endpoint;
+use crate::domain::request::Fence;
 
 /// A page with more is not read by people.
 const COMPONENTS_LIMIT: usize = 1_000;
 /// What one machine can knock at in time.
 const ENDPOINTS_LIMIT: usize = 10_000;
-/// Uplinks of one machine, and then some.
-const NETWORKS_LIMIT: usize = 100;
+/// One for each endpoint that logs in would be a lot.
+const ACCOUNTS_LIMIT: usize = 1_000;
+/// Nets and hosts that targets may send us to.
+const PRIVATE_LIMIT: usize = 100;
+/// Ways out of one machine.
+const NETWORKS_LIMIT: usize = 20;
 /// Old ones may be taken out of the file; the store keeps them.
 const NOTICES_LIMIT: usize = 1_000;
 
@@ -76,12 +86,25 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let wallet = sample.iter().flat_map(|it| [it.listen, it.control]);
     let ours: Vec<_> =
         [server.listen].into_iter().chain(wallet).chain(metrics.iter().map(|it| it.listen)).collect();
-    let proxy = one(section, "probe", "[probe]", |it| proxy::read(it, &secrets, &ours)).flatten();
+    let read = one(section, "probe", "[probe]", |it| (probe::read(it, &secrets, &ours), private(it)));
+    let ((probe, proxy), allowed) = read.unwrap_or_default();
+    let never = ours.iter().map(ToString::to_string).collect();
+    let fence = Arc::new(Fence { allowed, never });
+    let accounts = many(section, "account", "[[account]]", ACCOUNTS_LIMIT, |it| account::read(it, &secrets));
 
     let components =
         many(section, "component", "[[component]]", COMPONENTS_LIMIT, |it| component::read(it, names));
     let zone = &site.zone;
-    let around = Around { names, secrets: &secrets, zone, now, proxy: &proxy, ours: &ours };
+    let around = Around {
+        names,
+        secrets: &secrets,
+        zone,
+        now,
+        proxy: &proxy,
+        ours: &ours,
+        accounts: &accounts,
+        fence: &fence,
+    };
     let endpoints =
         many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));
     let networks =
@@ -99,14 +122,33 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
         site,
         server,
         store,
+        probe,
+        networks,
         components,
         endpoints,
-        networks,
         maintenances,
         announcements,
         sample,
         metrics,
     }
+}
+
+/// Addresses, nets or names that are not public, and that targets may send us to all the same.
+fn private(section: &mut Section<'_, '_>) -> Vec<String> {
+    let read = |entry: &Entry<'_>| {
+        let text = string(entry)?.trim().to_lowercase();
+        let is_net = text.parse::<IpNet>().is_ok() || text.parse::<IpAddr>().is_ok();
+        // Digits, dots and a slash are meant for an address, and are not one.
+        let is_name = Host::parse(&text).is_ok_and(|it| matches!(it, Host::Domain(_))) && !text.contains('/');
+        if is_net || is_name {
+            return Ok(text);
+        }
+        wrong(
+            format!("{} is neither an address, a net nor a host", quoted(&text)),
+            "write \"10.1.2.3\", \"10.0.0.0/8\" or \"sso.internal\"",
+        )
+    };
+    section.list("allow_private", PRIVATE_LIMIT, read).into_iter().map(Spanned::into_inner).collect()
 }
 
 /// A table there is at most one of.

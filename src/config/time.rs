@@ -119,6 +119,22 @@ pub(super) fn cron(entry: &Entry<'_>, zone: &TimeZone, now: Timestamp) -> Result
     }
 }
 
+/// The shortest time between two rings of a good cron expression, among its next ones.
+pub(super) fn least_gap(pattern: &str, zone: &TimeZone, now: Timestamp) -> Option<Duration> {
+    /// More than an hour's worth of a login every five minutes.
+    const LOOKED_AT: usize = 20;
+    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+    let cron = parser.parse(pattern).ok()?;
+    let rings = |from: &jiff::Zoned| cron.find_next_occurrence(from, false).ok();
+    let next = std::iter::successors(rings(&now.to_zoned(zone.clone())), rings);
+    let times: Vec<Timestamp> = next.take(LOOKED_AT).map(|it| it.timestamp()).collect();
+    let gaps = times.windows(2).filter_map(|pair| match pair {
+        [first, second] => Some(Duration::try_from(second.duration_since(*first)).unwrap_or_default()),
+        _ => None,
+    });
+    gaps.min()
+}
+
 /// An instant; a time without an offset is read in `zone`. What falls into a
 /// gap is its first valid instant, what occurs twice is the first.
 pub(super) fn instant(entry: &Entry<'_>, zone: &TimeZone) -> Result<Timestamp, Wrong> {

@@ -128,6 +128,6 @@ impl Step {
     }
     /// Whether it sends something of the account's.
     pub fn logs_in(&self) -> bool {
-        self.request.has(|it| matches!(it, Part::Username | Part::Password | Part::Totp))
+        self.request.has(|it| matches!(it, Part::Username | Part::Password | Part::Totp | Part::Basic))
     }
 }

@@ -16,6 +16,8 @@ pub enum Part {
     Password,
     /// `{{totp}}`: the code of now, never the same twice.
     Totp,
+    /// `{{basic}}`: the account's name and password as basic authentication has them.
+    Basic,
     /// `{{name}}`: what an earlier step captured.
     Capture(String),
     /// `{{random}}` or `{{random:8}}`: so many letters and digits, new at each use.

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::gate::Group;
 use super::own::OwnHealth;
-use super::{Kit, classify, http, marks, names};
+use super::{Kit, Known, classify, http, marks, names};
 use crate::domain::expect::Expect;
 use crate::domain::flow::Flow;
 use crate::domain::health_gate::Said;
@@ -96,7 +96,9 @@ impl Canaries {
             let request = Request { proxy: canary.proxy.clone(), ..Request::get(canary.url.clone()) };
             let contains = canary.contains.iter().cloned().collect();
             let flow = Flow::of(request, Expect { contains, ..Expect::default() });
-            let answer = http::ask(&self.kit, &flow.first.request, &flow.first.expect, deadline).await;
+            let answer =
+                http::ask(&self.kit, &flow.first.request, &flow.first.expect, &Known::default(), deadline)
+                    .await;
             tracing::debug!("The canary {} gave {:?}", canary.url, answer.outcome);
             Said::of(answer.outcome)
         };

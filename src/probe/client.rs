@@ -26,6 +26,11 @@ const USER_AGENT: &str = concat!("porchlight/", env!("CARGO_PKG_VERSION"), " (st
 pub struct Outbound {
     shared: Arc<Shared>,
     only: Only,
+    /// The host of whom [`Only::This`] is an address; others have their own.
+    host: Option<Arc<str>>,
+    /// Every connection goes to this socket, whatever its URL names.
+    #[cfg(feature = "simulation")]
+    socket: Option<std::path::PathBuf>,
 }
 
 /// Which addresses of a name are used.
@@ -66,6 +71,8 @@ struct Shared {
     nameserver: Option<SocketAddr>,
     /// Trusts nobody; for plain HTTP, where nobody asks.
     no_tls: rustls::ClientConfig,
+    #[cfg(feature = "simulation")]
+    wire: Option<Arc<dyn super::wire::Wire>>,
 }
 
 /// The resolver, and the configuration it was made from.
@@ -82,8 +89,52 @@ impl Outbound {
 
     fn made(verifier: Option<Arc<dyn ServerCertVerifier>>, nameserver: Option<SocketAddr>) -> Self {
         let (verifier, resolver) = (Mutex::new(verifier), Mutex::default());
-        let shared = Shared { verifier, resolver, nameserver, no_tls: no_tls() };
-        Self { shared: Arc::new(shared), only: Only::Any }
+        let shared = Shared {
+            verifier,
+            resolver,
+            nameserver,
+            no_tls: no_tls(),
+            #[cfg(feature = "simulation")]
+            wire: None,
+        };
+        Self {
+            shared: Arc::new(shared),
+            only: Only::Any,
+            host: None,
+            #[cfg(feature = "simulation")]
+            socket: None,
+        }
+    }
+
+    /// Requests go nowhere: they are answered in memory.
+    #[cfg(feature = "simulation")]
+    pub fn answered_by(wire: Arc<dyn super::wire::Wire>) -> Self {
+        let shared = Shared {
+            verifier: Mutex::default(),
+            resolver: Mutex::default(),
+            nameserver: None,
+            no_tls: no_tls(),
+            wire: Some(wire),
+        };
+        Self {
+            shared: Arc::new(shared),
+            only: Only::Any,
+            host: None,
+            #[cfg(feature = "simulation")]
+            socket: None,
+        }
+    }
+
+    /// Sends what a client of ours has made ready.
+    pub(super) async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        #[cfg(feature = "simulation")]
+        if let Some(wire) = &self.shared.wire {
+            return super::wire::send(wire, request.build()?).await;
+        }
+        request.send().await
     }
 
     /// The same way, taking these addresses alone.
@@ -91,13 +142,30 @@ impl Outbound {
         Self { only, ..self.clone() }
     }
 
+    /// The same way, taking this address of that host alone.
+    pub fn only_this(&self, host: &str, address: IpAddr) -> Self {
+        Self { only: Only::This(address), host: Some(host.into()), ..self.clone() }
+    }
+
+    /// Which addresses of a host are used.
+    fn only_of(&self, host: &str) -> Only {
+        match self.only {
+            Only::This(_) if self.host.as_deref() != Some(host) => Only::Any,
+            only => only,
+        }
+    }
+
     /// The addresses of a name, or the one that is written in its place.
     pub async fn addresses(&self, host: &str, trace: &Trace) -> Result<Vec<IpAddr>, DnsFault> {
+        let only = self.only_of(host);
+        if let Only::This(address) = only {
+            return Ok(vec![address]);
+        }
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);
         }
         let resolver = self.resolver().ok();
-        names::look_up(resolver.as_ref(), host, self.only, trace).await.map_err(|(fault, _)| fault)
+        names::look_up(resolver.as_ref(), host, only, trace).await.map_err(|(fault, _)| fault)
     }
 
     /// Whom the machine asks, or the one that is asked in their place.
@@ -117,6 +185,13 @@ impl Outbound {
     pub fn asking(self, nameserver: SocketAddr) -> Self {
         let verifier = self.shared.verifier.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Self::made(verifier, Some(nameserver))
+    }
+
+    /// Connects to the Unix socket at `socket` instead of looking a name up and
+    /// dialling its address. All else is as ever, the handshake included.
+    #[cfg(feature = "simulation")]
+    pub fn through(self, socket: std::path::PathBuf) -> Self {
+        Self { socket: Some(socket), ..self }
     }
 
     /// A client for one request: a fresh connection, no proxy but the one it
@@ -140,6 +215,11 @@ impl Outbound {
             Some(hop) => builder.proxy(hop),
             None => builder,
         };
+        #[cfg(feature = "simulation")]
+        let builder = match &self.socket {
+            Some(socket) => builder.unix_socket(socket.as_path()),
+            None => builder,
+        };
         builder
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
@@ -149,7 +229,7 @@ impl Outbound {
                 resolver,
                 trace: trace.clone(),
                 proxy: proxy_host.map(str::to_owned),
-                only: self.only,
+                only: self.only_of(url.host_str().unwrap_or_default()),
                 fence,
             })
             .local_address(self.only.local())

@@ -1,5 +1,7 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
+mod addresses;
+mod assert;
 mod bare;
 mod body;
 pub mod canary;
@@ -8,6 +10,7 @@ mod classify;
 mod client;
 pub mod codes;
 mod date;
+mod dns;
 mod evidence;
 mod fence;
 mod flow;
@@ -24,10 +27,14 @@ mod push;
 mod redact;
 mod retry_after;
 mod seen;
+mod signs;
+mod smtp;
 mod talk;
 mod tcp;
 mod tls;
 mod verify;
+#[cfg(feature = "simulation")]
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,8 +42,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use assert::{Check, Known, Login};
 pub use redact::redactor;
 pub use seen::{Seen, TlsSeen};
+
+#[cfg(feature = "simulation")]
+pub use wire::Wire;
 
 use canary::Canaries;
 pub use client::Outbound;
@@ -61,6 +72,7 @@ pub struct Prober {
 }
 
 /// What every kind of knock has at hand.
+#[derive(Clone)]
 pub struct Kit {
     pub outbound: Arc<Outbound>,
     pub own: Arc<OwnHealth>,
@@ -70,6 +82,26 @@ pub struct Kit {
     pub codes: Arc<dyn Codes>,
     /// We are stopping: no step is begun any more but those that clean up.
     pub stop: CancellationToken,
+}
+
+impl Kit {
+    /// The same, taking these addresses alone.
+    fn by(&self, outbound: Outbound) -> Self {
+        Self { outbound: Arc::new(outbound), ..self.clone() }
+    }
+
+    /// Knocks as the endpoint's kind does.
+    async fn knock(&self, endpoint: &Endpoint, depth: Depth) -> Knocked {
+        match &endpoint.kind {
+            Kind::Http(flow) => flow::knock(self, endpoint, flow, depth).await,
+            // Nobody is logged in by these: they are harmless at any depth.
+            Kind::Tcp(tcp) => tcp::knock(self, endpoint, tcp).await,
+            Kind::Tls(tls) => tls::knock(self, endpoint, tls).await,
+            Kind::Dns(dns) => dns::knock(self, endpoint, dns).await,
+            Kind::Smtp(smtp) => smtp::knock(self, endpoint, smtp).await,
+            Kind::Push(_) => push::knock(self, endpoint),
+        }
+    }
 }
 
 /// A result, and what only a person looking on wants to know.
@@ -103,23 +135,6 @@ impl Probed {
             evidence,
         }
     }
-}
-
-/// One assertion and whether it held.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub assertion: Assertion,
-    /// None when the probe did not come as far as this.
-    pub held: Option<bool>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Assertion {
-    /// The status that came, if one did.
-    Status(Option<u16>),
-    Contains(String),
-    NotContains(String),
-    DegradedAfter(Duration),
 }
 
 /// What a kind of knock saw, before it is asked whether we stood still meanwhile.
@@ -192,13 +207,7 @@ impl Prober {
     pub async fn probe(&self, endpoint: &Endpoint, depth: Depth, fresh_for: Duration) -> Probed {
         let at = self.kit.clock.now();
         let before = self.kit.before(at);
-        let knocked = match &endpoint.kind {
-            Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
-            // Nobody is logged in by these: they are harmless at any depth.
-            Kind::Tcp(tcp) => tcp::knock(&self.kit, endpoint, tcp).await,
-            Kind::Tls(tls) => tls::knock(&self.kit, endpoint, tls).await,
-            Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => push::knock(&self.kit, endpoint),
-        };
+        let knocked = addresses::knock(&self.kit, endpoint, depth).await;
         let outcome = self.kit.believed(endpoint, before, knocked.outcome, knocked.total).await;
         let Knocked { http_status, total, phases, peer, checks, error, .. } = knocked;
         // Whoever took captures knows more secrets than the config does.

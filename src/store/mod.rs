@@ -23,6 +23,7 @@ use crate::domain::span::Transition;
 
 mod backup;
 mod ballast;
+mod certificates;
 mod changes;
 mod components;
 mod copy;
@@ -61,6 +62,7 @@ mod writer;
 
 pub use backup::{Copied, backup, restore};
 pub use ballast::BALLAST_FILE;
+pub use certificates::tell_certificate;
 pub use changes::{Changed, changes_since, last_change};
 pub use components::sync_components;
 pub use copy::Progress;

@@ -1,0 +1,193 @@
+//! Reads how an endpoint is asked over HTTP: by one request, or by `[[endpoint.step]]`s.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::DeValue;
+use url::Url;
+
+use super::account::Known;
+use super::capture;
+use super::endpoint::Around;
+use super::expect;
+use super::flow_check::{self, Read};
+use super::proxy;
+use super::request::{self, Base};
+use super::section::{Entry, Section, quoted, wrong};
+use super::template::Texts;
+use super::time::duration;
+use super::value::{boolean, id, integer, phrase};
+use crate::domain::expect::StatusRange;
+use crate::domain::flow::{Flow, Step, Turn};
+
+/// A login of more is no login.
+const STEPS_LIMIT: usize = 30;
+const NAME_LIMIT: usize = 60;
+/// Browsers follow twenty; a login needs two.
+const REDIRECTS_MOST: u32 = 10;
+const DEADLINE_LEAST: Duration = Duration::from_millis(100);
+/// As the whole endpoint's.
+const DEADLINE_MOST: Duration = Duration::from_secs(60);
+
+/// What a step has in place of its endpoint, which has it where it is one request.
+pub(super) const OF_REQUEST: &[&str] = &[
+    "method",
+    "headers",
+    "query",
+    "form",
+    "json",
+    "body",
+    "redirects",
+    "status",
+    "contains",
+    "not_contains",
+    "header",
+    "css",
+    "location",
+    "http_version",
+    "certificate_days",
+    "expect",
+    "degraded_when",
+    "unknown_when",
+    "signs",
+];
+
+pub(super) struct Reading {
+    pub(super) flow: Flow,
+    /// The account is the sample wallet's, which may log in as often as it likes.
+    pub(super) sample: bool,
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Reading> {
+    let report = section.report;
+    let texts = Texts::new(around.secrets);
+    let named = section.optional("account", id).and_then(|it| around.names.account(report, it));
+    let known: Option<&Known> =
+        named.as_ref().and_then(|id| around.accounts.iter().find(|it| it.account.id == *id));
+    let account = known.map(|it| it.account.clone());
+    // An account that is there and faulty has been told of where it stands.
+    let told = named.is_some() && account.is_none();
+    let allow_plain = section.optional("allow_plain", boolean).is_some_and(Spanned::into_inner);
+    let has_proxy = section.has("proxy");
+    let own = proxy::read(section, around.secrets, around.ours);
+    let proxy = if has_proxy { own } else { around.proxy.clone() };
+    let fence = Arc::clone(around.fence);
+    let steps = match section.take("step") {
+        Some(entry) => steps(section, entry, around, &texts),
+        None => single(section, &texts),
+    };
+    let mut steps = steps?;
+    for read in &mut steps {
+        read.step.request.proxy = proxy.clone();
+    }
+    let flow = flow_check::checked(report, steps, account, told)?;
+    if !allow_plain {
+        flow_check::not_in_the_clear(report, &flow);
+    }
+    let sample = known.is_some_and(|it| it.sample);
+    let flow = Flow { fence, ..flow.into_inner() };
+    Some(Reading { flow, sample })
+}
+
+/// A plain request is a flow of one nameless step.
+fn single(section: &mut Section<'_, '_>, texts: &Texts<'_>) -> Option<Vec<Read>> {
+    let span = section.span.clone();
+    // First, since it takes what is asserted out of what is sent.
+    let expect = expect::read(section);
+    let request = request::read(section, texts, Base::None);
+    let redirects = redirects(section);
+    let step = Step { redirects, ..Step::of(request?, expect) };
+    Some(vec![Read { step, span, places: texts.take(), secrets: texts.take_secrets() }])
+}
+
+fn steps<'i>(
+    section: &mut Section<'_, 'i>,
+    entry: Entry<'i>,
+    around: &Around<'_>,
+    texts: &Texts<'_>,
+) -> Option<Vec<Read>> {
+    let report = section.report;
+    let base = request::base(section);
+    for &key in OF_REQUEST {
+        if let Some(entry) = section.take(key) {
+            report.wrong(
+                entry.span(),
+                format!("an endpoint with steps has no `{key}` of its own"),
+                "write it into the step it belongs to",
+            );
+        }
+    }
+    let span = entry.span();
+    let entries: Vec<Entry<'i>> = match entry.into_inner() {
+        DeValue::Array(array) => array.into_iter().collect(),
+        _ => {
+            report.wrong(span, "there may be many of `step`", "write [[endpoint.step]], with two brackets");
+            return None;
+        }
+    };
+    if entries.is_empty() || STEPS_LIMIT < entries.len() {
+        let message = format!("`step` has {} entries", entries.len());
+        report.wrong(span, message, format!("from 1 to {STEPS_LIMIT} are allowed"));
+    }
+    let base = base?;
+    let count = entries.len();
+    let read =
+        |entry| Section::read(report, "[[endpoint.step]]", entry, |it| step(it, around, texts, &base))?;
+    let steps: Vec<Read> = entries.into_iter().filter_map(read).collect();
+    (steps.len() == count && 0 < count).then_some(steps)
+}
+
+fn step(section: &mut Section<'_, '_>, _: &Around<'_>, texts: &Texts<'_>, base: &Url) -> Option<Read> {
+    let report = section.report;
+    let span = section.span.clone();
+    let name = section.required("name", "\"sign-in\"", |it| {
+        let name = phrase(it, NAME_LIMIT)?;
+        if name.chars().any(char::is_control) || name.contains('"') {
+            return wrong(
+                format!("{} is not a name", quoted(&name)),
+                "write it on one line, without quotes in it",
+            );
+        }
+        Ok(name)
+    });
+    let mut expect = expect::read(section);
+    let request = request::read(section, texts, Base::Of(base));
+    let captures = capture::read(section);
+    let redirects = redirects(section);
+    let deadline = section.optional("deadline", |it| duration(it, DEADLINE_LEAST, DEADLINE_MOST));
+    let [always, confirm] = ["always", "confirm"].map(|key| section.optional(key, boolean));
+    let is = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|it| *it.get_ref());
+    if let (true, true, Some(confirm)) = (is(&always), is(&confirm), &confirm) {
+        report.wrong(
+            confirm.span(),
+            "a step is `always` or `confirm`, not both",
+            "`always` is for logging out, `confirm` for a look instead of another login",
+        );
+    }
+    let turn = match (is(&always), is(&confirm)) {
+        (true, _) => Turn::Always,
+        (false, true) => Turn::Confirm,
+        (false, false) => Turn::InOrder,
+    };
+    if turn == Turn::Always && expect.status.is_empty() {
+        // Nearly all who log one out lead somewhere else then.
+        expect.status = vec![StatusRange { from: 200, to: 399 }];
+    }
+    let (places, secrets) = (texts.take(), texts.take_secrets());
+    let step = Step {
+        name: name?.into_inner(),
+        request: request?,
+        captures: captures?,
+        expect,
+        deadline: deadline.map(Spanned::into_inner),
+        redirects,
+        turn,
+    };
+    Some(Read { step, span, places, secrets })
+}
+
+fn redirects(section: &mut Section<'_, '_>) -> u8 {
+    let given = section.optional("redirects", |it| integer(it, 0..=REDIRECTS_MOST));
+    given.and_then(|it| u8::try_from(it.into_inner()).ok()).unwrap_or_default()
+}

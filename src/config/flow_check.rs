@@ -1,0 +1,209 @@
+//! What can be known of a flow before it is walked: that every value it sends is there by then.
+
+use std::collections::HashMap;
+
+use toml::Spanned;
+use url::{Host, Url};
+
+use super::report::{Report, Span};
+use super::section::quoted;
+use super::template;
+use crate::domain::account::Account;
+use crate::domain::flow::{Flow, Source, Step, Turn};
+use crate::domain::request::Body;
+use crate::domain::template::Part;
+
+/// A step as it was read, and where what it fills in stands.
+pub(super) struct Read {
+    pub(super) step: Step,
+    pub(super) span: Span,
+    pub(super) places: Vec<Spanned<Part>>,
+    pub(super) secrets: Vec<Span>,
+}
+
+/// A flow, and where its parts stand that nobody else may see.
+pub(super) struct Checked {
+    flow: Flow,
+    places: Vec<(usize, Span)>,
+}
+
+impl Checked {
+    pub(super) fn into_inner(self) -> Flow {
+        self.flow
+    }
+}
+
+/// `told`: an account is named, and was refused where it stands.
+pub(super) fn checked(
+    report: &Report<'_>,
+    steps: Vec<Read>,
+    account: Option<Account>,
+    told: bool,
+) -> Option<Checked> {
+    names(report, &steps);
+    turns(report, &steps);
+    for place in 0..steps.len() {
+        captures(report, &steps, place);
+    }
+    if !told {
+        of_account(report, &steps, account.as_ref());
+    }
+    let mut shown = Vec::new();
+    for (place, read) in steps.iter().enumerate() {
+        shown.extend(read.secrets.iter().map(|span| (place, span.clone())));
+        let own = read.places.iter().filter(|it| is_own(it.get_ref()));
+        shown.extend(own.map(|it| (place, it.span())));
+    }
+    let mut steps = steps.into_iter().map(|read| read.step);
+    let first = steps.next()?;
+    let flow =
+        Flow { then: steps.collect(), account, ..Flow::of(first.request.clone(), first.expect.clone()) };
+    Some(Checked { flow: Flow { first, ..flow }, places: shown })
+}
+
+fn names(report: &Report<'_>, steps: &[Read]) {
+    let mut taken: HashMap<&str, usize> = HashMap::new();
+    for read in steps {
+        let line = report.line(&read.span);
+        if let Some(first) = taken.insert(&read.step.name, line) {
+            report.wrong(
+                read.span.clone(),
+                format!("two steps are called {}", quoted(&read.step.name)),
+                format!("the step on line {first} is, too; give each a name of its own, which tells you where a login failed"),
+            );
+        }
+    }
+}
+
+fn turns(report: &Report<'_>, steps: &[Read]) {
+    let in_order = |it: &Read| it.step.turn == Turn::InOrder;
+    let Some(first) = steps.first().filter(|it| !in_order(it)) else { return };
+    let (word, help) = match first.step.turn {
+        Turn::Always => ("always", "logging out comes after logging in: move it to the end"),
+        _ => ("confirm", "a step that confirms comes after the steps it stands in for: move it behind them"),
+    };
+    report.wrong(first.span.clone(), format!("the first step cannot be `{word}`"), help);
+}
+
+/// Every capture that a step fills in was taken by an earlier one.
+fn captures(report: &Report<'_>, steps: &[Read], place: usize) {
+    let (before, from_here) = steps.split_at(place);
+    let Some((read, _)) = from_here.split_first() else { return };
+    let taken = |reads: &[Read], name: &str| {
+        let captures =
+            reads.iter().filter(|it| it.step.turn != Turn::Confirm || read.step.turn == Turn::Confirm);
+        let found = captures.flat_map(|it| &it.step.captures).find(|it| it.name == name);
+        found.map(|it| matches!(it.from, Source::Form(_)))
+    };
+    let missing = |name: &str, span: Span| {
+        if taken(from_here, name).is_some() {
+            let message = format!("{{{{{name}}}}} is used before it is captured");
+            report.wrong(
+                span,
+                message,
+                "captures are there for the steps that follow theirs; change the order",
+            );
+            return;
+        }
+        let known: Vec<&str> =
+            before.iter().flat_map(|it| &it.step.captures).map(|it| it.name.as_str()).collect();
+        let help = match template::meant(name, &known) {
+            Some(meant) => format!("did you mean {{{{{meant}}}}}?"),
+            None => format!("an earlier step has to capture it: capture.{name} = {{ json = \"$.{name}\" }}"),
+        };
+        report.wrong(span, format!("nothing is captured as {{{{{name}}}}}"), help);
+    };
+    for part in &read.places {
+        let Part::Capture(name) = part.get_ref() else { continue };
+        let (root, field) =
+            name.split_once('.').map_or((name.as_str(), None), |(root, field)| (root, Some(field)));
+        match (taken(before, root), field) {
+            (None, _) => missing(root, part.span()),
+            (Some(true), None) => report.wrong(
+                part.span(),
+                format!("{{{{{root}}}}} is a whole form"),
+                format!("write one of its hidden fields, {{{{{root}.FIELD}}}}, or where it leads, {{{{{root}.action}}}}"),
+            ),
+            (Some(false), Some(_)) => report.wrong(
+                part.span(),
+                format!("{{{{{root}}}}} is one value, not a form"),
+                format!("write {{{{{root}}}}}"),
+            ),
+            _ => (),
+        }
+    }
+    if let Some(Body::Form { of: Some(of), .. }) = &read.step.request.body {
+        match taken(before, of) {
+            Some(true) => (),
+            Some(false) => report.wrong(
+                read.span.clone(),
+                format!("{} is one value, not a form", quoted(of)),
+                format!("capture the form: capture.{of} = {{ form = \"form\" }}"),
+            ),
+            None => report.wrong(
+                read.span.clone(),
+                format!("no earlier step captures a form as {}", quoted(of)),
+                format!("write capture.{of} = {{ form = \"form\" }} into the step that gets the page"),
+            ),
+        }
+    }
+}
+
+fn is_own(part: &Part) -> bool {
+    matches!(part, Part::Username | Part::Password | Part::Totp | Part::Basic)
+}
+
+fn of_account(report: &Report<'_>, steps: &[Read], account: Option<&Account>) {
+    for part in steps.iter().flat_map(|it| &it.places).filter(|it| is_own(it.get_ref())) {
+        let totp = matches!(part.get_ref(), Part::Totp);
+        match account {
+            None => report.wrong(
+                part.span(),
+                "this endpoint has no account to fill that in from",
+                "write an [[account]] and name it in the endpoint: account = \"probe\"",
+            ),
+            Some(account) if totp && account.totp.is_none() => report.wrong(
+                part.span(),
+                format!("the account `{}` has no second factor", account.id),
+                "write its secret into the [[account]]: totp = { env = \"PROBE_TOTP\" }",
+            ),
+            Some(_) => (),
+        }
+    }
+}
+
+/// Refuses what is secret on its way over plain HTTP to anybody but ourselves.
+pub(super) fn not_in_the_clear(report: &Report<'_>, checked: &Checked) {
+    let steps: Vec<&Step> = checked.flow.steps().collect();
+    for (place, span) in &checked.places {
+        let Some(step) = steps.get(*place) else { continue };
+        let url = &step.request.url;
+        if url.scheme() == "https" || is_private(url) {
+            continue;
+        }
+        let message =
+            format!("this secret would go to {} over plain http", url.host_str().unwrap_or_default());
+        let help = "write https; or allow_plain = true in the endpoint, if nobody on the way can listen";
+        // A request that was allowed before flows were is only warned of.
+        match checked.flow.account {
+            Some(_) => report.wrong(span.clone(), message, help),
+            None => report.warn(span.clone(), message, help),
+        }
+    }
+}
+
+/// A host that only our own net knows.
+fn is_private(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            let ends = ["localhost", "local", "internal", "lan", "home.arpa", "test", "invalid"];
+            let under =
+                |end: &&str| name.strip_suffix(*end).is_some_and(|it| it.is_empty() || it.ends_with('.'));
+            !name.contains('.') || ends.iter().any(under)
+        }
+        None => false,
+    }
+}
