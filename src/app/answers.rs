@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use super::live::chain;
 use super::{Live, Load, ReloadError};
 use crate::control::{
-    self, Answer, Answers, AttemptLine, Check, ComponentLine, DaemonLine, Door, EndpointLine, EvidenceLine,
-    Knock, KnockLine, LoginLine, NoteLine, NoticeLine, Own, Question, Refusal, Status, Wanted,
+    self, Answer, Answers, AttemptLine, CanaryLine, Check, ComponentLine, DaemonLine, Door, EndpointLine, EvidenceLine,
+    Knock, KnockLine, LoginLine, NetworkLine, NoteLine, NoticeLine, Own, Question, Refusal, Status, Wanted,
 };
 use crate::domain::component::{Component, Lang, Text};
 use crate::domain::endpoint::{Endpoint, Id};
@@ -24,6 +24,7 @@ use crate::domain::summary::summarize;
 use crate::exhibit::{self, Exhibit};
 use crate::pipeline::logins::{LoginBudget, LoginsAt};
 use crate::probe::Probed;
+use crate::probe::gate::Group;
 use crate::store::{Kept, Of};
 
 /// Knows the running daemon, and where its config came from.
@@ -255,6 +256,7 @@ fn own(live: &Live, storing: Storing, now: Moment) -> Own {
         stalled_s_ago: live.own.last_stall().map(|it| it.as_secs_f64()),
         doubts_clock: live.own.doubts_the_clock(),
         doubts_network: live.own.doubts_the_network(),
+        networks: live.own.gates.groups().iter().map(|it| network_line(it)).collect(),
         storing: storing == Storing::Works,
         not_stored_since,
         waiting,
@@ -263,6 +265,22 @@ fn own(live: &Live, storing: Storing, now: Moment) -> Own {
         damaged: files.damaged,
         vanished: files.vanished,
         rendered_s_ago: published.map(|it| now.mono.saturating_sub(it.mono).as_secs_f64()),
+    }
+}
+
+fn network_line(group: &Group) -> NetworkLine {
+    let standing = group.standing();
+    let canaries = group.network.canaries.iter().zip(&standing.canaries);
+    NetworkLine {
+        id: standing.network,
+        lost_since: standing.lost.as_ref().map(|it| it.since.to_string()),
+        why: standing.lost.as_ref().map(|it| it.why.wire().to_owned()),
+        canaries: canaries
+            .map(|(canary, said)| CanaryLine {
+                url: canary.url.to_string(),
+                said: said.map(|it| it.wire().to_owned()),
+            })
+            .collect(),
     }
 }
 

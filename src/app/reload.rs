@@ -98,6 +98,8 @@ impl Live {
             .collect();
         let (endpoints, change) = self.repost(endpoints, &moved, &newcomers, &mut reloaded);
         let site = Arc::new(wanted.site.clone());
+        self.own.gates.set(&wanted.networks);
+        let lost = Arc::clone(&self.own.gates.lost().borrow());
         self.spine.facts.send_modify(|facts| {
             let before: HashMap<&EndpointId, &Arc<EndpointFacts>> =
                 facts.endpoints.iter().map(|it| (&it.endpoint.id, it)).collect();
@@ -115,13 +117,17 @@ impl Live {
                     }
                 }
             });
-            *facts = Arc::new(Facts {
+            let mut after = Facts {
                 site: Arc::clone(&site),
                 components: wanted.components.clone().into(),
                 endpoints: known.collect(),
                 notices: Arc::new(written.notices),
                 storing: facts.storing,
-            });
+                lost: Arc::from([]),
+            };
+            // An endpoint may have come to another network.
+            after.lose(Arc::clone(&lost));
+            *facts = Arc::new(after);
         });
         // A schedule that has ended ends the daemon; nothing is to be done about it here.
         let _ = self.changes.send(change).await;

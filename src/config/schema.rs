@@ -79,14 +79,14 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("probe", "proxy", Shape::Proxy, r#""none""#),
     ("probe", "per_host", Shape::PerHost, r#"{ "requests_per_second": 5, "connections": 6 }"#),
     ("probe", "contact", Shape::Words, ""),
-    ("network", "id", Shape::Id, ""),
-    ("network", "canaries", Shape::Canaries, ""),
     ("probe", "allow_private", Shape::Texts, "[]"),
     ("store", "data", Shape::Words, r#""data""#),
     ("store", "keep_results", Shape::Length, r#""90d""#),
     ("sample", "listen", Shape::Address, r#""127.0.0.1:8081""#),
     ("sample", "control", Shape::Address, r#""127.0.0.1:8082""#),
     ("metrics", "listen", Shape::Address, r#""127.0.0.1:8083""#),
+    ("network", "id", Shape::Id, ""),
+    ("network", "canaries", Shape::Canaries, ""),
     ("component", "id", Shape::Id, ""),
     ("component", "name", Shape::Text, ""),
     ("component", "group", Shape::Text, ""),
@@ -285,10 +285,14 @@ fn shaped(shape: Shape) -> Value {
         }
         Shape::Body => or_secret(json!({ "type": "string" })),
         Shape::Canaries => {
-            let place = || json!({ "type": "string", "pattern": "^(?:tcp|https?)://[^\\s@]+$" });
-            list(json!({ "anyOf": [place(), {
+            let place = || {
+                json!({ "type": "string", "pattern":
+                    "^\\s*(?:[Hh][Tt][Tt][Pp][Ss]?://[^\\s@#]+|tcp://[^\\s@#/?]+:[0-9]{1,5}/?)\\s*$" })
+            };
+            let one = json!({ "anyOf": [place(), {
                 "type": "object", "additionalProperties": false, "required": ["url"],
-                "properties": { "url": place(), "contains": words() } }] }))
+                "properties": { "url": place(), "contains": words() } }] });
+            json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1, "maxItems": 10 }] })
         }
         Shape::Captures => login::captures(),
         Shape::Contacts => list(json!({

@@ -268,6 +268,9 @@ pub struct Own {
     pub stalled_s_ago: Option<f64>,
     pub doubts_clock: bool,
     pub doubts_network: bool,
+    /// Those that have canaries.
+    #[serde(default)]
+    pub networks: Vec<NetworkLine>,
     pub storing: bool,
     pub not_stored_since: Option<String>,
     pub waiting: u64,
@@ -280,6 +283,24 @@ pub struct Own {
     #[serde(default)]
     pub vanished: bool,
     pub rendered_s_ago: Option<f64>,
+}
+
+/// A network of ours, by its canaries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkLine {
+    pub id: String,
+    /// None while it works.
+    pub lost_since: Option<String>,
+    /// `unreachable`, `no_names` or `portal`.
+    pub why: Option<String>,
+    /// What each canary said last; none before its first word.
+    pub canaries: Vec<CanaryLine>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryLine {
+    pub url: String,
+    pub said: Option<String>,
 }
 
 /// One knock for a person, phase by phase.

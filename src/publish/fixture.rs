@@ -108,6 +108,7 @@ pub fn watched(
         history: Arc::new(history),
         health,
         last: Some(last),
+        cut_off: false,
     })
 }
 
@@ -155,6 +156,7 @@ pub fn fine() -> Facts {
         ],
         notices: Arc::new(Notices::default()),
         storing: Storing::Works,
+        lost: Arc::from([]),
     }
 }
 

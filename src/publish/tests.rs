@@ -829,7 +829,7 @@ fn the_summary_that_cannot_tell_does_not_say_that_storing_fails() {
 #[tokio::test]
 async fn health_is_asked_in_text_or_json_and_is_never_kept() {
     let door = Door::open(fixture::of(Verdict::Yes));
-    for (path, checks) in [("/livez", 3), ("/readyz", 5)] {
+    for (path, checks) in [("/livez", 3), ("/readyz", 6)] {
         let text = door.get(path).await;
         assert_eq!((text.status, text.header(header::CACHE_CONTROL)), (StatusCode::OK, "no-store"));
         assert_eq!(text.text().lines().filter(|it| it.starts_with("ok ")).count(), checks, "{}", text.text());

@@ -22,6 +22,7 @@ mod flood;
 mod flow;
 mod front;
 mod harm;
+mod gate;
 mod hop;
 mod install;
 mod kill;

@@ -18,6 +18,7 @@ use crate::words::Words;
 pub struct Front {
     pub f: Frame,
     pub lead: Lead,
+    pub blind: Option<String>,
     pub storing: Option<String>,
     pub open: Vec<Card>,
     pub groups: Vec<Group>,
@@ -41,6 +42,7 @@ impl Front {
         Self {
             f: Frame::new(teller.site, teller.lang, of),
             lead,
+            blind: notices::blind(teller),
             storing: notices::storing(teller),
             open: notices::open(teller),
             groups: method::groups(teller),
