@@ -89,6 +89,7 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
         [server.listen].into_iter().chain(wallet).chain(metrics.iter().map(|it| it.listen)).collect();
     let probe = one(section, "probe", "[probe]", |it| (probe::read(it, &secrets, &ours), private(it)));
     let ((probe, proxy), allowed) = probe.unwrap_or_default();
+    site.probe_contact = probe.contact.clone();
     let networks = many(section, "network", "[[network]]", NETWORKS_LIMIT, network::network);
     twice(section.report, &networks);
     let never = ours.iter().map(ToString::to_string).collect();
