@@ -26,12 +26,12 @@ use crate::domain::request::Fence;
 const COMPONENTS_LIMIT: usize = 1_000;
 /// What one machine can knock at in time.
 const ENDPOINTS_LIMIT: usize = 10_000;
-/// Ways out of one machine.
-const NETWORKS_LIMIT: usize = 20;
 /// One for each endpoint that logs in would be a lot.
 const ACCOUNTS_LIMIT: usize = 1_000;
 /// Nets and hosts that targets may send us to.
 const PRIVATE_LIMIT: usize = 100;
+/// Ways out of one machine.
+const NETWORKS_LIMIT: usize = 20;
 /// Old ones may be taken out of the file; the store keeps them.
 const NOTICES_LIMIT: usize = 1_000;
 
@@ -90,11 +90,11 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let probe = one(section, "probe", "[probe]", |it| (probe::read(it, &secrets, &ours), private(it)));
     let ((probe, proxy), allowed) = probe.unwrap_or_default();
     site.probe_contact = probe.contact.clone();
-    let networks = many(section, "network", "[[network]]", NETWORKS_LIMIT, network::network);
-    twice(section.report, &networks);
     let never = ours.iter().map(ToString::to_string).collect();
     let fence = Arc::new(Fence { allowed, never });
     let accounts = many(section, "account", "[[account]]", ACCOUNTS_LIMIT, |it| account::read(it, &secrets));
+    let networks = many(section, "network", "[[network]]", NETWORKS_LIMIT, network::network);
+    twice(section.report, &networks);
 
     let components =
         many(section, "component", "[[component]]", COMPONENTS_LIMIT, |it| component::read(it, names));
@@ -106,9 +106,9 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
         now,
         proxy: &proxy,
         ours: &ours,
-        networks: &networks,
         accounts: &accounts,
         fence: &fence,
+        networks: &networks,
     };
     let endpoints =
         many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));

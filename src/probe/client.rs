@@ -31,6 +31,9 @@ pub struct Outbound {
     said: HeaderMap,
     /// The host of whom [`Only::This`] is an address; others have their own.
     host: Option<Arc<str>>,
+    /// Every connection goes to this socket, whatever its URL names.
+    #[cfg(feature = "simulation")]
+    socket: Option<std::path::PathBuf>,
 }
 
 /// Which addresses of a name are used.
@@ -103,7 +106,15 @@ impl Outbound {
     fn over(shared: Shared) -> Self {
         let greeting: Arc<Greeting> = Arc::default();
         let said = greeting.headers(None, 0);
-        Self { shared: Arc::new(shared), only: Only::Any, host: None, greeting, said }
+        Self {
+            shared: Arc::new(shared),
+            only: Only::Any,
+            host: None,
+            greeting,
+            said,
+            #[cfg(feature = "simulation")]
+            socket: None,
+        }
     }
 
     /// Requests go nowhere: they are answered in memory.
@@ -123,11 +134,14 @@ impl Outbound {
     pub(super) async fn send(
         &self,
         request: reqwest::RequestBuilder,
+        trace: &Trace,
     ) -> Result<reqwest::Response, reqwest::Error> {
         #[cfg(feature = "simulation")]
         if let Some(wire) = &self.shared.wire {
-            return super::wire::send(wire, request.build()?).await;
+            return super::wire::send(wire, request.build()?, trace).await;
         }
+        // Its hooks have it already.
+        let _ = trace;
         request.send().await
     }
 
@@ -192,6 +206,13 @@ impl Outbound {
         Self { greeting: self.greeting, said: self.said, ..Self::made(verifier, Some(nameserver)) }
     }
 
+    /// Connects to the Unix socket at `socket` instead of looking a name up and
+    /// dialling its address. All else is as ever, the handshake included.
+    #[cfg(feature = "simulation")]
+    pub fn through(self, socket: std::path::PathBuf) -> Self {
+        Self { socket: Some(socket), ..self }
+    }
+
     /// A client for one request: a fresh connection, no proxy but the one it
     /// names, no redirect followed, no cookie kept.
     pub fn client(&self, request: &Request, trace: &Trace, dates: Dates) -> Result<reqwest::Client, String> {
@@ -211,6 +232,11 @@ impl Outbound {
         let builder = builder.no_proxy();
         let builder = match hop {
             Some(hop) => builder.proxy(hop),
+            None => builder,
+        };
+        #[cfg(feature = "simulation")]
+        let builder = match &self.socket {
+            Some(socket) => builder.unix_socket(socket.as_path()),
             None => builder,
         };
         builder

@@ -100,7 +100,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
         (None, _) => classify::failed(error, &trace.marks(), answered),
     };
-    let sent = tokio::time::timeout_at(deadline, kit.outbound.send(build(&client, request))).await;
+    let sent = tokio::time::timeout_at(deadline, kit.outbound.send(build(&client, request), trace)).await;
     let mut response = match sent {
         Err(_) => return Answer::without_reply(late(false), expect, "the deadline passed".into()),
         Ok(Err(error)) => {

@@ -9,6 +9,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use url::Url;
 
+use super::marks::{self, Trace};
+
 /// Who answers for an address: one end of a connection whose other end is served.
 /// None is silence, as if every packet were lost.
 pub trait Wire: Send + Sync {
@@ -20,16 +22,24 @@ pub trait Wire: Send + Sync {
 pub(super) async fn send(
     wire: &Arc<dyn Wire>,
     request: reqwest::Request,
+    trace: &Trace,
 ) -> Result<reqwest::Response, reqwest::Error> {
     let url = request.url().clone();
-    match exchange(wire, &url, request).await {
+    match exchange(wire, &url, request, trace).await {
         Some(response) => Ok(response),
         None => std::future::pending().await,
     }
 }
 
-async fn exchange(wire: &Arc<dyn Wire>, url: &Url, request: reqwest::Request) -> Option<reqwest::Response> {
+async fn exchange(
+    wire: &Arc<dyn Wire>,
+    url: &Url,
+    request: reqwest::Request,
+    trace: &Trace,
+) -> Option<reqwest::Response> {
+    trace.note(|marks| marks.connect_began = Some(marks::now()));
     let stream = wire.connect(url)?;
+    trace.note(|marks| marks.connect_ended = Some(marks::now()));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
     let mut request: hyper::Request<reqwest::Body> = request.try_into().ok()?;
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];

@@ -1,5 +1,7 @@
 //! All that the sample wallet remembers, and who is let in.
 
+#[cfg(feature = "simulation")]
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +16,9 @@ use super::{Now, PASSWORD, USERNAME};
 /// A login page left open for longer has to be loaded again.
 const VISIT_LASTS: SignedDuration = SignedDuration::from_hours(1);
 const SESSION_LASTS: SignedDuration = SignedDuration::from_mins(30);
+#[cfg(feature = "simulation")]
+/// The first attempts are remembered, for whoever asks what we did to the account.
+const ATTEMPTS: usize = 1_000;
 /// Between the password and the second factor.
 const HALFWAY_LASTS: SignedDuration = SignedDuration::from_mins(5);
 
@@ -34,6 +39,9 @@ pub struct Book {
     pub inbox: Inbox,
     pub authenticator: Authenticator,
     tally: Tally,
+    /// When somebody was wrong of late, whatever he did after it.
+    #[cfg(feature = "simulation")]
+    wrong_at: VecDeque<Timestamp>,
 }
 
 /// What was counted since the start.
@@ -77,6 +85,8 @@ impl Wallet {
             inbox: Inbox::default(),
             authenticator: Authenticator::default(),
             tally: Tally::default(),
+            #[cfg(feature = "simulation")]
+            wrong_at: VecDeque::new(),
         };
         Arc::new(Self { now, book: Mutex::new(book) })
     }
@@ -98,6 +108,12 @@ impl Wallet {
             locked_until: book.lockout.locked_until(now),
             tally: book.tally,
         }
+    }
+
+    /// When passwords and codes of the account were wrong, oldest first.
+    #[cfg(feature = "simulation")]
+    pub fn wrong_at(&self) -> Vec<Timestamp> {
+        self.book().wrong_at.iter().copied().collect()
     }
 
     /// Forgets wrong passwords and the lock they led to.
@@ -187,7 +203,14 @@ impl Book {
         let attempt = self.lockout.attempt(now, right);
         match attempt {
             Attempt::Right => {}
-            Attempt::Wrong => self.tally.wrong += 1,
+            Attempt::Wrong => {
+                self.tally.wrong += 1;
+                #[cfg(feature = "simulation")]
+                {
+                    self.wrong_at.push_back(now);
+                    self.wrong_at.truncate(ATTEMPTS);
+                }
+            }
             Attempt::Locked { .. } => self.tally.locked += 1,
         }
         attempt

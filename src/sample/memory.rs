@@ -36,6 +36,11 @@ impl InMemory {
         self.wallet.standing()
     }
 
+    /// When passwords and codes of the account were wrong, oldest first.
+    pub fn wrong_at(&self) -> Vec<jiff::Timestamp> {
+        self.wallet.wrong_at()
+    }
+
     /// Answers what comes over this connection until it ends.
     pub async fn serve(&self, stream: DuplexStream) {
         let site = self.site.clone();

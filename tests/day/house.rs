@@ -13,6 +13,7 @@ use porchlight::domain::endpoint::Endpoint;
 use porchlight::domain::facts::{Facts, Site, Storing};
 use porchlight::domain::moment::{Moment, minus};
 use porchlight::domain::notice::Notices;
+use porchlight::pipeline::logins::LoginBudget;
 use porchlight::pipeline::{self, Spine};
 use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Outbound, Prober, Wire};
@@ -75,7 +76,7 @@ impl Clock for Time {
 pub struct House {
     time: Arc<Time>,
     pub crew: Crew,
-    pub spine: Arc<Spine>,
+    pub logins: Arc<LoginBudget>,
     store: Store,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -120,14 +121,18 @@ impl House {
             storing: Storing::default(),
         };
         let own = Arc::new(OwnHealth::new(clock.clone()));
+        let notes = Arc::new(porchlight::notes::Notes::new(clock.clone()));
+        let logins = LoginBudget::open(store.clone(), clock.clone(), notes.clone()).await.unwrap();
+        let logins = Arc::new(logins);
         let prober = Prober::new(Outbound::answered_by(wire), own.clone(), clock.clone(), Arc::default());
+        let prober = prober.guarded(logins.clone()).until(stop.clone());
         let spine = Arc::new(Spine {
             prober: Box::new(prober),
             store: store.clone(),
             facts: watch::channel(Arc::new(facts)).0,
             clock: clock.clone(),
             meters: Default::default(),
-            notes: Arc::new(porchlight::notes::Notes::new(clock.clone())),
+            notes,
         });
         let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
         let entries =
@@ -135,7 +140,7 @@ impl House {
         let (_changes, changed) = mpsc::channel(schedule::CHANGES);
         tasks.spawn(schedule::ring(entries, changed, clock, own.stepped(), stop.clone()));
         tasks.spawn(tick(own, stop.clone()));
-        Self { time: time.clone(), crew, spine, store, stop, tasks, writing }
+        Self { time: time.clone(), crew, logins, store, stop, tasks, writing }
     }
 
     /// Nothing is finished; the runtime must be dropped next.

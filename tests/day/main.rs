@@ -13,5 +13,6 @@
 
 mod healthy;
 mod house;
+mod lockout;
 mod outages;
 mod town;

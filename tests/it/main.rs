@@ -8,11 +8,14 @@
     reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
 )]
 
+mod addresses;
 mod alerts;
 mod backup;
+mod certificates;
 mod control;
 mod crowd;
 mod damage;
+mod evidence;
 mod first;
 mod first_release;
 mod flood;
@@ -22,6 +25,7 @@ mod harm;
 mod hop;
 mod install;
 mod kill;
+mod kinds;
 mod knock;
 mod migration;
 mod names;
@@ -36,6 +40,7 @@ mod push;
 mod reload;
 mod schedule;
 mod scribe;
+mod secrets;
 mod soak;
 mod support;
 mod target;
@@ -46,3 +51,4 @@ mod traced;
 mod travel;
 mod truth;
 mod wallet;
+mod wallet_flows;

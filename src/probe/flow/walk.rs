@@ -5,19 +5,20 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::capture::{Captured, Missed};
+use super::capture::{self, Captured, Missed};
 use super::fill::{self, Filling};
 use super::jar::Jar;
 use super::redirect::{self, Home};
 use crate::domain::endpoint::Endpoint;
-use crate::domain::flow::{Depth, Flow, Step, Turn};
+use crate::domain::flow::{Depth, Flow, Source, Step, Turn};
 use crate::domain::moment::Moment;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
+use crate::domain::redact::Redactor;
 use crate::domain::request::{Method, Request, Value};
 use crate::domain::template::Part;
 use crate::probe::http::{self, Answer};
 use crate::probe::logins::{Held, Pass};
-use crate::probe::{Kit, Known, Login, codes, marks};
+use crate::probe::{Kit, Known, Login, codes, evidence, marks, redact};
 
 /// What logging out may take when the flow's own time is over; no latency.
 const CLEAN_UP: Duration = Duration::from_secs(5);
@@ -41,6 +42,8 @@ pub(super) struct Walk<'a> {
     jar: Jar,
     home: Home,
     pub(super) captured: Captured,
+    /// Knows the endpoint's secrets, and those that answers handed out.
+    pub(super) shows: Redactor,
     wrong_password: Option<SecretString>,
     /// The code that was sent.
     pub(super) code: Option<SecretString>,
@@ -49,6 +52,8 @@ pub(super) struct Walk<'a> {
     pub(super) stopped_at: Option<usize>,
     /// Something of the account's was sent.
     pub(super) logged_in: bool,
+    /// A wrong password was refused, as it must be: the end of such a flow.
+    is_refused: bool,
     /// Leave to send it.
     pass: Option<Pass>,
     /// Or why there is none.
@@ -57,7 +62,7 @@ pub(super) struct Walk<'a> {
     left_us: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     before_login: Vec<Url>,
-    /// The steps that are still to come.
+    /// The place of the first step that is still to come.
     left: usize,
 }
 
@@ -72,7 +77,9 @@ impl<'a> Walk<'a> {
     pub(super) fn new(kit: &'a Kit, endpoint: &'a Endpoint, flow: &'a Flow, depth: Depth) -> Self {
         let began = marks::now();
         let home = Home::of(flow);
-        let wrong = || fill::random(WRONG_PASSWORD).collect::<String>().into();
+        let mut shows = redact::redactor(endpoint);
+        let wrong_password = flow.wrong_password.then(|| fill::random(WRONG_PASSWORD).collect::<String>());
+        wrong_password.iter().for_each(|it| shows.add(it));
         Self {
             kit,
             endpoint,
@@ -86,16 +93,18 @@ impl<'a> Walk<'a> {
             jar: Jar::new(home.hosts().to_vec()),
             home,
             captured: Captured::default(),
-            wrong_password: flow.wrong_password.then(wrong),
+            shows,
+            wrong_password: wrong_password.map(SecretString::from),
             code: None,
             taken: Vec::new(),
             stopped_at: None,
             logged_in: false,
-            pass: None,
+            is_refused: false,
             held: None,
             left_us: false,
             before_login: Vec::new(),
             left: 0,
+            pass: None,
         }
     }
 
@@ -147,6 +156,8 @@ impl<'a> Walk<'a> {
             };
             if !fine {
                 self.stopped_at = self.taken.len().checked_sub(1);
+            }
+            if !fine || self.is_refused {
                 return;
             }
         }
@@ -218,12 +229,22 @@ impl<'a> Walk<'a> {
             (false, true) => Login::After,
             (false, false) => Login::Before,
         };
+        // Until it is known better: a request that is dropped may have left us.
         self.logged_in |= logs_in;
         let asked = filled.url.clone();
         let before = self.waited;
-        let (mut answer, url) = self.send(step, login, filled, deadline).await;
+        let (mut answer, url, left_us) = self.send(step, login, filled, deadline).await;
+        self.logged_in = was_in || (logs_in && left_us);
+        self.left_us |= logs_in && left_us;
         let waited = self.waited.saturating_sub(before);
-        if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
+        self.expect_a_form(step, &mut answer, &url);
+        if login == Login::AtWrong {
+            // Let in, there is a session to be ended; refused, nothing comes after it.
+            if let Some(seen) = &answer.seen {
+                drop(self.captured.take(step, self.flow, (seen, &url), &self.jar));
+            }
+            self.is_refused |= matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
+        } else if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
             && let Err(Missed { class, said }) = self.captured.take(step, self.flow, (seen, &url), &self.jar)
         {
@@ -237,12 +258,30 @@ impl<'a> Walk<'a> {
             self.before_login.push(url);
         }
         let fine = matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
+        if !fine && let Some(seen) = &answer.seen {
+            capture::glimpse(step, (seen, &asked), &self.jar).iter().for_each(|it| self.shows.add_found(it));
+        }
         self.taken.push(Taken {
             step,
             answer,
             total: marks::now().duration_since(began).saturating_sub(waited),
         });
         fine
+    }
+
+    /// A page with the very form that the operator goes on with asks for nothing
+    /// unexpected, even where it speaks of a second factor.
+    fn expect_a_form(&mut self, step: &Step, answer: &mut Answer, url: &Url) {
+        let wants = step.captures.iter().any(|it| matches!(it.from, Source::Form(_)));
+        let held = answer.checks.iter().all(|it| it.held == Some(true));
+        if wants
+            && held
+            && answer.outcome == Outcome::Unknown(UnknownReason::Challenge)
+            && let Some(seen) = &answer.seen
+            && self.captured.take(step, self.flow, (seen, url), &self.jar).is_ok()
+        {
+            answer.outcome = Outcome::Success;
+        }
     }
 
     /// A step that cannot be taken.
@@ -281,15 +320,15 @@ impl<'a> Walk<'a> {
         Ok(filled)
     }
 
-    /// Sends a request and follows where its answer leads; gives the last
-    /// answer and the address it came from.
+    /// Sends a request and follows where its answer leads; gives the last answer,
+    /// the address it came from, and whether the first request may have left us.
     async fn send(
         &mut self,
         step: &Step,
         login: Login,
         mut request: Request,
         mut deadline: Instant,
-    ) -> (Answer, Url) {
+    ) -> (Answer, Url, bool) {
         let laden = redirect::is_laden(&step.request);
         let captures = self.captured.named();
         let steps: Vec<(String, u16, Duration)> = self
@@ -301,37 +340,41 @@ impl<'a> Walk<'a> {
         loop {
             let cookies = self.jar.header(&request.url);
             let again = (request.url.clone(), request.method, cookies.clone());
-            let is_loop = made.contains(&again);
             made.push(again);
             let sent = with_cookies(&request, cookies);
             let known = Known { login, captures: &captures, steps: &steps };
             let mut answer = http::ask(self.kit, &sent, &step.expect, &known, deadline).await;
             // Waiting for our own limits shortens no time and lengthens no latency.
-            self.left_us |= answer.sent && step.logs_in();
             deadline += answer.waited;
             self.deadline += answer.waited;
             self.waited += answer.waited;
-            let Some(seen) = &answer.seen else { return (answer, request.url) };
+            let left_us = 1 < made.len() || answer.sent;
+            let Some(seen) = &answer.seen else { return (answer, request.url, left_us) };
+            evidence::learn(&mut self.shows, seen);
             let set = seen.headers.iter().filter(|(name, _)| name == "set-cookie");
             self.jar.keep(&request.url, set.map(|(_, value)| value.as_str()));
             let to =
                 redirect::target(seen, &request.url).filter(|_| 0 < step.redirects && seen.body.is_some());
-            let Some(to) = to else { return (answer, request.url) };
+            let Some(to) = to else { return (answer, request.url, true) };
             let status = seen.status;
-            let refused = if is_loop {
-                Err((FailureClass::RedirectLoop, "the same request was made before".to_owned()))
-            } else if usize::from(step.redirects) < made.len() {
+            let next = if usize::from(step.redirects) < made.len() {
                 let said = format!("more than {} redirects, the last one to {}", step.redirects, bare(&to));
                 Err((FailureClass::RedirectLoop, said))
             } else {
                 redirect::next(&request, status, to, laden, &self.home)
             };
-            match refused {
+            let again = |it: &Request| made.contains(&(it.url.clone(), it.method, self.jar.header(&it.url)));
+            match next {
+                Ok(next) if again(&next) => {
+                    answer.outcome = Outcome::Failure(FailureClass::RedirectLoop);
+                    answer.error = Some(format!("it redirects to {} again, and again", bare(&next.url)));
+                    return (answer, request.url, true);
+                }
                 Ok(next) => request = next,
                 Err((class, said)) => {
                     answer.outcome = Outcome::Failure(class);
                     answer.error = Some(format!("the redirect is not followed: {said}"));
-                    return (answer, request.url);
+                    return (answer, request.url, true);
                 }
             }
         }
@@ -381,6 +424,7 @@ impl<'a> Walk<'a> {
                     let said = "the secret of the second factor is not base32".to_owned();
                     return self.refuse(step, Outcome::Unknown(UnknownReason::Budget), said);
                 };
+                self.shows.add(&code);
                 self.code = Some(code.into());
                 return true;
             }
