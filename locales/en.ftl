@@ -222,6 +222,15 @@ rows-more = Showing the latest { $n }; { $more } earlier ones are not listed.
 missing-title = There is no such page
 missing-line = The address may be mistyped. Login status is on the front page.
 
+## Who knocks
+
+about-title = Who is Porchlight in your log?
+about-who = Porchlight looks for a status page whether login services work. The requests you see were sent by whoever runs this page; they are neither an attack nor a crawler.
+about-what = It opens the login page as a user does and, where an account of its own was made for it, logs in and out again. It guesses no passwords, goes round no captcha and does not pose as a browser.
+about-often = One host gets a few requests a second at most, and usually one in half a minute. One account logs in at most 12 times an hour, and not again for 15 minutes after a failure. An answer 429, or a block, keeps us away for 15 minutes, then 1 hour, then 6 hours; Retry-After is honoured.
+about-tell = Each request has an X-Request-Id that begins with porchlight-, and names what it looks at after endpoint=. The User-Agent begins so:
+about-stop = To make it stop, or go slower: write to whoever runs this page, or answer 429.
+
 ## What a check found, in a sentence for readers
 
 outcome-success = Answered as it should.

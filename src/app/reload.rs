@@ -301,6 +301,7 @@ fn keep_what_is_open(running: &Config, wanted: &mut Config) -> Vec<&'static str>
     wanted.sample = running.sample.clone();
     wanted.metrics = running.metrics.clone();
     wanted.probe.contact = running.probe.contact.clone();
+    wanted.site.probe_contact = running.site.probe_contact.clone();
     wanted.site.sample = running.site.sample.clone();
     differs.into_iter().filter_map(|(differs, key)| differs.then_some(key)).collect()
 }

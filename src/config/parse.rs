@@ -86,8 +86,9 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let wallet = sample.iter().flat_map(|it| [it.listen, it.control]);
     let ours: Vec<_> =
         [server.listen].into_iter().chain(wallet).chain(metrics.iter().map(|it| it.listen)).collect();
-    let read = one(section, "probe", "[probe]", |it| (probe::read(it, &secrets, &ours), private(it)));
-    let ((probe, proxy), allowed) = read.unwrap_or_default();
+    let probe = one(section, "probe", "[probe]", |it| (probe::read(it, &secrets, &ours), private(it)));
+    let ((probe, proxy), allowed) = probe.unwrap_or_default();
+    site.probe_contact = probe.contact.clone();
     let never = ours.iter().map(ToString::to_string).collect();
     let fence = Arc::new(Fence { allowed, never });
     let accounts = many(section, "account", "[[account]]", ACCOUNTS_LIMIT, |it| account::read(it, &secrets));

@@ -42,6 +42,8 @@ pub struct Site {
     pub sample: Option<SamplePage>,
     /// Where readers find the page; its path ends with `/`.
     pub public_url: Option<Url>,
+    /// Whom the operator of a target may write to.
+    pub probe_contact: Option<String>,
 }
 
 impl Site {

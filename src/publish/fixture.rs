@@ -45,6 +45,7 @@ pub fn site() -> Site {
         ],
         lockout: Some(Duration::from_secs(1800)),
         recovering_for: Duration::from_secs(300),
+        probe_contact: None,
         sample: None,
         public_url: None,
     }

@@ -51,6 +51,7 @@ fn all_pages() -> Vec<(String, Bytes)> {
     pages.push(("stale.zh.html".into(), stale.zh.identity));
     pages.push(("stale.en.html".into(), stale.en.identity));
     pages.push(("missing.html".into(), render::missing(&fixture::site()).unwrap().identity));
+    pages.push(("missing-about.html".into(), render::about(&fixture::site()).unwrap().identity));
     for lang in Lang::ALL {
         for name in ["sms", "app", "way-7"] {
             let page = render::component(&fixture::busy_with_app(), fixture::now(), lang, &fixture::id(name));
@@ -703,6 +704,16 @@ async fn below_a_base_path_every_door_opens_and_none_beside_it() {
     }
     let counted = door.publisher.meters.requests();
     assert!(counted.contains(&("/c/{id}", "2xx", 1)) && counted.contains(&("/en", "3xx", 2)), "{counted:?}");
+}
+
+#[test]
+fn the_page_that_our_user_agent_names_says_who_to_write_to_in_both_languages() {
+    let site = Site { probe_contact: Some("ops@example.com".to_owned()), ..fixture::site() };
+    let about = html(&render::about(&site).unwrap());
+    for word in ["mailto:ops@example.com", "lang=\"en\"", "lang=\"zh-CN\"", "porchlight/"] {
+        assert!(about.contains(word), "{word}");
+    }
+    assert_eq!(about.matches("mailto:").count(), 2);
 }
 
 #[test]

@@ -89,3 +89,20 @@ pub struct Missing {
     pub home_en: String,
     pub style: &'static str,
 }
+
+/// What our User-Agent leads to: who knocks, and how to make us stop.
+#[derive(Template)]
+#[template(path = "about.html", whitespace = "minimize")]
+pub struct About {
+    pub both: Vec<AboutIn>,
+    pub agent: &'static str,
+    pub contact: Option<String>,
+    pub style: &'static str,
+}
+
+/// The same in one language.
+pub struct AboutIn {
+    pub lang: &'static str,
+    pub words: &'static Words,
+    pub home: String,
+}
