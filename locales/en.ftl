@@ -173,6 +173,7 @@ outage-of = { $name }: { $status }
 outage-over = Resolved
 outage-on = Not resolved
 outage-down = { $length } down
+outage-times = { $window }, { $n } times
 
 my-side-heading = Is it on my side?
 my-side-yes = We see login working. If it fails for you, check these in turn:

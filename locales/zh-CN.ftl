@@ -155,6 +155,7 @@ outage-of = { $name }：{ $status }
 outage-over = 已恢复
 outage-on = 未恢复
 outage-down = 停机 { $length }
+outage-times = { $window }，共 { $n } 次
 
 my-side-heading = 是我这边的问题吗？
 my-side-yes = 本页显示登录正常。如果您仍然失败，请依次看看：

@@ -7,6 +7,7 @@ pub mod domain;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod exhibit;
 pub mod expr;
 pub mod meter;
 pub mod notes;

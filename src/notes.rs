@@ -22,6 +22,17 @@ pub struct Notes {
     board: Mutex<Board>,
 }
 
+/// How it is told in the log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Voice {
+    /// When it begins.
+    Once,
+    /// Each time.
+    Again,
+    /// Not at all.
+    Silent,
+}
+
 #[derive(Default)]
 struct Board {
     notes: BTreeMap<Key, Pinned>,
@@ -47,20 +58,39 @@ impl Notes {
 
     /// It holds from now on, if it did not before; the detail may change meanwhile.
     pub fn tell(&self, key: Key, detail: Shown) {
+        self.pin(key, detail, Voice::Once);
+    }
+
+    /// It holds, and is told aloud whether it held before or not: it has become worse.
+    pub fn tell_again(&self, key: Key, detail: Shown) {
+        self.pin(key, detail, Voice::Again);
+    }
+
+    /// It holds and was told aloud before, perhaps by another process.
+    pub fn mark(&self, key: Key, detail: Shown) {
+        self.pin(key, detail, Voice::Silent);
+    }
+
+    fn pin(&self, key: Key, detail: Shown, voice: Voice) {
         let now = self.clock.now();
         let mut board = self.board();
         let board = &mut *board;
         board.forget(now);
         if let Some(pinned) = board.notes.get_mut(&key) {
             pinned.note.detail = detail;
+            if voice == Voice::Again {
+                pinned.told_at = now.mono;
+                begins(&pinned.note);
+            }
             if pinned.holds {
                 return;
             }
             pinned.holds = true;
             pinned.note.since = now.wall;
             board.ended = board.ended.saturating_sub(1);
-            pinned.aloud = pinned.told_at.saturating_add(QUIET) <= now.mono;
-            if pinned.aloud {
+            let quiet = now.mono < pinned.told_at.saturating_add(QUIET);
+            pinned.aloud = voice != Voice::Once || !quiet;
+            if voice == Voice::Once && !quiet {
                 pinned.told_at = now.mono;
                 begins(&pinned.note);
             }
@@ -74,7 +104,9 @@ impl Notes {
             return;
         }
         let note = Note { key: key.clone(), since: now.wall, detail };
-        begins(&note);
+        if voice != Voice::Silent {
+            begins(&note);
+        }
         board.notes.insert(key, Pinned { note, holds: true, told_at: now.mono, aloud: true });
     }
 

@@ -3,9 +3,14 @@
 //! Bell → probe → judge → record → facts. Telling follows by itself: whoever
 //! renders watches the facts.
 
+mod alarms;
+mod certificates;
 pub mod knocks;
 pub mod logins;
 pub mod mailbox;
+mod reports;
+mod rest;
+pub mod witness;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,25 +22,25 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::backoff;
-use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
+use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::flow::{Depth, Flow};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
-use crate::domain::kind::{Push, Report, SILENT};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
-use crate::domain::redact::Redactor;
+use crate::domain::redact::Shown;
 use crate::domain::span::{self, Health, Transition};
 use crate::notes::Notes;
 use crate::probe::manners::{self, Pause};
 use crate::probe::{Probed, Prober};
 use crate::schedule::bell::Bell;
-use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase, spread};
+use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
-use mailbox::{Letter, Mailbox, Received};
+use mailbox::Mailbox;
+use rest::{Rest, paused};
+use witness::Witness;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
 pub const IN_MEMORY: Duration = Duration::from_secs(91 * 86_400);
@@ -86,18 +91,6 @@ impl Knock for Prober {
     }
 }
 
-/// How long somebody who reports waits until it is stored: beyond the store's own patience.
-const REPORT_PATIENCE: Duration = Duration::from_secs(8);
-
-/// Sends back what is left in a mailbox when nobody takes it out any more.
-struct Closing<'a>(&'a Mailbox);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
 /// What all workers share.
 pub struct Spine {
     pub prober: Box<dyn Knock>,
@@ -119,6 +112,7 @@ pub struct Worker {
     /// Where its part of [`Facts::endpoints`] was found last.
     place: AtomicUsize,
     judged: Mutex<JudgeState>,
+    witness: Witness,
     /// Transitions the store has not answered for; told with the next one it does.
     untold: Mutex<Vec<Transition>>,
     rest: Mutex<Rest>,
@@ -132,17 +126,10 @@ pub struct Worker {
     /// When it was last heard, monotonic, of one that reports; since our start
     /// when it was heard before that.
     heard: Mutex<Option<Duration>>,
+    /// The certificate that was last told of, and how many days before its end.
+    told: Mutex<Option<(Shown, u32)>>,
     /// What is counted, under the id it was last counted for.
     knocks: Mutex<(EndpointId, Arc<Knocks>)>,
-}
-
-/// When a worker does not heed its bell.
-#[derive(Default)]
-struct Rest {
-    /// Monotonic.
-    until: Duration,
-    /// Knocks since its endpoint is down for long.
-    rounds: u32,
 }
 
 /// When a worker ends.
@@ -170,12 +157,14 @@ impl Worker {
         Self {
             mailbox: Mailbox::default(),
             heard: Mutex::new(heard),
+            told: Mutex::default(),
             knocks: Mutex::new((endpoint.id.clone(), knocks)),
             spine,
             endpoint: Mutex::new(endpoint),
             place: AtomicUsize::default(),
             bell,
             judged: Mutex::new(state),
+            witness: Witness::default(),
             untold: Mutex::default(),
             rest: Mutex::default(),
             knocking: tokio::sync::Mutex::default(),
@@ -215,7 +204,7 @@ impl Worker {
     /// stopping never cuts one in half between the probe and its record.
     pub async fn run(&self, until: &Until) {
         self.mailbox.open();
-        let _closing = Closing(&self.mailbox);
+        let _closing = reports::Closing(&self.mailbox);
         loop {
             tokio::select! {
                 biased;
@@ -250,30 +239,33 @@ impl Worker {
             Some(push) => self.silence(&endpoint, push),
             None => Some(self.probe(stop, depth).await),
         };
-        self.settle(probed?).await.1
+        let probed = probed?;
+        let ending = certificates::ending(&probed, self.spine.clock.now().wall);
+        let confirm = self.settle(probed).await.1;
+        if let Some(ending) = ending {
+            self.warn(ending).await;
+        }
+        confirm
     }
 
     /// Judges, records and tells; what became of it, and how deep a confirmation
     /// goes when one is wanted.
     async fn settle(&self, probed: Probed) -> (Recorded, Option<Depth>) {
         let asked = manners::rest(probed.result.http_status, probed.retry_after);
-        let mut result = probed.result;
+        let Probed { mut result, evidence, .. } = probed;
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
-        let rest = self.rest_after(&endpoint, &result, asked);
-        result.fresh_for = result.fresh_for.saturating_add(rest);
+        let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let longer = self.rest().after(&endpoint, &judged, &result, asked);
+        result.fresh_for = result.fresh_for.saturating_add(longer);
+        let before = judged.health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
         let confirm = confirm.then(|| confirmation(&endpoint, result.outcome));
-        for transition in &transitions {
-            tracing::info!(
-                "`{}` is {} since {:.3} ({})",
-                endpoint.id,
-                transition.health.wire(),
-                transition.from,
-                why(transition.health, result.outcome)
-            );
-        }
+        self.say(&endpoint.id, &transitions, result.outcome);
+        let pause = self.spine.prober.pause(&endpoint);
+        alarms::sound(&self.spine.notes, &endpoint.id, result.outcome, pause);
+        self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
         let recording = Recording {
             endpoint: endpoint.id.clone(),
             result: result.clone(),
@@ -293,67 +285,23 @@ impl Worker {
         }
     }
 
-    /// Hands a report to the worker and waits until it is stored, or is not.
-    pub async fn report(&self, report: Report) -> Received {
-        let now = self.spine.clock.now();
-        match self.mailbox.put(report, now) {
-            Ok(awaited) => match tokio::time::timeout(REPORT_PATIENCE, awaited).await {
-                Ok(Ok(received)) => received,
-                // It left, or the store takes long: what becomes of it is not known.
-                Ok(Err(_)) | Err(_) => Received::NotStored,
-            },
-            Err(refused) => refused,
+    /// Changes of health for the log, one by one unless it flaps.
+    fn say(&self, id: &EndpointId, transitions: &[Transition], outcome: Outcome) {
+        let aloud = witness::tells_changes(&self.spine.notes, id);
+        for Transition { health, from } in transitions {
+            let (word, why) = (health.wire(), why(*health, outcome));
+            if aloud {
+                tracing::info!("`{id}` is {word} since {from:.3} ({why})");
+            } else {
+                tracing::debug!("`{id}` is {word} since {from:.3} ({why})");
+            }
         }
     }
 
-    /// A report is one result, as a knock is.
-    async fn hear(&self, letter: Letter) {
-        let endpoint = self.endpoint();
-        let Letter { at, report, answer } = letter;
-        let Some(push) = endpoint.kind.push() else {
-            // Redefined since it was sent.
-            let _ = answer.send(Received::Unauthorised);
-            return;
-        };
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(at.mono);
-        let mut probed = Probed::of(ProbeResult {
-            at,
-            total: report.latency.unwrap_or_default(),
-            outcome: report.outcome(&endpoint),
-            http_status: None,
-            fresh_for: push.silence,
-        });
-        probed.evidence.error = report.message.as_deref().map(|it| Redactor::default().line(it));
-        probed.error = report.message;
-        self.count(&endpoint.id, &probed);
-        let (recorded, _) = self.settle(probed).await;
-        let _ = answer.send(match recorded {
-            Recorded::Stored => Received::Stored,
-            Recorded::Waiting | Recorded::Unanswered | Recorded::Stopped => Received::NotStored,
-        });
-    }
-
-    /// A failure when one that reports has been silent for too long and silence
-    /// means down; the confirmation looks once more, and nothing is sent.
-    fn silence(&self, endpoint: &Endpoint, push: &Push) -> Option<Probed> {
-        let now = self.spine.clock.now();
-        let heard = (*self.heard.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let silent = now.mono.saturating_sub(heard);
-        if !push.silence_is_down || silent <= push.silence || !self.mailbox.is_empty() {
-            return None;
-        }
-        let mut probed = Probed::of(ProbeResult {
-            at: now,
-            total: Duration::ZERO,
-            outcome: SILENT,
-            http_status: None,
-            fresh_for: fresh_for(endpoint, now.wall),
-        });
-        let said = format!("silent for {} s, {} s are allowed", silent.as_secs(), push.silence.as_secs());
-        probed.evidence.error = Some(Redactor::default().line(&said));
-        probed.error = Some(said);
-        self.count(&endpoint.id, &probed);
-        Some(probed)
+    /// Results of one kind that are still wanted before health changes, and to what.
+    pub fn wanted(&self) -> Option<(u32, Health)> {
+        let state = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        state.wanted(self.endpoint().thresholds)
     }
 
     /// Replaces this endpoint's part of the facts; wakes the renderer when it is
@@ -376,6 +324,7 @@ impl Worker {
             }
             known.health = state.health;
             known.last = Some(heard(known, result));
+            witness::flaps(&self.spine.notes, id, &known.history, result.at.wall);
             changed || !was_fresh || !same_outcome
         });
     }
@@ -453,28 +402,6 @@ impl Worker {
         now < self.rest().until || self.spine.prober.pause(&self.endpoint()).is_some()
     }
 
-    /// Decides when it is knocked at again; says how much longer than usual that is.
-    fn rest_after(&self, endpoint: &Endpoint, result: &ProbeResult, asked: Option<Duration>) -> Duration {
-        let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = matches!(result.outcome, Outcome::Failure(_));
-        let down_for = judged.since.filter(|_| judged.health == Health::Down);
-        let down_for = down_for.map_or(Duration::ZERO, |since| between(since, result.at.wall));
-        let mut rest = self.rest();
-        rest.rounds = if failed && backoff::AFTER <= down_for { rest.rounds.saturating_add(1) } else { 0 };
-        let widened = backoff::widened(endpoint, rest.rounds);
-        let every = match endpoint.cadence {
-            Cadence::Every(every) => every,
-            Cadence::Schedule { .. } => Duration::ZERO,
-        };
-        // Anywhere between its own interval and the wide one; the bell before that is not heeded.
-        let more = widened
-            .map_or(Duration::ZERO, |wide| spread(&endpoint.id, rest.rounds, wide.saturating_sub(every)));
-        let backed_off = if more.is_zero() { Duration::ZERO } else { more + every / 2 };
-        let asked = asked.unwrap_or_default();
-        rest.until = result.at.mono.saturating_add(asked.max(backed_off));
-        if let Some(wide) = widened { wide.saturating_mul(2).max(asked) } else { asked }
-    }
-
     fn rest(&self) -> MutexGuard<'_, Rest> {
         self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -502,16 +429,6 @@ fn confirmation(endpoint: &Endpoint, outcome: Outcome) -> Depth {
         Outcome::Failure(_) if endpoint.logs_in() => Depth::Harmless,
         _ => Depth::Whole,
     }
-}
-
-/// What a person is told instead of a knock.
-fn paused(pause: Pause, now: Moment) -> Probed {
-    let left = pause.until.saturating_sub(now.mono).as_secs().div_ceil(60);
-    let outcome = Outcome::Unknown(pause.reason);
-    let result =
-        ProbeResult { at: now, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO };
-    let said = format!("nobody knocked: since {:.0} the host wants us away, {left} min more", pause.since);
-    Probed { error: Some(said), ..Probed::of(result) }
 }
 
 /// When a probe in flight is cut short. One that may have to log out ends by

@@ -10,16 +10,20 @@ use jiff::tz::TimeZone;
 use super::live::chain;
 use super::{Live, Load, ReloadError};
 use crate::control::{
-    self, Answer, Answers, Check, ComponentLine, DaemonLine, Door, EndpointLine, Knock, KnockLine,
-    NoticeLine, Own, Question, Refusal, Status,
+    self, Answer, Answers, Check, ComponentLine, DaemonLine, Door, EndpointLine, EvidenceLine, Knock,
+    KnockLine, NoteLine, NoticeLine, Own, Question, Refusal, Status, Wanted,
 };
 use crate::domain::component::{Component, Lang, Text};
 use crate::domain::endpoint::{Endpoint, Id};
 use crate::domain::facts::{EndpointFacts, Facts, Storing};
 use crate::domain::moment::{Moment, between};
+use crate::domain::note::Note;
 use crate::domain::notice::{Announcement, Maintenance, Notices};
+use crate::domain::outage::is_flapping;
 use crate::domain::summary::summarize;
-use crate::probe::{Assertion, Probed};
+use crate::exhibit::{self, Exhibit};
+use crate::probe::Probed;
+use crate::store::{Kept, Of};
 
 /// Knows the running daemon, and where its config came from.
 struct Desk {
@@ -72,6 +76,7 @@ impl Answers for Desk {
             Question::Status => self.status().await,
             Question::Reload => self.reload().await,
             Question::Probe { endpoint } => self.probe(&endpoint).await,
+            Question::Evidence { endpoint } => self.evidence(&endpoint).await,
             Question::Notices => {
                 let facts = self.live.spine.facts.borrow().clone();
                 let now = self.live.spine.clock.now();
@@ -125,6 +130,26 @@ impl Desk {
         let (endpoint, probed) = worker.visit().await;
         Answer::Knock(Box::new(knock(&endpoint, &probed)))
     }
+
+    /// Also of one that is not watched any more.
+    async fn evidence(&self, wanted: &str) -> Answer {
+        let (store, id) = (self.live.spine.store.clone(), Id::parse(wanted));
+        apart(move || match id.map(|id| store.kept_evidence(&id)).transpose() {
+            Ok(Some(Some(found))) => Answer::Evidence { kept: kept(found) },
+            Ok(_) => Answer::refused(Refusal::NoSuchEndpoint, "nothing was ever known of such an endpoint"),
+            Err(error) => Answer::refused(Refusal::Failed, chain(&error)),
+        })
+        .await
+    }
+}
+
+/// What is kept, as a person is told of it: newest first.
+pub fn kept(kept: Vec<Kept>) -> Vec<EvidenceLine> {
+    let line = |it: Kept| {
+        let outage = it.of == Of::OutageStart;
+        Some(EvidenceLine { outage, seen: Exhibit::read(&it.seen)? })
+    };
+    kept.into_iter().filter_map(line).collect()
 }
 
 /// What takes a while with thousands of endpoints, off the async threads.
@@ -156,6 +181,7 @@ fn status(live: &Live, daemon: DaemonLine) -> Status {
         components: components.collect(),
         endpoints: facts.endpoints.iter().map(|it| endpoint_line(live, it, now)).collect(),
         own: own(live, facts.storing, now),
+        notes: live.spine.notes.list().iter().map(|it| note_line(it, now)).collect(),
     }
 }
 
@@ -172,9 +198,27 @@ fn endpoint_line(live: &Live, it: &EndpointFacts, now: Moment) -> EndpointLine {
         id: it.endpoint.id.to_string(),
         component: it.endpoint.component.to_string(),
         health: it.told(now).wire().to_owned(),
+        flapping: is_flapping(&it.told_history(now), now.wall),
+        wanted: worker
+            .as_ref()
+            .and_then(|worker| worker.wanted())
+            .map(|(more, health)| Wanted { more, health: health.wire().to_owned() }),
         last,
         next_in_s: worker.as_ref().and_then(|it| it.bell.due_in()).map(|it| it.as_secs_f64()),
         dropped_rings: worker.map_or(0, |it| it.bell.dropped()),
+    }
+}
+
+fn note_line(it: &Note, now: Moment) -> NoteLine {
+    NoteLine {
+        note: it.key.told.wire().to_owned(),
+        weight: it.key.told.weight().wire().to_owned(),
+        kind: it.key.subject.kind().to_owned(),
+        subject: it.key.subject.name().to_owned(),
+        since: it.since.to_string(),
+        age_s: between(it.since, now.wall).as_secs_f64(),
+        said: it.sentence(),
+        todo: it.key.told.todo().to_owned(),
     }
 }
 
@@ -207,14 +251,7 @@ pub const NOT_KNOCKED: &str =
 /// One knock as a person is told of it, whoever knocked.
 pub fn knock(endpoint: &Endpoint, probed: &Probed) -> Knock {
     let seconds = |it: Duration| it.as_secs_f64();
-    let (result, phases) = (&probed.result, probed.phases);
-    let phases = [
-        ("dns", phases.dns),
-        ("connect", phases.connect),
-        ("tls", phases.tls),
-        ("first byte", phases.first_byte),
-        ("transfer", phases.transfer),
-    ];
+    let result = &probed.result;
     Knock {
         endpoint: endpoint.id.to_string(),
         method: endpoint.flow().map(|it| it.first.request.method.as_str().to_owned()),
@@ -225,27 +262,11 @@ pub fn knock(endpoint: &Endpoint, probed: &Probed) -> Knock {
         http_status: result.http_status,
         total_s: seconds(result.total),
         deadline_s: seconds(endpoint.deadline),
-        phases_s: phases.into_iter().map(|(name, took)| (name.to_owned(), took.map(seconds))).collect(),
+        phases_s: exhibit::phases(probed.phases),
         peer: probed.peer.map(|it| it.to_string()),
-        checks: probed
-            .checks
-            .iter()
-            .map(|it| Check { assertion: said(&it.assertion), held: it.held })
-            .collect(),
-        error: probed.error.clone(),
-    }
-}
-
-fn said(assertion: &Assertion) -> String {
-    match assertion {
-        Assertion::Status(Some(status)) => format!("status is as expected: {status}"),
-        Assertion::Status(None) => "status is as expected".to_owned(),
-        Assertion::Contains(text) => format!("body contains {text:?}"),
-        Assertion::NotContains(text) => format!("body does not contain {text:?}"),
-        Assertion::DegradedAfter(limit) => {
-            let micros = limit.as_micros();
-            format!("answered within {}.{} ms", micros / 1000, micros % 1000 / 100)
-        }
+        checks: probed.checks.iter().map(|it| Check { assertion: it.sentence(), held: it.held }).collect(),
+        error: probed.error.as_ref().map(ToString::to_string),
+        evidence: Exhibit::of(&probed.evidence),
     }
 }
 

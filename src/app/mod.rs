@@ -24,7 +24,7 @@ use crate::publish::Publisher;
 use crate::schedule::chores::Scheduler;
 use crate::store::Store;
 
-pub use answers::{NOT_KNOCKED, Source, knock, listed};
+pub use answers::{NOT_KNOCKED, Source, kept, knock, listed};
 pub use crew::Crew;
 pub use listen::StartError;
 pub use live::{Live, Load};

@@ -61,7 +61,7 @@ impl Numbers {
 
 impl Shown {
     fn look(&self) -> Seen {
-        let Spine { store, facts, clock, meters, .. } = &*self.spine;
+        let Spine { store, facts, clock, meters, notes, .. } = &*self.spine;
         let facts = Arc::clone(&facts.borrow());
         let (stored, page) = (store.meters(), &self.publisher.meters);
         Seen {
@@ -79,6 +79,8 @@ impl Shown {
                 wal_bytes: stored.wal_bytes.get(),
                 free_bytes: stored.free_bytes.get(),
                 files: *store.soundness().borrow(),
+                evidence_stored: store.evidence().stored.get(),
+                evidence_lost: store.evidence().lost.get(),
             },
             page: PageSeen {
                 verdict: self.publisher.verdict(),
@@ -97,6 +99,7 @@ impl Shown {
                 clock_doubted: self.own.doubts_the_clock(),
                 lost_lines: self.lost_lines.as_ref().map_or(0, |count| count()),
             },
+            notes: notes.list(),
             process: Process::read(),
         }
     }

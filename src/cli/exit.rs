@@ -55,6 +55,9 @@ impl Exit {
         if let Some(AskError::NoDaemon { .. }) = error.downcast_ref() {
             return Self::NoDaemon;
         }
+        if error.is::<super::RefusedError>() {
+            return Self::NotAllowed;
+        }
         if let Some(AskError::NotAllowed { .. }) = error.downcast_ref() {
             return Self::NotAllowed;
         }

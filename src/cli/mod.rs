@@ -3,6 +3,8 @@
 mod above;
 mod backup;
 mod check;
+mod evidence;
+mod exhibit;
 mod exit;
 mod init;
 mod log;
@@ -26,7 +28,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, CertificateFault, Config, Fault, Surroundings};
-use crate::control::{Answer, AskError};
+use crate::control::{Answer, AskError, Refusal};
 use crate::serve::tls;
 use above::Place;
 pub use exit::Exit;
@@ -40,6 +42,7 @@ Examples:
   porchlight init                     write a first config of your own
   porchlight --config bank.toml check say what is wrong with a file, without starting
   porchlight probe login-page         knock once now and show each phase
+  porchlight evidence login-page      what the last failing probe saw
   porchlight status                   how the running daemon is
   porchlight reload                   let it read the config anew
   porchlight backup monday.db         copy the database, also while porchlight runs
@@ -52,7 +55,7 @@ Exit codes:
   4   probe: nothing could be learnt (unknown)
   5   status: the daemon runs, but is not ready
   65  the database or backup is damaged, newer than this program, or not ours
-  66  there is no such database or backup
+  66  there is no such database or backup; or no evidence is kept of that endpoint
   69  an address to listen on is taken, or not ours to use; or no daemon runs
   73  the data directory or the file to write cannot be written, has no room, or is there already
   75  another porchlight uses the same data
@@ -98,6 +101,8 @@ enum Command {
         #[arg(hide_possible_values = true)]
         shell: Shell,
     },
+    /// Show what failing probes of an endpoint saw: the last trouble, and the start of each outage
+    Evidence(#[command(flatten)] evidence::Flags),
     /// Write a first config of your own, from three questions or flags
     Init(#[command(flatten)] init::Flags),
     /// Print the manual page, as roff
@@ -141,6 +146,9 @@ enum Command {
         /// Print a JSON object instead of a table
         #[arg(long)]
         json: bool,
+        /// Show it again every other second until interrupted
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
     },
 }
 
@@ -175,6 +183,7 @@ pub fn main() -> ExitCode {
         Command::Backup { file: to, json } => backup::backup(place, &to, json),
         Command::Check { json } => check::check(place, json),
         Command::Completions { shell } => man::completions(shell, Arguments::command()),
+        Command::Evidence(flags) => evidence::evidence(place, &flags),
         Command::Init(flags) => init::init(flags, place),
         Command::Man => man::man(Arguments::command()),
         Command::Manual { topic } => Ok(manual::manual(topic.as_deref())),
@@ -183,7 +192,7 @@ pub fn main() -> ExitCode {
         Command::Reload { json } => reload::reload(&place.data_dir(), json),
         Command::Restore { file: from, json } => backup::restore(place, &from, json),
         Command::Schema => schema::schema(),
-        Command::Status { json } => status::status(place, json),
+        Command::Status { json, watch } => status::status(place, json, watch),
     };
     match done {
         Ok(exit) => exit.into(),
@@ -216,10 +225,16 @@ fn load(place: &Place) -> anyhow::Result<(Config, Vec<Fault>)> {
 /// An answer to another question, or to none.
 fn unexpected(answer: Answer) -> anyhow::Error {
     match answer {
+        Answer::Refused { why: Refusal::NotAllowed, said } => RefusedError(printable(&said)).into(),
         Answer::Refused { said, .. } => anyhow::anyhow!("the running porchlight says: {}", printable(&said)),
         _ => AskError::OtherVersion.into(),
     }
 }
+
+/// Whoever runs the daemon does not want us to ask.
+#[derive(Debug, thiserror::Error)]
+#[error("the running porchlight says: {0}")]
+struct RefusedError(String);
 
 /// What others sent may carry control characters; a terminal must not obey them.
 fn printable(text: &str) -> String {

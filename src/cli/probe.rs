@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Exit, Place, load, printable, tell};
+use super::{Exit, Place, exhibit, load, printable, tell};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -144,6 +144,8 @@ fn show(it: &Knock, by: By) {
         Some(reason) => tell(format_args!("  outcome     {} ({})", it.outcome, printable(reason))),
         None => tell(format_args!("  outcome     {}", it.outcome)),
     }
+    tell("");
+    exhibit::details(&it.evidence, it.evidence.steps.len() > 1);
 }
 
 fn as_json(it: &Knock, by: By) -> serde_json::Value {
@@ -164,9 +166,10 @@ fn as_json(it: &Knock, by: By) -> serde_json::Value {
         "peer": it.peer,
         "checks": it.checks,
         "error": it.error,
+        "evidence": it.evidence,
     })
 }
 
-fn millis(seconds: f64) -> String {
+pub(super) fn millis(seconds: f64) -> String {
     format!("{:.1} ms", seconds * 1000.0)
 }

@@ -1,5 +1,6 @@
 //! `porchlight status`: how the running daemon is, at a glance.
 
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +13,26 @@ use crate::control::{Answer, AskError, EndpointLine, Own, Question, Status, ask}
 use crate::domain::moment::between;
 use crate::store;
 
-pub fn status(place: &Place, json: bool) -> anyhow::Result<Exit> {
+/// How often `--watch` looks again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Clears a terminal and goes to its first line.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+pub fn status(place: &Place, json: bool, watch: bool) -> anyhow::Result<Exit> {
+    let terminal = std::io::stdout().is_terminal();
+    while watch {
+        let status = ask(&place.data_dir(), &Question::Status)?;
+        let Answer::Status(status) = status else { return Err(super::unexpected(status)) };
+        if terminal && write!(std::io::stdout(), "{CLEAR}").is_err() {
+            return Ok(Exit::Well);
+        }
+        show(&status);
+        // Whoever does not read any more wants no more.
+        if writeln!(std::io::stdout()).and_then(|()| std::io::stdout().flush()).is_err() {
+            return Ok(Exit::Well);
+        }
+        std::thread::sleep(AGAIN);
+    }
     let data = &place.data_dir();
     let status = match ask(data, &Question::Status) {
         Ok(Answer::Status(status)) => status,
@@ -49,6 +69,15 @@ fn show(it: &Status) {
     lines.extend(own(&it.own));
     for (name, said) in lines {
         tell(format_args!("  {name:<12}{said}"));
+    }
+    for note in &it.notes {
+        let mark = match note.weight.as_str() {
+            "alarm" => "ALARM",
+            "trouble" => "TROUBLE",
+            _ => "note",
+        };
+        let (said, todo) = (printable(&note.said), printable(&note.todo));
+        tell(format_args!("  {mark:<12}{said}, since {} ago; {todo}", short(note.age_s)));
     }
     tell("");
     let components = it.components.iter().map(|it| {
@@ -105,13 +134,21 @@ fn endpoint(it: &EndpointLine) -> Row {
     Row::from([
         printable(&it.id),
         printable(&it.component),
-        printable(&it.health),
+        health(it),
         last.map_or_else(|| "never".to_owned(), |last| format!("{} ago", short(last.age_s))),
         last.map_or_else(none, outcome),
         last.map_or_else(none, |last| format!("{:.0} ms", last.total_s * 1000.0)),
         it.next_in_s.map_or_else(none, |next| format!("in {}", short(next))),
         it.dropped_rings.to_string(),
     ])
+}
+
+/// With what it takes to know better: `unknown (1 more for up)`, `up (flapping)`.
+fn health(it: &EndpointLine) -> String {
+    let wanted = it.wanted.as_ref().map(|it| format!("{} more for {}", it.more, printable(&it.health)));
+    let marks: Vec<String> = it.flapping.then(|| "flapping".to_owned()).into_iter().chain(wanted).collect();
+    let health = printable(&it.health);
+    if marks.is_empty() { health } else { format!("{health} ({})", marks.join(", ")) }
 }
 
 /// What the database last knew, as far as it can be read.
@@ -133,12 +170,12 @@ fn tell_last_known(place: &Place, data: &Path) {
 }
 
 /// A moment as a person reads it.
-fn to_the_second(at: &str) -> String {
+pub(super) fn to_the_second(at: &str) -> String {
     let at = at.parse().map(|it: Timestamp| it.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
     at.unwrap_or_else(|_| printable("an unknown time"))
 }
 
-fn short(seconds: f64) -> String {
+pub(super) fn short(seconds: f64) -> String {
     length(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 

@@ -1,6 +1,6 @@
 //! Reads `[[endpoint]]`: what is knocked at, how often, and what answer is right.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +10,18 @@ use super::account::Known;
 use super::flow::{self, Reading};
 use super::kinds;
 use super::names::Names;
+use super::network;
+use super::report::{Report, Span};
 use super::secret::Secrets;
 use super::section::Section;
 use super::time::{cron, duration, least_gap, written, zone};
-use super::value::{boolean, id, integer, one_of, phrase, status};
-use crate::domain::endpoint::{Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Thresholds};
-use crate::domain::expect::Expect;
+use super::value::{boolean, id, integer, one_of};
+use crate::domain::endpoint::{
+    Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Id, Thresholds,
+};
 use crate::domain::kind::Kind;
-use crate::domain::request::{Fence, Method, Proxy};
+use crate::domain::network::Network;
+use crate::domain::request::{Fence, Proxy};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -38,10 +42,6 @@ const LOGIN_LEAST: Duration = Duration::from_secs(300);
 const REPORTED_MOST: Duration = Duration::from_secs(3_600);
 /// More results in a row would hide most outages.
 const THRESHOLD_MOST: u32 = 10;
-/// Each is searched in every answer.
-const CONTAINS_LIMIT: usize = 50;
-const CONTAINS_LENGTH: usize = 1_000;
-const STATUS_LIMIT: usize = 50;
 const WAS_LIMIT: usize = 100;
 
 /// What reading an endpoint takes besides its own table.
@@ -59,6 +59,7 @@ pub(super) struct Around<'a> {
     pub(super) accounts: &'a [Known],
     /// Where targets may send us.
     pub(super) fence: &'a Arc<Fence>,
+    pub(super) networks: &'a [Network],
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Endpoint> {
@@ -70,7 +71,9 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
         let kind = (row.read)(section, around);
         let rest = rest(section, around, row.knocks.then_some(EVERY));
         kinds::refuse_rest(section, row.name);
-        return Some(rest.of(this?.into_inner(), component?, kind?));
+        let kind = kind?;
+        rest.have_a_choice(report, &kind);
+        return Some(rest.of(this?.into_inner(), component?, kind));
     }
     let http = flow::read(section, around);
     let logs_in = http.as_ref().is_some_and(|it| it.flow.logs_in());
@@ -79,12 +82,17 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     if let Some(reading) = http.as_ref().filter(|it| it.flow.logs_in() && !it.sample) {
         not_too_often(section, reading, &rest.cadence, around.now);
     }
-    Some(rest.of(this?.into_inner(), component?, Kind::Http(http?.flow)))
+    let kind = Kind::Http(http?.flow);
+    rest.have_a_choice(report, &kind);
+    Some(rest.of(this?.into_inner(), component?, kind))
 }
 
 /// What endpoints of all kinds have.
 struct Rest {
     addresses: Addresses,
+    /// Where a choice of them is written.
+    chosen_at: Option<Span>,
+    network: Option<Id>,
     cadence: Cadence,
     deadline: Duration,
     degraded_after: Duration,
@@ -94,8 +102,7 @@ struct Rest {
 
 impl Rest {
     fn of(self, id: EndpointId, component: ComponentId, kind: Kind) -> Endpoint {
-        let Self { addresses, cadence, deadline, degraded_after, thresholds, was } = self;
-        let network = None;
+        let Self { addresses, network, cadence, deadline, degraded_after, thresholds, was, .. } = self;
         let cadence = kind.push().map_or(cadence, |push| Cadence::Every(look_every(push.silence)));
         Endpoint {
             id,
@@ -112,14 +119,41 @@ impl Rest {
     }
 }
 
+impl Rest {
+    /// Minds a choice of addresses where there is none.
+    fn have_a_choice(&self, report: &Report<'_>, kind: &Kind) {
+        let Some(at) = &self.chosen_at else { return };
+        let host = kind.host().map(|it| it.trim_matches(['[', ']']));
+        let proxied = match kind {
+            Kind::Http(flow) => flow.steps().any(|it| it.request.proxy.is_some()),
+            _ => false,
+        };
+        if host.is_none_or(|it| it.parse::<IpAddr>().is_ok()) {
+            report.wrong(
+                at.clone(),
+                "there is one address only, so there is none to choose",
+                "leave out `addresses` and `every_address`, or write a name in `url`",
+            );
+        } else if proxied {
+            report.wrong(
+                at.clone(),
+                "through a proxy it is the proxy that chooses the address",
+                "leave out `addresses` and `every_address`, or write proxy = \"none\"",
+            );
+        }
+    }
+}
+
 /// `every` is how often where nothing is said; none of those that report by themselves.
 fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, every: Option<Duration>) -> Rest {
-    let (addresses, cadence) = match every {
+    let ((addresses, chosen_at), cadence) = match every {
         Some(every) => (addresses(section), cadence(section, around, every)),
-        None => (Addresses::default(), Cadence::Every(EVERY_MOST)),
+        None => ((Addresses::default(), None), Cadence::Every(EVERY_MOST)),
     };
     let (deadline, degraded_after) =
         deadlines(section, &cadence, if every.is_some() { DEADLINE_MOST } else { REPORTED_MOST });
+    let network = section.optional("network", id);
+    let network = network.and_then(|it| network::known(section.report, it, around.networks));
     let mut threshold =
         |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
     let default = Thresholds::default();
@@ -128,39 +162,30 @@ fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, every: Option<Durati
         success: threshold("success_threshold").unwrap_or(default.success),
     };
     let was = section.list("was", WAS_LIMIT, id).into_iter().map(Spanned::into_inner).collect();
-    Rest { addresses, cadence, deadline, degraded_after, thresholds, was }
+    Rest { addresses, chosen_at, network, cadence, deadline, degraded_after, thresholds, was }
 }
 
-fn addresses(section: &mut Section<'_, '_>) -> Addresses {
+/// Which addresses are knocked at, and where that is written.
+fn addresses(section: &mut Section<'_, '_>) -> (Addresses, Option<Span>) {
     let words =
         [("any", Family::Any), ("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6), ("each", Family::Each)];
-    let family = section.optional("addresses", |it| one_of(it, &words)).map(Spanned::into_inner);
-    let every = section.optional("every_address", boolean).is_some_and(Spanned::into_inner);
-    Addresses { family: family.unwrap_or_default(), every }
+    let family = section.optional("addresses", |it| one_of(it, &words));
+    let every = section.optional("every_address", boolean);
+    let chosen_at = every
+        .as_ref()
+        .filter(|it| *it.get_ref())
+        .map(Spanned::span)
+        .or(family.as_ref().filter(|it| *it.get_ref() != Family::Any).map(Spanned::span));
+    let addresses = Addresses {
+        family: family.map(Spanned::into_inner).unwrap_or_default(),
+        every: every.is_some_and(Spanned::into_inner),
+    };
+    (addresses, chosen_at)
 }
 
 /// How often we look whether somebody has been silent for too long.
 fn look_every(silence: Duration) -> Duration {
     (silence / 10).clamp(EVERY_LEAST, EVERY)
-}
-
-pub(super) fn expect(section: &mut Section<'_, '_>, method: Option<Method>) -> Expect {
-    let status = section.list("status", STATUS_LIMIT, status).into_iter().map(Spanned::into_inner).collect();
-    let mut texts = |key| {
-        let texts = section.list(key, CONTAINS_LIMIT, |it| phrase(it, CONTAINS_LENGTH));
-        if let Some(first) = texts.first()
-            && method == Some(Method::Head)
-        {
-            section.report.wrong(
-                first.span(),
-                "an answer to HEAD has no body to look into",
-                "use method = \"GET\"",
-            );
-        }
-        texts.into_iter().map(Spanned::into_inner).collect::<Vec<String>>()
-    };
-    let (contains, not_contains) = (texts("contains"), texts("not_contains"));
-    Expect { status, contains, not_contains }
 }
 
 fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>, default: Duration) -> Cadence {

@@ -9,7 +9,8 @@ use url::Url;
 
 use super::account::Known;
 use super::capture;
-use super::endpoint::{Around, expect};
+use super::endpoint::Around;
+use super::expect;
 use super::flow_check::{self, Read};
 use super::proxy;
 use super::request::{self, Base};
@@ -41,6 +42,15 @@ pub(super) const OF_REQUEST: &[&str] = &[
     "status",
     "contains",
     "not_contains",
+    "header",
+    "css",
+    "location",
+    "http_version",
+    "certificate_days",
+    "expect",
+    "degraded_when",
+    "unknown_when",
+    "signs",
 ];
 
 pub(super) struct Reading {
@@ -83,9 +93,10 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
 /// A plain request is a flow of one nameless step.
 fn single(section: &mut Section<'_, '_>, texts: &Texts<'_>) -> Option<Vec<Read>> {
     let span = section.span.clone();
+    // First, since it takes what is asserted out of what is sent.
+    let expect = expect::read(section);
     let request = request::read(section, texts, Base::None);
     let redirects = redirects(section);
-    let expect = expect(section, request.as_ref().map(|it| it.method));
     let step = Step { redirects, ..Step::of(request?, expect) };
     Some(vec![Read { step, span, places: texts.take(), secrets: texts.take_secrets() }])
 }
@@ -140,6 +151,7 @@ fn step(section: &mut Section<'_, '_>, _: &Around<'_>, texts: &Texts<'_>, base: 
         }
         Ok(name)
     });
+    let mut expect = expect::read(section);
     let request = request::read(section, texts, Base::Of(base));
     let captures = capture::read(section);
     let redirects = redirects(section);
@@ -158,7 +170,6 @@ fn step(section: &mut Section<'_, '_>, _: &Around<'_>, texts: &Texts<'_>, base: 
         (false, true) => Turn::Confirm,
         (false, false) => Turn::InOrder,
     };
-    let mut expect = expect(section, request.as_ref().map(|it| it.method));
     if turn == Turn::Always && expect.status.is_empty() {
         // Nearly all who log one out lead somewhere else then.
         expect.status = vec![StatusRange { from: 200, to: 399 }];

@@ -18,6 +18,7 @@ use super::schema;
 use super::section::{Entry, Section, Wrong, checked, listed, quoted, wrong};
 use super::value::{integer, string};
 use crate::domain::kind::{HostPort, Kind};
+use crate::expr::regex;
 
 /// Longer than any name of a machine.
 const HOST_LIMIT: usize = 253;
@@ -138,7 +139,7 @@ fn pattern(entry: &Entry<'_>) -> Result<String, Wrong> {
     /// Far longer than any a person would read.
     const LIMIT: usize = 1_000;
     let text = super::value::phrase(entry, LIMIT)?;
-    match crate::expr::regex::check(&text) {
+    match regex::check(&text) {
         Ok(()) => Ok(text),
         Err(error) => wrong(
             format!("this is not a regular expression: {error}"),

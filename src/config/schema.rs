@@ -15,6 +15,7 @@ enum Shape {
     Address,
     Body,
     Captures,
+    Canaries,
     Contacts,
     Count,
     /// A number of days.
@@ -32,6 +33,7 @@ enum Shape {
     Length,
     /// Logins an hour.
     Logins,
+    PerHost,
     Proxy,
     Push,
     Rcodes,
@@ -70,6 +72,10 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("server", "tls", Shape::Tls, ""),
     ("probe", "proxy", Shape::Proxy, r#""none""#),
     ("probe", "allow_private", Shape::Texts, "[]"),
+    ("probe", "per_host", Shape::PerHost, r#"{ "requests_per_second": 5, "connections": 6 }"#),
+    ("probe", "contact", Shape::Words, ""),
+    ("network", "id", Shape::Id, ""),
+    ("network", "canaries", Shape::Canaries, ""),
     ("store", "data", Shape::Words, r#""data""#),
     ("store", "keep_results", Shape::Length, r#""90d""#),
     ("sample", "listen", Shape::Address, r#""127.0.0.1:8081""#),
@@ -103,6 +109,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("endpoint", "account", Shape::Id, ""),
     ("endpoint", "allow_plain", Shape::Flag, "false"),
     ("endpoint", "proxy", Shape::Proxy, ""),
+    ("endpoint", "network", Shape::Id, ""),
     ("endpoint", "every", Shape::Length, ""),
     ("endpoint", "schedule", Shape::Words, ""),
     ("endpoint", "zone", Shape::Words, ""),
@@ -156,6 +163,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("account", &["id", "username", "password"]),
     ("endpoint", &["id", "component"]),
     ("endpoint.step", &["name"]),
+    ("network", &["id", "canaries"]),
     ("maintenance", &["id", "title", "starts_at", "ends_at"]),
     ("announcement", &["id", "title"]),
 ];
@@ -263,6 +271,12 @@ fn shaped(shape: Shape) -> Value {
         }
         Shape::Body => or_secret(json!({ "type": "string" })),
         Shape::Captures => login::captures(),
+        Shape::Canaries => {
+            let place = || json!({ "type": "string", "pattern": "^(?:tcp|https?)://[^\\s@]+$" });
+            list(json!({ "anyOf": [place(), {
+                "type": "object", "additionalProperties": false, "required": ["url"],
+                "properties": { "url": place(), "contains": words() } }] }))
+        }
         Shape::Contacts => list(json!({
             "type": "object", "additionalProperties": false, "required": ["label", "url"],
             "properties": { "label": text(), "url": { "type": "string", "pattern": "^(?:https|tel|mailto):" } } })),
@@ -290,6 +304,11 @@ fn shaped(shape: Shape) -> Value {
         Shape::Json => json!({ "type": ["object", "array"] }),
         Shape::Length => json!({ "type": "string", "pattern": "^\\s*(?:[0-9]+(?:ms|s|m|h|d))+\\s*$" }),
         Shape::Logins => json!({ "type": "integer", "minimum": 1, "maximum": 3600 }),
+        Shape::PerHost => {
+            let number = |most: u32| json!({ "type": "integer", "minimum": 1, "maximum": most });
+            json!({ "type": "object", "additionalProperties": false, "properties": {
+                "requests_per_second": number(100_000), "connections": number(10_000) } })
+        }
         Shape::Proxy => {
             let place = || json!({ "type": "string", "pattern": "^(?:http|socks5h?)://[^\\s@/]+/?$" });
             json!({ "anyOf": [place(), { "const": "none" }, {

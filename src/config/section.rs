@@ -155,6 +155,30 @@ impl<'r, 'i> Section<'r, 'i> {
         entries
     }
 
+    /// Takes those keys out of the table at `key` that `wanted` takes; what is left
+    /// stays there, and a table with nothing left is taken whole.
+    pub(super) fn part(
+        &mut self,
+        key: &'static str,
+        wanted: fn(&str) -> bool,
+    ) -> Vec<(Spanned<String>, Entry<'i>)> {
+        let Some(entry) = self.table.get_mut(key) else { return Vec::new() };
+        let DeValue::Table(table) = entry.get_mut() else { return Vec::new() };
+        let (taken, left): (Vec<_>, Vec<_>) =
+            std::mem::take(table).into_iter().partition(|(name, _)| wanted(name.get_ref()));
+        let nothing_left = left.is_empty() && !taken.is_empty();
+        *table = left.into_iter().collect();
+        if nothing_left {
+            self.take(key);
+        }
+        in_order(taken.into_iter().collect())
+    }
+
+    /// The text of `key`, which stays.
+    pub(super) fn text_at(&self, key: &str) -> Option<&str> {
+        self.table.get(key)?.get_ref().as_str()
+    }
+
     /// All keys at once, in the order of the file, for tables whose keys the
     /// operator makes up.
     pub(super) fn rest(&mut self) -> Vec<(Spanned<String>, Entry<'i>)> {

@@ -11,8 +11,8 @@ pub use ask::{AskError, ask};
 pub use door::{Door, DoorError};
 pub use talk::{Answers, serve};
 pub use wire::{
-    Answer, Check, ComponentLine, DaemonLine, EndpointLine, Knock, KnockLine, NoticeLine, Own, Question,
-    Refusal, Reloaded, Status, VERSION,
+    Answer, Check, ComponentLine, DaemonLine, EndpointLine, EvidenceLine, Knock, KnockLine, NoteLine,
+    NoticeLine, Own, Question, Refusal, Reloaded, Status, VERSION, Wanted,
 };
 
 /// The socket's name in the data directory.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::exhibit::Exhibit;
+
 /// Of this protocol; raised when an older reader would misunderstand a newer writer.
 pub const VERSION: u32 = 1;
 /// Names of questions, for the sentence to who asks another.
-const KNOWN: &str = "status, reload, probe, notices";
+const KNOWN: &str = "status, reload, probe, evidence, notices";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
@@ -16,6 +18,10 @@ pub enum Question {
     Reload,
     /// Knock once, now.
     Probe {
+        endpoint: String,
+    },
+    /// What failing probes saw.
+    Evidence {
         endpoint: String,
     },
     Notices,
@@ -36,6 +42,7 @@ impl Question {
             Self::Status => ("status", None),
             Self::Reload => ("reload", None),
             Self::Probe { endpoint } => ("probe", Some(endpoint.clone())),
+            Self::Evidence { endpoint } => ("evidence", Some(endpoint.clone())),
             Self::Notices => ("notices", None),
         };
         finished(&Asked { v: VERSION, ask: ask.to_owned(), endpoint })
@@ -53,7 +60,8 @@ impl Question {
             ("reload", None) => Ok(Self::Reload),
             ("notices", None) => Ok(Self::Notices),
             ("probe", Some(endpoint)) => Ok(Self::Probe { endpoint }),
-            ("probe", None) => Err("`probe` needs an `endpoint`".to_owned()),
+            ("evidence", Some(endpoint)) => Ok(Self::Evidence { endpoint }),
+            ("probe" | "evidence", None) => Err(format!("`{}` needs an `endpoint`", asked.ask)),
             ("status" | "reload" | "notices", Some(_)) => Err(format!("`{}` takes no `endpoint`", asked.ask)),
             _ => Err(format!("this daemon does not know that question; it knows {KNOWN}")),
         }
@@ -66,8 +74,17 @@ pub enum Answer {
     Status(Box<Status>),
     Reloaded(Reloaded),
     Knock(Box<Knock>),
-    Notices { notices: Vec<NoticeLine> },
-    Refused { why: Refusal, said: String },
+    /// Newest first.
+    Evidence {
+        kept: Vec<EvidenceLine>,
+    },
+    Notices {
+        notices: Vec<NoticeLine>,
+    },
+    Refused {
+        why: Refusal,
+        said: String,
+    },
 }
 
 /// Why there is no better answer.
@@ -136,6 +153,31 @@ pub struct Status {
     pub components: Vec<ComponentLine>,
     pub endpoints: Vec<EndpointLine>,
     pub own: Own,
+    /// What an operator must know now, the heaviest first.
+    #[serde(default)]
+    pub notes: Vec<NoteLine>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NoteLine {
+    pub note: String,
+    /// `notice`, `trouble` or `alarm`.
+    pub weight: String,
+    /// Of what kind the subject is: `endpoint`, `account`, …
+    pub kind: String,
+    pub subject: String,
+    pub since: String,
+    pub age_s: f64,
+    pub said: String,
+    pub todo: String,
+}
+
+/// What one failing probe saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceLine {
+    /// The start of an outage; else the last trouble.
+    pub outage: bool,
+    pub seen: Exhibit,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,9 +205,22 @@ pub struct EndpointLine {
     pub id: String,
     pub component: String,
     pub health: String,
+    #[serde(default)]
+    pub flapping: bool,
+    /// Results of one kind that are still wanted before health changes.
+    #[serde(default)]
+    pub wanted: Option<Wanted>,
     pub last: Option<KnockLine>,
     pub next_in_s: Option<f64>,
     pub dropped_rings: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// How many more.
+    pub more: u32,
+    /// The health they would make.
+    pub health: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -215,6 +270,8 @@ pub struct Knock {
     pub peer: Option<String>,
     pub checks: Vec<Check>,
     pub error: Option<String>,
+    #[serde(default)]
+    pub evidence: Exhibit,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -242,7 +299,8 @@ mod tests {
     #[test]
     fn every_question_reads_back_as_it_was_written() {
         let probe = Question::Probe { endpoint: "web".into() };
-        for question in [Question::Status, Question::Reload, probe, Question::Notices] {
+        let evidence = Question::Evidence { endpoint: "web".into() };
+        for question in [Question::Status, Question::Reload, probe, evidence, Question::Notices] {
             assert_eq!(Question::read(&question.line().unwrap()), Ok(question));
         }
     }
@@ -251,7 +309,7 @@ mod tests {
     fn what_is_not_understood_in_full_gets_a_sentence() {
         let said = |line: &str| Question::read(line.as_bytes()).unwrap_err();
         insta::assert_snapshot!(said(r#"{"v":2,"ask":"status"}"#), @"this daemon speaks version 1 of the protocol, not 2");
-        insta::assert_snapshot!(said(r#"{"v":1,"ask":"stop"}"#), @"this daemon does not know that question; it knows status, reload, probe, notices");
+        insta::assert_snapshot!(said(r#"{"v":1,"ask":"stop"}"#), @"this daemon does not know that question; it knows status, reload, probe, evidence, notices");
         insta::assert_snapshot!(said(r#"{"v":1,"ask":"probe"}"#), @"`probe` needs an `endpoint`");
         insta::assert_snapshot!(said(r#"{"v":1,"ask":"reload","endpoint":"web"}"#), @"`reload` takes no `endpoint`");
         for line in [r#"{"v":1,"ask":"status","force":true}"#, "GET / HTTP/1.1", "", "[]", "{", "\u{0}"] {

@@ -106,6 +106,19 @@ impl JudgeState {
     }
 }
 
+impl JudgeState {
+    /// How many more results of the kind that came last would change health,
+    /// and to what; none while nothing argues for a change.
+    pub fn wanted(&self, thresholds: Thresholds) -> Option<(u32, Health)> {
+        let streak = self.streak?;
+        let needed = match streak.argues {
+            Direction::Worse => thresholds.failure,
+            Direction::Better => thresholds.success,
+        };
+        Some((needed.saturating_sub(streak.length), streak.towards))
+    }
+}
+
 impl Default for JudgeState {
     fn default() -> Self {
         Self::new()

@@ -53,6 +53,21 @@ impl Kind {
         }
     }
 
+    /// The machine that is knocked at; none where nobody knocks at a certain one.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Http(flow) => flow.first.request.url.host_str(),
+            Self::Tcp(tcp) => Some(&tcp.at.host),
+            Self::Tls(tls) => Some(&tls.at.host),
+            Self::Dns(dns) => match &dns.server {
+                Resolver::At(at) => Some(&at.host),
+                Resolver::System => None,
+            },
+            Self::Smtp(smtp) => Some(&smtp.at.host),
+            Self::Push(_) => None,
+        }
+    }
+
     /// What is knocked at, as an operator is told of it; never a secret.
     pub fn place(&self) -> String {
         match self {

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod backoff;
+pub mod certificate;
 pub mod component;
 pub mod day;
 pub mod endpoint;
@@ -9,14 +10,17 @@ pub mod evidence;
 pub mod expect;
 pub mod facts;
 pub mod flow;
+pub mod health_gate;
 pub mod judge;
 pub mod kind;
 pub mod login_budget;
 pub mod moment;
+pub mod network;
 pub mod note;
 pub mod notice;
 pub mod outage;
 pub mod outcome;
+pub mod per_host;
 pub mod probe;
 pub mod readiness;
 pub mod redact;

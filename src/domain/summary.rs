@@ -11,7 +11,7 @@ use super::endpoint::{ComponentId, Endpoint, EndpointId};
 use super::facts::{EndpointFacts, Facts, Storing};
 use super::moment::{Moment, between, minus, plus};
 use super::notice::{Announcement, Covers, Maintenance, Phase};
-use super::outage::{Outage, is_flapping, outages};
+use super::outage::{Outage, folded, is_flapping, outages};
 use super::outcome::Outcome;
 use super::span::Health;
 use super::status::{self, Part, Status};
@@ -189,7 +189,7 @@ impl Told {
         let covered_until = covering.filter(running).map(Maintenance::end).max();
         let status = status_of(facts, component, endpoints.iter().copied(), now);
         let stretches = day::as_spans(&timeline);
-        let outages: Vec<(Outage, Status)> = outages(&stretches, now.wall)
+        let outages: Vec<(Outage, Status)> = folded(outages(&stretches, now.wall))
             .into_iter()
             .map(|it| (it, worst_during(&timeline, it, now)))
             .collect();

@@ -74,6 +74,18 @@ pub const CATALOGUE: &[Family] = &[
         "endpoint",
         "When the first certificate of the chain last shown runs out.",
     ),
+    gauge(
+        "porchlight_endpoint_flapping",
+        "endpoint",
+        "1 while the endpoint changes too often to be told change by change.",
+    ),
+    gauge(
+        "porchlight_operator_notes",
+        "note",
+        "How many things of this kind an operator must know now; `porchlight status` says them.",
+    ),
+    counter("porchlight_evidence_stored_total", "", "What failing probes saw, stored for operators."),
+    counter("porchlight_evidence_lost_total", "", "What failing probes saw and could not be stored."),
     histogram("porchlight_probe_lateness_seconds", "", "How long after it was due a round began."),
     gauge("porchlight_storing", "", "1 while results reach the disk, 0 while they do not."),
     gauge("porchlight_unstored_results", "", "Results that wait in memory because storing fails."),

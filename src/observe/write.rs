@@ -10,6 +10,8 @@ use super::process::Process;
 use crate::domain::component::Component;
 use crate::domain::facts::{EndpointFacts, Facts, Storing};
 use crate::domain::moment::{Moment, minus, plus};
+use crate::domain::note::{Note, Told};
+use crate::domain::outage::is_flapping;
 use crate::domain::readiness::Soundness;
 use crate::domain::span::Health;
 use crate::domain::status::Status;
@@ -34,6 +36,8 @@ pub struct Seen {
     pub store: StoreSeen,
     pub page: PageSeen,
     pub own: OwnSeen,
+    /// What an operator must know now.
+    pub notes: Vec<Note>,
     pub process: Process,
 }
 
@@ -47,6 +51,8 @@ pub struct StoreSeen {
     pub wal_bytes: i64,
     pub free_bytes: i64,
     pub files: Soundness,
+    pub evidence_stored: u64,
+    pub evidence_lost: u64,
 }
 
 pub struct PageSeen {
@@ -80,6 +86,8 @@ pub fn write(seen: &Seen, format: Format) -> String {
             "porchlight_storing" => one(i64::from(seen.facts.storing == Storing::Works)),
             "porchlight_unstored_results" => Some(unstored(&seen.facts).to_string()),
             "porchlight_results_lost_total" => Some(seen.store.lost.to_string()),
+            "porchlight_evidence_stored_total" => Some(seen.store.evidence_stored.to_string()),
+            "porchlight_evidence_lost_total" => Some(seen.store.evidence_lost.to_string()),
             "porchlight_commit_queue" => Some(seen.store.queue.to_string()),
             "porchlight_commits_failed_total" => Some(seen.store.failed.to_string()),
             "porchlight_database_bytes" => one(seen.store.database_bytes),
@@ -126,6 +134,12 @@ fn labelled(out: &mut Exposition, family: &str, seen: &Seen) {
         "porchlight_component_status" => {
             seen.facts.components.iter().for_each(|it| component(out, seen, it));
         }
+        "porchlight_operator_notes" => {
+            for told in Told::ALL {
+                let count = seen.notes.iter().filter(|it| it.key.told == *told).count();
+                out.sample(&[("note", told.wire())], count);
+            }
+        }
         "porchlight_probe_lateness_seconds" => out.histogram(&[], &seen.lateness, MICROS),
         "porchlight_commit_seconds" => out.histogram(&[], &seen.store.commit, MICROS),
         "porchlight_commit_size" => out.histogram(&[], &seen.store.size, 1),
@@ -166,6 +180,10 @@ fn known(out: &mut Exposition, family: &str, facts: &EndpointFacts, now: Moment)
             for health in [Health::Up, Health::Degraded, Health::Down, Health::Unknown] {
                 out.sample(&[("endpoint", id), ("health", health.wire())], u8::from(health == told));
             }
+        }
+        "porchlight_endpoint_flapping" => {
+            let flaps = is_flapping(&facts.history, now.wall);
+            out.sample(&[("endpoint", id)], u8::from(flaps));
         }
         "porchlight_health_since_timestamp_seconds" => {
             if let Some(open) = facts.history.last().filter(|it| it.to.is_none()) {

@@ -39,6 +39,8 @@ fn seen(facts: Facts) -> Seen {
             wal_bytes: 0,
             free_bytes: 1 << 40,
             files: Soundness { damaged: true, vanished: false },
+            evidence_stored: 4,
+            evidence_lost: 1,
         },
         page: PageSeen {
             verdict: Verdict::Partial,
@@ -52,6 +54,7 @@ fn seen(facts: Facts) -> Seen {
             shown_out: 0,
         },
         own: OwnSeen { stalls: 1, clock_steps: 0, clock_doubted: false, lost_lines: 0 },
+        notes: Vec::new(),
         process: Process::read(),
     }
 }

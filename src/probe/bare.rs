@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,8 +10,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::classify;
+use super::manners::Turn;
 use super::marks::{self, Trace};
-use super::{Assertion, Check, Kit, Knocked, redact};
+use super::redact::redactor;
+use super::{Kit, Knocked, assert};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::evidence::{BODY_KEPT, Evidence, StepSeen};
 use crate::domain::kind::HostPort;
@@ -45,6 +47,9 @@ pub(super) struct Bare<'a> {
     pub(super) deadline: Instant,
     pub(super) peer: Option<SocketAddr>,
     pub(super) local: Option<SocketAddr>,
+    /// Leave to connect, held until it ends; and how long it was waited for.
+    turns: Vec<Turn>,
+    waited: Duration,
     /// When the first byte of an answer came.
     pub(super) heard_at: Option<Instant>,
     /// What is shown in the place of a status line.
@@ -64,6 +69,8 @@ impl<'a> Bare<'a> {
             deadline: began + endpoint.deadline,
             peer: None,
             local: None,
+            turns: Vec::new(),
+            waited: Duration::ZERO,
             heard_at: None,
             status_line: None,
             heard: String::new(),
@@ -84,6 +91,11 @@ impl<'a> Bare<'a> {
 
     /// Connects to the first address that lets us.
     pub(super) async fn connect(&mut self, at: &HostPort) -> Result<TcpStream, Fault> {
+        let busy = |said| Fault { outcome: Outcome::Unknown(UnknownReason::Budget), said };
+        let turn = self.kit.manners.turn(&at.to_string(), self.kit.clock.now().mono).await.map_err(busy)?;
+        self.deadline += turn.waited;
+        self.waited += turn.waited;
+        self.turns.push(turn);
         let trace = self.trace.clone();
         let outbound = &self.kit.outbound;
         let found = self.by_the_deadline(async {
@@ -155,7 +167,7 @@ impl<'a> Bare<'a> {
     /// looked up, where somebody was.
     pub(super) fn finish(self, host: Option<&str>, days: Option<u32>, ended: Result<(), Fault>) -> Knocked {
         let now = marks::now();
-        let total = now.duration_since(self.began);
+        let total = now.duration_since(self.began).saturating_sub(self.waited);
         let (mut outcome, mut error) = match ended {
             Ok(()) => (Outcome::Success, None),
             Err(Fault { outcome, said }) => (outcome, Some(said)),
@@ -179,18 +191,19 @@ impl<'a> Bare<'a> {
             outcome = Outcome::Degraded(DegradedReason::Slow);
         }
         let came = error.is_none().then_some(!slow);
-        let checks =
-            vec![Check { assertion: Assertion::DegradedAfter(self.endpoint.degraded_after), held: came }];
+        let checks = vec![assert::in_time(self.endpoint.degraded_after, came)];
         let phases = self.trace.phases(self.began, self.heard_at, now);
         let at = self.kit.clock.now();
         let seen = StepSeen { name: String::new(), outcome, http_status: None, total, phases };
-        let redactor = redact::redactor(self.endpoint);
+        let shows = redactor(self.endpoint);
         let evidence = Evidence {
             steps: vec![seen],
-            status_line: self.status_line.as_deref().map(|it| redactor.line(it)),
-            body: redactor.text(&self.heard, BODY_KEPT),
-            failed: failed.iter().map(|it| redactor.line(it)).collect(),
-            error: error.as_deref().map(|it| redactor.line(it)),
+            addresses: self.peer.map(|it| (shows.line(&it.to_string()), outcome)).into_iter().collect(),
+            chain: self.trace.chain(outcome, at.wall, &shows),
+            status_line: self.status_line.map(|it| shows.line(&it)),
+            body: shows.text(&self.heard, BODY_KEPT),
+            failed: failed.iter().map(|it: &String| shows.line(it)).collect(),
+            error: error.as_deref().map(|it| shows.line(it)),
             ..Evidence::none(at, outcome)
         };
         Knocked {

@@ -2,8 +2,6 @@
 
 /// A login page larger than this, decoded, is not read: it is a fault, or an attack.
 pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
-/// Only the start of a page is searched for the words of a maintenance notice.
-const HEADLINE: usize = 4096;
 
 #[derive(Debug)]
 pub enum Fault {
@@ -36,33 +34,4 @@ fn charset(response: &reqwest::Response) -> &'static encoding_rs::Encoding {
         encoding_rs::Encoding::for_label(header.split(';').find_map(charset)?.as_bytes())
     };
     named().unwrap_or(encoding_rs::UTF_8)
-}
-
-/// Whether a page that is not the expected one says that it is maintenance.
-pub fn is_maintenance_page(text: &str) -> bool {
-    const WORDS: [&str; 7] = [
-        "系统维护",
-        "正在维护",
-        "维护中",
-        "系统升级",
-        "under maintenance",
-        "scheduled maintenance",
-        "maintenance mode",
-    ];
-    let end = (0..=HEADLINE.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or_default();
-    let start = text[..end].to_lowercase();
-    WORDS.iter().any(|words| start.contains(words))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_maintenance_page_is_known_by_its_first_words() {
-        assert!(is_maintenance_page("<title>系统维护公告</title>"));
-        assert!(is_maintenance_page("<h1>We are Under Maintenance</h1>"));
-        assert!(!is_maintenance_page("<form id=login>"));
-        assert!(!is_maintenance_page(&("页".repeat(2000) + "系统维护")));
-    }
 }

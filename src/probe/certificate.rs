@@ -1,15 +1,69 @@
-//! When a certificate ends. The chain itself is verified by rustls; what this
-//! finds is told, never trusted.
+//! What certificates say of themselves: when they end, whose they are. The chain
+//! itself is verified by rustls; what this finds is told, never trusted.
+//!
+//! | of the chain that was shown | its end counts |
+//! | --- | --- |
+//! | the leaf | always |
+//! | a root: whoever trusts it has it already, and does not look at its end | never |
+//! | an intermediate that has ended, in a chain that is good all the same | no: another way leads to a root |
+//! | any other intermediate | yes |
 
 use jiff::Timestamp;
-use x509_parser::certificate::{Validity, X509Certificate};
+use rustls::pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
-/// `notAfter` of a DER certificate; none when it is not one.
-pub fn not_after(certificate: &[u8]) -> Option<Timestamp> {
-    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let Validity { not_after, .. } = certificate.validity();
-    Timestamp::from_second(not_after.timestamp()).ok()
+use crate::domain::evidence::CertificateSeen;
+use crate::domain::redact::Redactor;
+
+/// Certificates of one chain that are looked at; real ones have two or three.
+pub const CHAIN: usize = 10;
+/// Names of one certificate that are told; some have thousands.
+const NAMES: usize = 100;
+
+/// The first end in a chain, leaf first, as the table has it.
+pub fn earliest(chain: &[CertificateDer<'_>], verified: bool, now: Timestamp) -> Option<Timestamp> {
+    let ends = chain.iter().take(CHAIN).enumerate().filter_map(|(index, der)| {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let end = Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()?;
+        let is_root = certificate.subject() == certificate.issuer();
+        let counts = index == 0 || (!is_root && !(verified && end < now));
+        counts.then_some(end)
+    });
+    ends.min()
+}
+
+/// A certificate for operators; none when it is not one.
+pub fn seen(certificate: &[u8], redactor: &Redactor) -> Option<CertificateSeen> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let validity = parsed.validity();
+    let fingerprint: String = Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(CertificateSeen {
+        subject: redactor.line(&parsed.subject().to_string()),
+        issuer: redactor.line(&parsed.issuer().to_string()),
+        not_before: Timestamp::from_second(validity.not_before.timestamp()).ok()?,
+        not_after: Timestamp::from_second(validity.not_after.timestamp()).ok()?,
+        fingerprint: redactor.line(&fingerprint),
+    })
+}
+
+/// Who issued a certificate, and for which names.
+pub fn issuer_and_names(certificate: &[u8]) -> Option<(String, Vec<String>)> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let names = parsed.subject_alternative_name().ok().flatten();
+    let names = names.iter().flat_map(|it| &it.value.general_names).filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => address(bytes),
+        _ => None,
+    });
+    Some((parsed.issuer().to_string(), names.take(NAMES).collect()))
+}
+
+fn address(bytes: &[u8]) -> Option<String> {
+    let four = <[u8; 4]>::try_from(bytes).map(|it| std::net::IpAddr::from(it).to_string());
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(|it| std::net::IpAddr::from(it).to_string())).ok()
 }
 
 #[cfg(test)]
@@ -45,6 +99,61 @@ mod tests {
         assert_eq!(not_after(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), None);
     }
 
+    fn not_after(bytes: &[u8]) -> Option<Timestamp> {
+        earliest(&[CertificateDer::from(bytes)], true, Timestamp::UNIX_EPOCH)
+    }
+
+    fn look(bytes: &[u8]) {
+        let _ = not_after(bytes);
+        let _ = issuer_and_names(bytes);
+        let _ = seen(bytes, &Redactor::default());
+    }
+
+    #[test]
+    fn the_first_end_leaves_roots_out_and_what_a_good_chain_does_not_need() {
+        let named = |name: &str, year| {
+            let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            (params.not_before, params.not_after) = (date_time_ymd(1951, 1, 1), date_time_ymd(year, 1, 1));
+            params
+        };
+        let key = || KeyPair::generate().unwrap();
+        let root = rcgen::CertifiedIssuer::self_signed(named("root", 2030), key()).unwrap();
+        let under = |name: &str, year| named(name, year).signed_by(&key(), &root).unwrap().der().clone();
+        let root = root.der().clone();
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let year = |chain: &[CertificateDer<'_>], verified| {
+            earliest(chain, verified, now).map(|it| it.to_string().get(..4).unwrap().to_owned())
+        };
+        let (leaf, short, old) = (under("leaf", 2040), under("short", 2035), under("old", 2020));
+        for (chain, verified, wanted) in [
+            (vec![leaf.clone(), root.clone()], true, "2040"),
+            (vec![leaf.clone(), short.clone(), root.clone()], true, "2035"),
+            (vec![leaf.clone(), short.clone(), old.clone()], true, "2035"),
+            (vec![leaf.clone(), short, old.clone()], false, "2020"),
+            (vec![old], true, "2020"),
+            (vec![root, leaf], true, "2030"),
+        ] {
+            assert_eq!(year(&chain, verified).as_deref(), Some(wanted));
+        }
+        assert_eq!(year(&[], true), None);
+    }
+
+    #[test]
+    fn a_certificate_tells_whose_it_is() {
+        let mut params =
+            CertificateParams::new(vec!["a.example".to_owned(), "192.0.2.1".to_owned()]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "line\nbreak\u{1b}[31m");
+        let der = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec();
+        let (issuer, names) = issuer_and_names(&der).unwrap();
+        assert_eq!(names, ["a.example", "192.0.2.1"]);
+        assert!(issuer.starts_with("CN="), "{issuer}");
+        let told = seen(&der, &Redactor::default()).unwrap();
+        assert!(!told.subject.as_str().contains(['\n', '\u{1b}']), "{told:?}");
+        assert_eq!(told.fingerprint.as_str().len(), 64, "{told:?}");
+    }
+
     /// One that is good, so that what is broken in it lies deep.
     static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| made(2089));
 
@@ -73,18 +182,18 @@ mod tests {
             edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
             (from, length) in (any::<prop::sample::Index>(), 0..40_usize),
         ) {
-            let _ = not_after(&random);
-            let _ = not_after(&nested);
+            look(&random);
+            look(&nested);
             let mut edited = GOOD.clone();
             for (place, byte) in edits {
                 let place = place.index(edited.len());
                 edited[place] = byte;
             }
-            let _ = not_after(&edited);
+            look(&edited);
             let mut cut = GOOD.clone();
             let from = from.index(cut.len());
             cut.drain(from..(from + length).min(GOOD.len()));
-            let _ = not_after(&cut);
+            look(&cut);
         }
     }
 
@@ -94,7 +203,7 @@ mod tests {
             let mut edited = GOOD.clone();
             for byte in 0..=u8::MAX {
                 edited[place] = byte;
-                let _ = not_after(&edited);
+                look(&edited);
             }
         }
         // Deeper than any stack: a chain of elements, each but a header.
@@ -102,6 +211,6 @@ mod tests {
         for _ in 0..10_000 {
             deep = element(0x30, &deep[..deep.len().min(60_000)]);
         }
-        let _ = not_after(&deep);
+        look(&deep);
     }
 }

@@ -93,13 +93,14 @@ pub fn ours(error: &reqwest::Error) -> Option<Reason> {
     os_error(error).and_then(our_errno)
 }
 
-fn our_errno(number: i32) -> Option<Reason> {
+pub(super) fn our_errno(number: i32) -> Option<Reason> {
     use rustix::io::Errno;
     match Errno::from_raw_os_error(number) {
         Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::ADDRNOTAVAIL => {
             Some(Reason::OwnResources)
         }
-        Errno::NETDOWN | Errno::NETUNREACH => Some(Reason::OwnNetwork),
+        // A kernel without IPv6 has no such family.
+        Errno::NETDOWN | Errno::NETUNREACH | Errno::AFNOSUPPORT => Some(Reason::OwnNetwork),
         _ => None,
     }
 }
@@ -137,7 +138,7 @@ fn connect(error: &(dyn Error + 'static)) -> Class {
             _ => Class::TlsError,
         };
     }
-    match causes(error).find_map(|it| it.downcast_ref::<io::Error>()).map(io::Error::kind) {
+    match system(error) {
         Some(io::ErrorKind::ConnectionRefused) => Class::ConnectRefused,
         Some(io::ErrorKind::TimedOut) => Class::ConnectTimeout,
         Some(
@@ -149,27 +150,33 @@ fn connect(error: &(dyn Error + 'static)) -> Class {
     }
 }
 
-/// `io::Error` hides what it wraps from `source()` one level down, so look inside.
 fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let inside = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    cause.downcast_ref().or_else(|| inside?.downcast_ref())
+    cause.downcast_ref()
+}
+
+/// What the system says went wrong; an error that only wraps another says nothing.
+fn system(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    let kinds = causes(error).filter_map(|it| it.downcast_ref::<io::Error>()).map(io::Error::kind);
+    kinds.into_iter().find(|it| *it != io::ErrorKind::Other)
 }
 
 /// Connected, but the answer did not come whole.
 fn exchange(error: &reqwest::Error, answered: bool) -> Class {
-    let system = || causes(error).find_map(|it| it.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let system = system(error);
     let http = causes(error).find_map(|it| it.downcast_ref::<hyper::Error>());
     let was_reset = matches!(
-        system(),
+        system,
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe)
     );
     match http {
         _ if was_reset => Class::Reset,
+        Some(_) if causes(error).any(|it| tls_error(it).is_some()) => Class::TlsError,
         Some(http) if http.is_parse_too_large() => Class::HeaderTooLarge,
         Some(http) if http.is_incomplete_message() && answered => Class::BodyIncomplete,
         Some(http) if http.is_incomplete_message() => Class::EmptyReply,
         Some(http) if http.is_parse() => Class::Protocol,
-        _ if answered && system() == Some(io::ErrorKind::UnexpectedEof) => Class::BodyIncomplete,
+        // Without an error of the exchange it is the decoder that wants more.
+        Some(_) if answered && system == Some(io::ErrorKind::UnexpectedEof) => Class::BodyIncomplete,
         Some(http) if http.is_body_write_aborted() || http.is_canceled() || http.is_closed() => {
             Class::EmptyReply
         }
@@ -183,7 +190,13 @@ fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
     causes(error).find_map(|it| it.downcast_ref::<io::Error>()?.raw_os_error())
 }
 
-/// An error and everything that caused it, outermost first.
+/// An error and everything that caused it, outermost first. An `io::Error` names
+/// as its source that of what it wraps, and so hides the wrapped itself.
 pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |it: &&'a (dyn Error + 'static)| (*it).source())
+    std::iter::successors(Some(error), |it: &&'a (dyn Error + 'static)| {
+        match it.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => (*it).source(),
+        }
+    })
 }

@@ -26,6 +26,8 @@ const USER_AGENT: &str = concat!("porchlight/", env!("CARGO_PKG_VERSION"), " (st
 pub struct Outbound {
     shared: Arc<Shared>,
     only: Only,
+    /// The host of whom [`Only::This`] is an address; others have their own.
+    host: Option<Arc<str>>,
 }
 
 /// Which addresses of a name are used.
@@ -66,6 +68,8 @@ struct Shared {
     nameserver: Option<SocketAddr>,
     /// Trusts nobody; for plain HTTP, where nobody asks.
     no_tls: rustls::ClientConfig,
+    #[cfg(feature = "simulation")]
+    wire: Option<Arc<dyn super::wire::Wire>>,
 }
 
 /// The resolver, and the configuration it was made from.
@@ -82,8 +86,40 @@ impl Outbound {
 
     fn made(verifier: Option<Arc<dyn ServerCertVerifier>>, nameserver: Option<SocketAddr>) -> Self {
         let (verifier, resolver) = (Mutex::new(verifier), Mutex::default());
-        let shared = Shared { verifier, resolver, nameserver, no_tls: no_tls() };
-        Self { shared: Arc::new(shared), only: Only::Any }
+        let shared = Shared {
+            verifier,
+            resolver,
+            nameserver,
+            no_tls: no_tls(),
+            #[cfg(feature = "simulation")]
+            wire: None,
+        };
+        Self { shared: Arc::new(shared), only: Only::Any, host: None }
+    }
+
+    /// Requests go nowhere: they are answered in memory.
+    #[cfg(feature = "simulation")]
+    pub fn answered_by(wire: Arc<dyn super::wire::Wire>) -> Self {
+        let shared = Shared {
+            verifier: Mutex::default(),
+            resolver: Mutex::default(),
+            nameserver: None,
+            no_tls: no_tls(),
+            wire: Some(wire),
+        };
+        Self { shared: Arc::new(shared), only: Only::Any, host: None }
+    }
+
+    /// Sends what a client of ours has made ready.
+    pub(super) async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        #[cfg(feature = "simulation")]
+        if let Some(wire) = &self.shared.wire {
+            return super::wire::send(wire, request.build()?).await;
+        }
+        request.send().await
     }
 
     /// The same way, taking these addresses alone.
@@ -91,13 +127,30 @@ impl Outbound {
         Self { only, ..self.clone() }
     }
 
+    /// The same way, taking this address of that host alone.
+    pub fn only_this(&self, host: &str, address: IpAddr) -> Self {
+        Self { only: Only::This(address), host: Some(host.into()), ..self.clone() }
+    }
+
+    /// Which addresses of a host are used.
+    fn only_of(&self, host: &str) -> Only {
+        match self.only {
+            Only::This(_) if self.host.as_deref() != Some(host) => Only::Any,
+            only => only,
+        }
+    }
+
     /// The addresses of a name, or the one that is written in its place.
     pub async fn addresses(&self, host: &str, trace: &Trace) -> Result<Vec<IpAddr>, DnsFault> {
+        let only = self.only_of(host);
+        if let Only::This(address) = only {
+            return Ok(vec![address]);
+        }
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);
         }
         let resolver = self.resolver().ok();
-        names::look_up(resolver.as_ref(), host, self.only, trace).await.map_err(|(fault, _)| fault)
+        names::look_up(resolver.as_ref(), host, only, trace).await.map_err(|(fault, _)| fault)
     }
 
     /// Whom the machine asks, or the one that is asked in their place.
@@ -149,7 +202,7 @@ impl Outbound {
                 resolver,
                 trace: trace.clone(),
                 proxy: proxy_host.map(str::to_owned),
-                only: self.only,
+                only: self.only_of(url.host_str().unwrap_or_default()),
                 fence,
             })
             .local_address(self.only.local())
@@ -190,7 +243,7 @@ impl Outbound {
 
     /// Made anew when the system's configuration has changed: a machine that
     /// moves to another network gets other resolvers.
-    fn resolver(&self) -> Result<TokioResolver, String> {
+    pub(super) fn resolver(&self) -> Result<TokioResolver, String> {
         let configured = std::fs::metadata(RESOLVERS).and_then(|it| it.modified()).ok();
         let mut kept = self.shared.resolver.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept.as_ref().filter(|known| known.configured == configured) {

@@ -10,10 +10,12 @@ use super::marks::{self, Trace};
 use super::proxy::{self, Way};
 use super::seen::Seen;
 use super::verify::Dates;
-use super::{Assertion, Check, Kit, body, classify, fence};
+use super::{Check, Kit, Known, assert, body, classify, fence};
+use crate::domain::evidence::CertificateSeen;
 use crate::domain::expect::Expect;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::probe::Phases;
+use crate::domain::redact::Redactor;
 use crate::domain::request::{Body, Request, Value};
 
 /// What came back before the time ran out.
@@ -25,17 +27,27 @@ pub(super) struct Answer {
     pub(super) checks: Vec<Check>,
     pub(super) error: Option<String>,
     pub(super) certificate_until: Option<Timestamp>,
+    /// For operators, when it failed or an end is near.
+    pub(super) chain: Vec<CertificateSeen>,
     /// None when no head came.
     pub(super) seen: Option<Seen>,
     /// What the server asks us to wait, clamped.
     pub(super) retry_after: Option<Duration>,
     /// For our own limits; part of no phase, and beside the deadline.
     pub(super) waited: Duration,
+    /// A connection stood, so the request may have left us.
+    pub(super) sent: bool,
     head_at: Option<Instant>,
 }
 
 /// Sends a request and judges what comes back by then.
-pub(super) async fn ask(kit: &Kit, request: &Request, expect: &Expect, deadline: Instant) -> Answer {
+pub(super) async fn ask(
+    kit: &Kit,
+    request: &Request,
+    expect: &Expect,
+    known: &Known<'_>,
+    deadline: Instant,
+) -> Answer {
     let turn = match kit.turn(&request.url).await {
         Ok(turn) => turn,
         Err(busy) => return Answer::without_reply(Outcome::Unknown(UnknownReason::Budget), expect, busy),
@@ -44,10 +56,23 @@ pub(super) async fn ask(kit: &Kit, request: &Request, expect: &Expect, deadline:
     let began = marks::now();
     let trace = Trace::default();
     let mut answer = exchange(kit, request, expect, &trace, deadline).await;
-    answer.phases = phases(&trace, began, answer.head_at, marks::now());
+    let ended = marks::now();
+    answer.phases = phases(&trace, began, answer.head_at, ended);
+    let now = kit.clock.now().wall;
+    answer.chain = trace.chain(answer.outcome, now, &Redactor::default());
+    if let Some(seen) = &mut answer.seen {
+        seen.tls = trace.tls(now);
+        (seen.elapsed, seen.phases) = (ended.saturating_duration_since(began), answer.phases);
+        let judged = assert::judge(seen, expect, known);
+        answer.checks = judged.checks;
+        if answer.outcome == Outcome::Success {
+            answer.outcome = judged.outcome;
+        }
+    }
     answer.outcome = kit.is_it_us(request, &trace, answer.outcome).await;
     answer.certificate_until = trace.marks().certificate_until;
     answer.waited = turn.waited;
+    answer.sent = trace.marks().connect_ended.is_some();
     kit.hear(&request.url, &mut answer);
     answer
 }
@@ -75,7 +100,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
         (None, _) => classify::failed(error, &trace.marks(), answered),
     };
-    let sent = tokio::time::timeout_at(deadline, build(&client, request).send()).await;
+    let sent = tokio::time::timeout_at(deadline, kit.outbound.send(build(&client, request))).await;
     let mut response = match sent {
         Err(_) => return Answer::without_reply(late(false), expect, "the deadline passed".into()),
         Ok(Err(error)) => {
@@ -87,28 +112,31 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
     };
     let head_at = marks::now();
     let status = response.status().as_u16();
-    let (peer, refused) = (response.remote_addr(), refusal(&response, expect, way));
+    let peer = response.remote_addr();
+    let by_proxy =
+        !expect.accepts_status(status) && way.is_some_and(|it| it.says_so_itself(status, response.headers()));
     let mut seen = Seen::head(&response);
     let read = tokio::time::timeout_at(deadline, body::read(&mut response)).await;
     let (outcome, text, error) = match read {
         Err(_) => (late(true), None, Some("the deadline passed".into())),
         Ok(Err(body::Fault::TooLarge)) => (Outcome::Failure(FailureClass::BodyTooLarge), None, None),
         Ok(Err(body::Fault::Broken(error))) => (failed(&error, true), None, Some(chain(&error))),
+        Ok(Ok(text)) if by_proxy => (proxy::OURS, Some(text), None),
         Ok(Ok(text)) => (Outcome::Success, Some(text), None),
     };
-    let checks = checked(Some(status), text.as_deref(), expect);
-    let outcome = text.as_deref().map_or(outcome, |text| judge_answer(refused, &checks, text));
     seen.body = text;
     Answer {
         outcome,
         http_status: Some(status),
         phases: Phases::default(),
         peer,
-        checks,
+        checks: Vec::new(),
         error,
         certificate_until: None,
+        chain: Vec::new(),
         retry_after: None,
         waited: Duration::ZERO,
+        sent: false,
         head_at: Some(head_at),
         seen: Some(seen),
     }
@@ -121,12 +149,14 @@ impl Answer {
             http_status: None,
             phases: Phases::default(),
             peer: None,
-            checks: checked(None, None, expect),
+            checks: assert::unasked(expect),
             error: Some(error),
             certificate_until: None,
+            chain: Vec::new(),
             seen: None,
             retry_after: None,
             waited: Duration::ZERO,
+            sent: false,
             head_at: None,
         }
     }
@@ -155,52 +185,6 @@ pub(super) fn plain(value: &Value) -> &str {
         Value::Secret(secret) => secret.expose_secret(),
         Value::Template(_) => "",
     }
-}
-
-/// What an answer's head says against it, before its body is read.
-fn refusal(response: &reqwest::Response, expect: &Expect, way: Option<Way>) -> Option<Outcome> {
-    let status = response.status().as_u16();
-    if expect.accepts_status(status) {
-        return None;
-    }
-    if way.is_some_and(|it| it.says_so_itself(status, response.headers())) {
-        return Some(proxy::OURS);
-    }
-    let bot_wall = response.headers().get("cf-mitigated").is_some();
-    Some(match status {
-        429 => Outcome::Unknown(UnknownReason::Throttled),
-        _ if bot_wall => Outcome::Unknown(UnknownReason::Blocked),
-        300..=399 => Outcome::Failure(FailureClass::RedirectUnexpected),
-        400..=499 => Outcome::Failure(FailureClass::Http4xx),
-        500..=599 => Outcome::Failure(FailureClass::Http5xx),
-        _ => Outcome::Failure(FailureClass::Assertion),
-    })
-}
-
-fn judge_answer(refused: Option<Outcome>, checks: &[Check], text: &str) -> Outcome {
-    match refused {
-        Some(refused) => refused,
-        None if checks.iter().all(|check| check.held == Some(true)) => Outcome::Success,
-        None if body::is_maintenance_page(text) => Outcome::Failure(FailureClass::MaintenancePage),
-        None => Outcome::Failure(FailureClass::Assertion),
-    }
-}
-
-/// Every assertion of an endpoint, as far as the answer lets it be checked:
-/// its head when `status` is there, its body when `text` is.
-fn checked(status: Option<u16>, text: Option<&str>, expect: &Expect) -> Vec<Check> {
-    let head =
-        Check { assertion: Assertion::Status(status), held: status.map(|it| expect.accepts_status(it)) };
-    let mut checks = vec![head];
-    for wanted in &expect.contains {
-        let held = text.map(|text| text.contains(wanted));
-        checks.push(Check { assertion: Assertion::Contains(wanted.clone()), held });
-    }
-    for unwanted in &expect.not_contains {
-        let held = text.map(|text| !text.contains(unwanted));
-        checks.push(Check { assertion: Assertion::NotContains(unwanted.clone()), held });
-    }
-    checks
 }
 
 fn phases(trace: &Trace, began: Instant, head_at: Option<Instant>, ended: Instant) -> Phases {

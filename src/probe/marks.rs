@@ -5,12 +5,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use jiff::{SignedDuration, Timestamp};
 use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 
+use super::certificate;
 use super::classify::DnsFault;
+use super::seen::TlsSeen;
+use crate::domain::evidence::CertificateSeen;
+use crate::domain::outcome::Outcome;
 use crate::domain::probe::Phases;
+use crate::domain::redact::Redactor;
+
+/// From so long before an end on, operators are told of it; a little more than
+/// the first of the thresholds.
+const NEAR: SignedDuration = SignedDuration::from_hours(22 * 24);
 
 /// Instants noted while one request goes out. Each is set at most once.
 #[derive(Debug, Default, Clone)]
@@ -28,7 +38,10 @@ pub struct Marks {
     pub connect_ended: Option<Instant>,
     pub certificate_fault: Option<rustls::CertificateError>,
     /// The earliest end in the chain that was shown.
-    pub certificate_until: Option<jiff::Timestamp>,
+    pub certificate_until: Option<Timestamp>,
+    /// As it was shown, leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    pub tls_version: Option<&'static str>,
 }
 
 /// The marks of one request, shared with the hooks inside its client.
@@ -38,6 +51,30 @@ pub struct Trace(Arc<Mutex<Marks>>);
 impl Trace {
     pub fn marks(&self) -> Marks {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The chain for an operator, when a knock failed or an end is near; else
+    /// nobody asks for it.
+    pub fn chain(&self, outcome: Outcome, now: Timestamp, redactor: &Redactor) -> Vec<CertificateSeen> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let near = kept.certificate_until.is_some_and(|until| until.duration_since(now) < NEAR);
+        if outcome == Outcome::Success && !near {
+            return Vec::new();
+        }
+        kept.chain.iter().filter_map(|it| certificate::seen(it, redactor)).collect()
+    }
+
+    /// What assertions are told of the connection's TLS; none without it.
+    pub fn tls(&self, now: Timestamp) -> Option<TlsSeen> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (issuer, names) = certificate::issuer_and_names(kept.chain.first()?)?;
+        let left = kept.certificate_until.map(|until| until.duration_since(now));
+        Some(TlsSeen {
+            version: kept.tls_version.unwrap_or_default().to_owned(),
+            expires_in: left.and_then(|it| it.try_into().ok()).unwrap_or_default(),
+            issuer,
+            names,
+        })
     }
 
     /// How long each part took, of one that began then, was first answered at
@@ -137,5 +174,9 @@ where
 
 #[expect(clippy::disallowed_methods, reason = "phases are durations between instants, never told as times")]
 pub fn now() -> Instant {
+    // Virtual time stands beside the system's, so that a test may live through days.
+    #[cfg(feature = "simulation")]
+    return tokio::time::Instant::now().into_std();
+    #[cfg(not(feature = "simulation"))]
     Instant::now()
 }

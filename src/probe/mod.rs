@@ -1,15 +1,20 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
+mod addresses;
+mod assert;
 mod bare;
 mod body;
+pub mod canary;
 mod certificate;
 mod classify;
 mod client;
 pub mod codes;
 mod date;
+mod dns;
 mod evidence;
 mod fence;
 mod flow;
+pub mod gate;
 mod http;
 pub mod logins;
 pub mod manners;
@@ -22,10 +27,14 @@ mod push;
 mod redact;
 mod retry_after;
 mod seen;
+mod signs;
+mod smtp;
 mod talk;
 mod tcp;
 mod tls;
 mod verify;
+#[cfg(feature = "simulation")]
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,8 +42,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use assert::{Check, Known, Login};
+pub use redact::redactor;
 pub use seen::{Seen, TlsSeen};
 
+#[cfg(feature = "simulation")]
+pub use wire::Wire;
+
+use canary::Canaries;
 pub use client::Outbound;
 use codes::{Codes, InMemory};
 use logins::{Logins, Unguarded};
@@ -47,8 +62,9 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::evidence::Evidence;
 use crate::domain::flow::Depth;
 use crate::domain::kind::Kind;
-use crate::domain::outcome::{Outcome, UnknownReason};
+use crate::domain::outcome::Outcome;
 use crate::domain::probe::{Phases, ProbeResult};
+use crate::domain::redact::Shown;
 
 /// Knocks at endpoints. One is shared by all workers.
 pub struct Prober {
@@ -56,8 +72,9 @@ pub struct Prober {
 }
 
 /// What every kind of knock has at hand.
+#[derive(Clone)]
 pub struct Kit {
-    pub outbound: Outbound,
+    pub outbound: Arc<Outbound>,
     pub own: Arc<OwnHealth>,
     pub clock: Arc<dyn Clock>,
     pub manners: Arc<Manners>,
@@ -67,6 +84,26 @@ pub struct Kit {
     pub stop: CancellationToken,
 }
 
+impl Kit {
+    /// The same, taking these addresses alone.
+    fn by(&self, outbound: Outbound) -> Self {
+        Self { outbound: Arc::new(outbound), ..self.clone() }
+    }
+
+    /// Knocks as the endpoint's kind does.
+    async fn knock(&self, endpoint: &Endpoint, depth: Depth) -> Knocked {
+        match &endpoint.kind {
+            Kind::Http(flow) => flow::knock(self, endpoint, flow, depth).await,
+            // Nobody is logged in by these: they are harmless at any depth.
+            Kind::Tcp(tcp) => tcp::knock(self, endpoint, tcp).await,
+            Kind::Tls(tls) => tls::knock(self, endpoint, tls).await,
+            Kind::Dns(dns) => dns::knock(self, endpoint, dns).await,
+            Kind::Smtp(smtp) => smtp::knock(self, endpoint, smtp).await,
+            Kind::Push(_) => push::knock(self, endpoint),
+        }
+    }
+}
+
 /// A result, and what only a person looking on wants to know.
 #[derive(Debug, Clone)]
 pub struct Probed {
@@ -74,9 +111,8 @@ pub struct Probed {
     pub phases: Phases,
     pub peer: Option<SocketAddr>,
     pub checks: Vec<Check>,
-    /// The chain of causes when there was no whole answer. It never holds a
-    /// secret: what a request carries is no part of it.
-    pub error: Option<String>,
+    /// The chain of causes when there was no whole answer.
+    pub error: Option<Shown>,
     /// When the first certificate of the chain that was shown runs out.
     pub certificate_until: Option<Timestamp>,
     /// What the server asks us to wait before the next knock, clamped.
@@ -99,23 +135,6 @@ impl Probed {
             evidence,
         }
     }
-}
-
-/// One assertion and whether it held.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub assertion: Assertion,
-    /// None when the probe did not come as far as this.
-    pub held: Option<bool>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Assertion {
-    /// The status that came, if one did.
-    Status(Option<u16>),
-    Contains(String),
-    NotContains(String),
-    DegradedAfter(Duration),
 }
 
 /// What a kind of knock saw, before it is asked whether we stood still meanwhile.
@@ -141,6 +160,7 @@ impl Prober {
         manners: Arc<Manners>,
     ) -> Self {
         let (codes, stop) = (Arc::new(InMemory::default()), CancellationToken::new());
+        let outbound = Arc::new(outbound);
         Self { kit: Kit { outbound, own, clock, manners, logins: Arc::new(Unguarded), codes, stop } }
     }
 
@@ -168,22 +188,32 @@ impl Prober {
         self
     }
 
+    /// Who knocks at the canaries of our networks, by the same way out.
+    pub fn canaries(&self) -> Canaries {
+        let kit = Kit {
+            outbound: Arc::clone(&self.kit.outbound),
+            own: Arc::new(OwnHealth::new(Arc::clone(&self.kit.clock))),
+            clock: Arc::clone(&self.kit.clock),
+            manners: Arc::default(),
+            logins: Arc::new(Unguarded),
+            codes: Arc::new(InMemory::default()),
+            stop: self.kit.stop.clone(),
+        };
+        Canaries { kit: Arc::new(kit), own: Arc::clone(&self.kit.own) }
+    }
+
     /// Knocks once. Never an error: a door that does not open is an answer, and
     /// a fault of our own is the answer *unknown*.
     pub async fn probe(&self, endpoint: &Endpoint, depth: Depth, fresh_for: Duration) -> Probed {
         let at = self.kit.clock.now();
-        let mut knocked = match &endpoint.kind {
-            Kind::Http(flow) => flow::knock(&self.kit, endpoint, flow, depth).await,
-            // Nobody is logged in by these: they are harmless at any depth.
-            Kind::Tcp(tcp) => tcp::knock(&self.kit, endpoint, tcp).await,
-            Kind::Tls(tls) => tls::knock(&self.kit, endpoint, tls).await,
-            Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => push::knock(&self.kit, endpoint),
-        };
-        if self.kit.own.stalled_since(at.mono) {
-            knocked.outcome = Outcome::Unknown(UnknownReason::OwnStall);
-        }
-        let Knocked { outcome, http_status, total, phases, peer, checks, error, .. } = knocked;
-        let evidence = Box::new(Evidence { at, outcome, ..knocked.evidence });
+        let before = self.kit.before(at);
+        let knocked = addresses::knock(&self.kit, endpoint, depth).await;
+        let outcome = self.kit.believed(endpoint, before, knocked.outcome, knocked.total).await;
+        let Knocked { http_status, total, phases, peer, checks, error, .. } = knocked;
+        // Whoever took captures knows more secrets than the config does.
+        let error =
+            knocked.evidence.error.clone().or_else(|| error.map(|it| redact::redactor(endpoint).line(&it)));
+        let evidence = Box::new(Evidence { at, outcome, error: error.clone(), ..knocked.evidence });
         Probed {
             result: ProbeResult { at, total, outcome, http_status, fresh_for },
             phases,

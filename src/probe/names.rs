@@ -137,7 +137,7 @@ impl reqwest::dns::Resolve for Names {
 }
 
 /// `localhost` is left as it is, so that the hosts file is asked for it.
-fn absolute(name: &str) -> String {
+pub(super) fn absolute(name: &str) -> String {
     if name.ends_with('.') || !name.contains('.') { name.to_owned() } else { format!("{name}.") }
 }
 

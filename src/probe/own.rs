@@ -1,5 +1,5 @@
-//! Is it us? What the prober knows of its own health: stalls, clock steps, and
-//! faults that many unrelated hosts show at once.
+//! Is it us? What the prober knows of its own health: stalls, clock steps, the
+//! gates of its networks, and faults that many unrelated hosts show at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,11 +9,18 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::sync::Notify;
 
+use super::gate::Gates;
 use crate::clock::Clock;
 use crate::meter::Counter;
 
 /// How often [`OwnHealth::tick`] is called.
-pub const TICK: Duration = Duration::from_millis(100);
+pub const TICK: Duration = Duration::from_millis(TICK_MILLIS);
+const TICK_MILLIS: u64 = 100;
+/// Where in its hundred milliseconds each tick falls, in milliseconds: a system
+/// that lets us run for a moment in every hundred would else hide from us.
+const PHASES: [u64; 5] = [0, 60, 20, 80, 40];
+/// A tick later than this was kept waiting; timers are 1 to 5 ms late when all is well.
+const LATE: Duration = Duration::from_millis(20);
 /// A gap between ticks beyond which we were not running.
 const STALL: Duration = Duration::from_millis(500);
 /// A wall clock that moved more than this against the monotonic one was set.
@@ -29,9 +36,12 @@ const GROUP_LIMIT: usize = 1024;
 
 pub struct OwnHealth {
     clock: Arc<dyn Clock>,
+    pub gates: Arc<Gates>,
     /// Microseconds on the monotonic clock.
     last_tick: AtomicU64,
     last_stall_end: AtomicU64,
+    /// Of all our time, how much we were kept from running.
+    missed: AtomicU64,
     clock_doubted_until: AtomicU64,
     /// Wall minus monotonic, as last adopted.
     offset: Mutex<SignedDuration>,
@@ -55,6 +65,8 @@ impl OwnHealth {
         Self {
             last_tick: AtomicU64::new(micros(now.mono)),
             last_stall_end: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            gates: Arc::new(Gates::new(Arc::clone(&clock))),
             clock_doubted_until: AtomicU64::new(0),
             offset: Mutex::new(offset(now)),
             dns: Mutex::default(),
@@ -68,9 +80,19 @@ impl OwnHealth {
 
     /// Called every [`TICK`]; notices when it was not.
     pub fn tick(&self) {
+        self.tick_late(Duration::ZERO);
+    }
+
+    /// The same by one who knows how late it is.
+    pub fn tick_late(&self, late: Duration) {
         let now = self.clock.now();
         let mono = micros(now.mono);
         let before = self.last_tick.swap(mono, Ordering::AcqRel);
+        if LATE < late {
+            // It fell somewhere into the time that we missed: in the middle, on average.
+            let missed = micros(late * 2).min(mono.saturating_sub(before));
+            self.missed.fetch_add(missed, Ordering::AcqRel);
+        }
         if micros(STALL) < mono.saturating_sub(before) {
             self.last_stall_end.store(mono, Ordering::Release);
             self.stalls.inc();
@@ -109,6 +131,15 @@ impl OwnHealth {
         let now = micros(self.clock.now().mono);
         let silent = micros(STALL) < now.saturating_sub(self.last_tick.load(Ordering::Acquire));
         silent || micros(began) < self.last_stall_end.load(Ordering::Acquire)
+    }
+
+    /// How much of all our time we were kept from running, as far as ticks can
+    /// tell; the difference of two readings is about the time between them.
+    pub fn missed(&self) -> Duration {
+        let silent = micros(self.clock.now().mono).saturating_sub(self.last_tick.load(Ordering::Acquire));
+        // The next tick is due within two of them.
+        let silent = if micros(TICK * 2) < silent { silent } else { 0 };
+        Duration::from_micros(self.missed.load(Ordering::Acquire).saturating_add(silent))
     }
 
     /// How long ago we last stood still; none when we never did.
@@ -178,6 +209,12 @@ impl Group {
     }
 }
 
+/// When the tick of this number is due, counted from the first.
+pub fn due(number: u64) -> Duration {
+    let phase = usize::try_from(number % 5).ok().and_then(|it| PHASES.get(it)).copied();
+    Duration::from_millis(number.saturating_mul(TICK_MILLIS).saturating_add(phase.unwrap_or_default()))
+}
+
 fn micros(mono: Duration) -> u64 {
     u64::try_from(mono.as_micros()).unwrap_or(u64::MAX)
 }
@@ -209,6 +246,33 @@ mod tests {
         own.tick();
         assert!(own.stalled_since(began), "and after");
         assert!(!own.stalled_since(clock.now().mono), "but not for what began since");
+    }
+
+    #[test]
+    fn short_stops_add_up_to_what_we_missed() {
+        let (clock, own) = made();
+        let advance = |ms| clock.advance(Duration::from_millis(ms));
+        for late in [0, 5, 20] {
+            advance(100);
+            own.tick_late(Duration::from_millis(late));
+        }
+        assert_eq!(own.missed(), Duration::ZERO, "timers are late now and then");
+        advance(100);
+        own.tick_late(Duration::from_millis(35));
+        assert_eq!(own.missed(), Duration::from_millis(70));
+        // A stop of 400 ms is no stall; a tick was due soon after it began.
+        advance(410);
+        own.tick_late(Duration::from_millis(350));
+        assert_eq!(own.missed(), Duration::from_millis(480), "never more than there was");
+        assert!(!own.stalled_since(Duration::ZERO));
+        advance(300);
+        assert_eq!(own.missed(), Duration::from_millis(780), "before the ticker woke up");
+    }
+
+    #[test]
+    fn ticks_fall_everywhere_in_a_hundred_milliseconds_and_keep_their_order() {
+        let dues: Vec<u128> = (0..=10).map(|number| due(number).as_millis()).collect();
+        assert_eq!(dues, [0, 160, 220, 380, 440, 500, 660, 720, 880, 940, 1000]);
     }
 
     #[test]

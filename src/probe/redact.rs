@@ -30,7 +30,7 @@ const TELLING: [&str; 14] = [
 ];
 
 /// Knows the secrets of an endpoint as it is configured.
-pub(super) fn redactor(endpoint: &Endpoint) -> Redactor {
+pub fn redactor(endpoint: &Endpoint) -> Redactor {
     let mut redactor = Redactor::default();
     match &endpoint.kind {
         Kind::Http(flow) => {
@@ -46,7 +46,7 @@ pub(super) fn redactor(endpoint: &Endpoint) -> Redactor {
                 }
             }
         }
-        Kind::Push(push) => add_value(&mut redactor, "", &push.token),
+        Kind::Push(push) => redactor.add(&text(&push.token)),
         Kind::Tls(_) | Kind::Dns(_) | Kind::Smtp(_) => (),
     }
     redactor
@@ -163,7 +163,7 @@ mod tests {
         let id = |it| Id::parse(it).unwrap();
         let mut endpoint =
             Endpoint::get(id("web"), id("web"), Url::parse("http://door/?token=mark-01").unwrap());
-        let Kind::Http(flow) = &mut endpoint.kind else { unreachable!() };
+        let flow = endpoint.flow_mut().unwrap();
         flow.account = Some(Account {
             id: id("me"),
             username: plain("mark-02"),

@@ -6,6 +6,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
+use jiff::Timestamp;
+
+use super::certificate;
 use super::marks::Trace;
 
 /// How strictly a server's certificate is read.
@@ -39,9 +42,15 @@ impl ServerCertVerifier for Verifier {
             Dates::ReadAt(at) => at,
         };
         let verified = self.inner.verify_server_cert(leaf, intermediates, name, ocsp, at);
-        let ends = std::iter::once(leaf).chain(intermediates);
-        let until = ends.filter_map(|it| super::certificate::not_after(it)).min();
-        self.trace.note(|marks| marks.certificate_until = until);
+        let shown = std::iter::once(leaf).chain(intermediates).take(certificate::CHAIN);
+        let chain: Vec<CertificateDer<'static>> = shown.map(|it| it.clone().into_owned()).collect();
+        let second = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let now = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+        let until = certificate::earliest(&chain, verified.is_ok(), now);
+        self.trace.note(|marks| {
+            marks.certificate_until = until;
+            marks.chain = chain;
+        });
         if let Err(rustls::Error::InvalidCertificate(fault)) = &verified {
             self.trace.note(|marks| marks.certificate_fault = Some(fault.clone()));
         }
@@ -54,6 +63,8 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        // Which of the two is asked tells which was agreed on.
+        self.trace.note(|marks| marks.tls_version = Some("TLSv1.2"));
         self.inner.verify_tls12_signature(message, certificate, signature)
     }
 
@@ -63,6 +74,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.trace.note(|marks| marks.tls_version = Some("TLSv1.3"));
         self.inner.verify_tls13_signature(message, certificate, signature)
     }
 

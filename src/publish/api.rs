@@ -148,6 +148,9 @@ struct OutageDto {
     from: String,
     to: Option<String>,
     down_s: u64,
+    /// How many outages it is: more than one when it went up and down too often
+    /// to be told one by one.
+    times: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -203,6 +206,7 @@ impl SummaryDto {
                     from: times.write(it.outage.from),
                     to: it.outage.to.map(|at| times.write(at)),
                     down_s: it.outage.down.as_secs(),
+                    times: it.outage.times,
                 })
                 .collect(),
             maintenances: summary

@@ -596,15 +596,24 @@ async fn head_tells_the_length_and_sends_nothing() {
     assert_eq!(head.header(header::CONTENT_LENGTH), get.body.len().to_string());
 }
 
+/// What a door answers to who comes with nothing in hand.
+fn opens(path: &str) -> StatusCode {
+    match path {
+        "/en" => StatusCode::PERMANENT_REDIRECT,
+        _ if path.starts_with("/push/") => StatusCode::UNAUTHORIZED,
+        _ => StatusCode::OK,
+    }
+}
+
 #[tokio::test]
 async fn every_door_in_the_inventory_opens_and_no_other_method_does() {
     let door = Door::open(fixture::of(Verdict::Yes));
     for (method, path) in ROUTES {
         let path = path.replace("{id}", "sms");
         let answer = door.ask(method.parse().unwrap(), &path, &[]).await;
-        let wanted = if path == "/en" { StatusCode::PERMANENT_REDIRECT } else { StatusCode::OK };
-        assert_eq!(answer.status, wanted, "{path}");
-        assert_eq!(door.ask(Method::POST, &path, &[]).await.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(answer.status, opens(&path), "{path}");
+        let other = if path.starts_with("/push/") { Method::PUT } else { Method::POST };
+        assert_eq!(door.ask(other, &path, &[]).await.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
     }
 }
 
@@ -682,8 +691,7 @@ async fn below_a_base_path_every_door_opens_and_none_beside_it() {
     for (method, path) in ROUTES.iter().filter(|(_, path)| !HEALTH.contains(path)) {
         let path = path.replace("{id}", "sms");
         let answer = door.ask(method.parse().unwrap(), &format!("/login{path}"), &[]).await;
-        let wanted = if path == "/en" { StatusCode::PERMANENT_REDIRECT } else { StatusCode::OK };
-        assert_eq!(answer.status, wanted, "/login{path}");
+        assert_eq!(answer.status, opens(&path), "/login{path}");
         if path != "/" {
             assert_eq!(door.get(&path).await.status, StatusCode::NOT_FOUND, "{path}");
         }

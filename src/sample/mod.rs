@@ -11,6 +11,8 @@ mod codes;
 mod control;
 mod guard;
 mod lockout;
+#[cfg(feature = "simulation")]
+mod memory;
 mod pages;
 mod port;
 mod site;
@@ -33,7 +35,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::book::{Standing, Tally};
 pub use self::breaker::{Breaker, Door, Mode, Modes};
+#[cfg(feature = "simulation")]
+pub use self::memory::InMemory;
 use self::port::Port;
 use self::site::Site;
 use self::wallet::Wallet;

@@ -23,11 +23,13 @@ use crate::domain::span::Transition;
 
 mod backup;
 mod ballast;
+mod certificates;
 mod changes;
 mod components;
 mod copy;
 mod endpoints;
 mod error;
+mod evidence;
 mod horizon;
 mod identity;
 mod inspect;
@@ -60,11 +62,13 @@ mod writer;
 
 pub use backup::{Copied, backup, restore};
 pub use ballast::BALLAST_FILE;
+pub use certificates::tell_certificate;
 pub use changes::{Changed, changes_since, last_change};
 pub use components::sync_components;
 pub use copy::Progress;
 pub use endpoints::{log_redefined, sync_endpoints};
 pub use error::StoreError;
+pub use evidence::{Kept, Of, Piece};
 pub use load::{Loaded, last_known};
 pub use lock::{LOCK_FILE, in_use};
 pub use logins::{
@@ -112,6 +116,7 @@ pub struct Options {
 pub struct Store {
     shared: Arc<Shared>,
     dir: Arc<PathBuf>,
+    evidence: Arc<evidence::Pieces>,
 }
 
 /// One result and what the judge concluded from it: stored together or not at all.
@@ -142,7 +147,7 @@ impl Store {
     pub fn open(options: &Options) -> Result<(Self, Writer), StoreError> {
         let shared = Arc::new(Shared::new(options.backlog));
         let writer = Writer::open(&options.dir, Arc::clone(&shared))?;
-        Ok((Self { shared, dir: Arc::new(options.dir.clone()) }, writer))
+        Ok((Self { shared, dir: Arc::new(options.dir.clone()), evidence: Arc::default() }, writer))
     }
 
     /// What is stored of `endpoints`, with the spans that reach beyond `since`.
@@ -255,20 +260,23 @@ impl Store {
         self.shared.commits.load(Ordering::Relaxed)
     }
 
-    /// Deletes results older than `keep_results` and spans older than 400 days,
-    /// a chunk a transaction; says how many rows went. How old they are is told
+    /// Deletes results older than `keep_results`, spans older than 400 days and
+    /// evidence older than 30, a chunk a transaction; says how many rows went. How old they are is told
     /// by [`horizon`], not by `now` alone: the clock may be wrong.
     pub async fn prune(&self, now: Timestamp, keep_results: Duration) -> Result<usize, StoreError> {
         let kept = u64::try_from(keep_results.as_millis()).unwrap_or(u64::MAX);
         self.shared.keep_ms.store(kept, Ordering::Relaxed);
         let today = self.transact(move |tx| horizon::advance(tx.connection(), now)).await?;
         let (results_before, spans_before) = (minus(today, keep_results), minus(today, KEEP_SPANS));
+        let evidence_before = minus(today, evidence::KEEP);
         let mut pruned = 0;
         loop {
             let chunk = self
                 .transact(move |tx| {
                     let results = results::prune(tx.connection(), results_before, now, PRUNE_CHUNK)?;
-                    Ok(results + spans::prune(tx.connection(), spans_before, PRUNE_CHUNK)?)
+                    let spans = spans::prune(tx.connection(), spans_before, PRUNE_CHUNK)?;
+                    let evidence = evidence::prune(tx.connection(), evidence_before, PRUNE_CHUNK)?;
+                    Ok(results + spans + evidence)
                 })
                 .await?;
             if chunk == 0 {

@@ -44,7 +44,10 @@ impl Reader {
     }
 
     /// Runs `query`, interrupted when its time is up.
-    fn limited<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn limited<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let handle = self.connection.get_interrupt_handle();
         let (limit, (done, waits)) = (self.limit, sync_channel::<()>(0));
         let answer = std::thread::scope(|scope| {

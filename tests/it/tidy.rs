@@ -190,6 +190,22 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("src/meter.rs", &["crate::", "tokio", "tracing"]),
+    (
+        "src/notes.rs",
+        &["tokio", "serde", "crate::probe", "crate::store", "crate::pipeline", "crate::app", "crate::config"],
+    ),
+    (
+        "src/exhibit.rs",
+        &[
+            "tokio",
+            "tracing",
+            "crate::probe",
+            "crate::store",
+            "crate::pipeline",
+            "crate::app",
+            "crate::config",
+        ],
+    ),
     ("src/pipeline", &["reqwest", "rusqlite", "axum", "askama", "toml::", "tokio::spawn", "SELECT "]),
     ("src/pipeline.rs", &["reqwest", "rusqlite", "axum", "askama", "toml::", "tokio::spawn", "SELECT "]),
     (

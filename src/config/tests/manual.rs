@@ -26,7 +26,13 @@ fn the_shipped_file_has_no_faults_and_no_warnings() {
 #[test]
 fn every_line_of_the_manual_that_is_commented_out_would_be_read() {
     // An example shows each option; these cannot stand beside what the file sets.
-    let beside = ["not both", "sends no body", "has no meaning here"];
+    let beside = [
+        "not both",
+        "sends no body",
+        "has no meaning here",
+        "means nothing for",
+        "there is one address only",
+    ];
     let (mut tried, lines) = (0, SHIPPED.lines().collect::<Vec<_>>());
     let shown = |line: &str| {
         let line = line.strip_prefix("# ").unwrap_or_default();
@@ -59,7 +65,9 @@ fn every_line_of_the_manual_that_is_commented_out_would_be_read() {
 #[test]
 fn the_manual_names_every_key() {
     let strange = "zz = 1\nsite.zz = 1\nserver.zz = 1\nstore.zz = 1\nsample.zz = 1\nmetrics.zz = 1\nprobe.zz = 1\nsite.support = [{ zz = 1 }]\n\
-        [[component]]\nzz = 1\n[[account]]\nzz = 1\n[[endpoint]]\nzz = 1\n[[endpoint]]\n[[endpoint.step]]\nzz = 1\n[[maintenance]]\nzz = 1\n[[announcement]]\nzz = 1\n";
+        [[component]]\nzz = 1\n[[account]]\nzz = 1\n[[endpoint]]\nzz = 1\n[[endpoint]]\n[[endpoint.step]]\nzz = 1\n[[network]]\nzz = 1\n[[maintenance]]\nzz = 1\n[[announcement]]\nzz = 1\n\
+        [[endpoint]]\nurl = \"tcp://a:1\"\nzz = 1\n[[endpoint]]\nurl = \"tls://a\"\nzz = 1\n\
+        [[endpoint]]\nurl = \"dns://a\"\nzz = 1\n[[endpoint]]\nurl = \"smtp://a\"\nzz = 1\n[[endpoint]]\npush = { zz = 1 }\nzz = 1\n";
     let faults = parse(strange).unwrap_err();
     let unknown = faults.shown().iter().filter(|it| it.message.contains("unknown key"));
     let keys: Vec<&str> = unknown.flat_map(|it| it.help.split('`').skip(1).step_by(2)).collect();

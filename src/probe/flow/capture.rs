@@ -16,8 +16,8 @@ use crate::domain::outcome::FailureClass;
 use crate::domain::request::Body;
 use crate::domain::template::Part;
 use crate::expr::{css, json, regex};
-use crate::probe::body;
 use crate::probe::seen::Seen;
+use crate::probe::signs::Page;
 
 /// One value: larger is no token.
 const VALUE_LIMIT: usize = 64 << 10;
@@ -53,6 +53,15 @@ impl Captured {
         self.forms.get(name).map(Vec::as_slice)
     }
 
+    /// With their names, for expressions; a form's fields as `NAME.field`.
+    pub(super) fn named(&self) -> Vec<(String, String)> {
+        let values = self.values.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let fields = self.forms.iter().flat_map(|(form, fields)| {
+            fields.iter().map(move |(field, value)| (format!("{form}.{field}"), value.clone()))
+        });
+        values.chain(fields).collect()
+    }
+
     /// All values, for whoever must not show them.
     pub(super) fn all(&self) -> impl Iterator<Item = &str> {
         let fields = self.forms.values().flatten().map(|(_, value)| value.as_str());
@@ -70,7 +79,8 @@ impl Captured {
         for capture in &step.captures {
             let text = seen.body.as_deref().unwrap_or_default();
             if let Source::Form(selector) = &capture.from {
-                self.take_form(&capture.name, selector, text, url)?;
+                let page = Page::of(seen, &step.expect.signs);
+                self.take_form(&capture.name, selector, page, text, url)?;
                 continue;
             }
             let found = find(&capture.from, seen, text, url, jar);
@@ -90,13 +100,17 @@ impl Captured {
         Ok(())
     }
 
-    fn take_form(&mut self, name: &str, selector: &str, text: &str, url: &Url) -> Result<(), Missed> {
+    fn take_form(
+        &mut self,
+        name: &str,
+        selector: &str,
+        page: Page<'_>,
+        text: &str,
+        url: &Url,
+    ) -> Result<(), Missed> {
         let missed = |why: &str| {
-            let class = if body::is_maintenance_page(text) {
-                FailureClass::MaintenancePage
-            } else {
-                FailureClass::FormMissing
-            };
+            let class =
+                if page.is_maintenance() { FailureClass::MaintenancePage } else { FailureClass::FormMissing };
             Missed { class, said: format!("the form `{name}` ({selector}) could not be read: {why}") }
         };
         let found = css::form(text, selector).map_err(|why| missed(&why))?;

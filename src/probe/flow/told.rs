@@ -5,10 +5,11 @@ use crate::domain::evidence::{Evidence, StepSeen};
 use crate::domain::flow::Turn;
 use crate::domain::outcome::{DegradedReason, Outcome, UnknownReason};
 use crate::probe::http::Answer;
-use crate::probe::{Assertion, Check, Knocked, evidence, redact};
+use crate::probe::{Check, Knocked, assert, evidence, redact};
 
 pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let harmless = walk.is_harmless();
+    let held = walk.held.clone();
     let total = walk.ended.duration_since(walk.began).saturating_sub(walk.waited);
     let endpoint = walk.endpoint;
     let mut redactor = redact::redactor(endpoint);
@@ -43,9 +44,13 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     }
     let slow = endpoint.degraded_after < total;
     let in_time = http_status.is_some().then_some(!slow);
-    checks.push(Check { assertion: Assertion::DegradedAfter(endpoint.degraded_after), held: in_time });
+    checks.push(assert::in_time(endpoint.degraded_after, in_time));
+    let checks: Vec<Check> =
+        checks.into_iter().map(|it| it.masked(|text| redactor.line(text).to_string())).collect();
     match outcome {
-        Outcome::Success if harmless => outcome = Outcome::Unknown(UnknownReason::Budget),
+        Outcome::Success | Outcome::Degraded(_) if harmless => {
+            outcome = Outcome::Unknown(held.as_ref().map_or(UnknownReason::Budget, |it| it.reason));
+        }
         Outcome::Success if slow => outcome = Outcome::Degraded(DegradedReason::Slow),
         _ => (),
     }
@@ -59,12 +64,20 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
         true => format!("step \"{name}\": {said}"),
         false => said.to_owned(),
     });
+    let held = held.filter(|it| outcome == Outcome::Unknown(it.reason)).map(|it| it.said);
+    let error = error.or(held);
     let error = error.map(|said| redactor.line(&said).to_string());
     let phases = slowest(&steps, decided).map(|it| it.phases).unwrap_or_default();
     let peer = answer.as_ref().and_then(|it| it.peer);
     let blank = Evidence {
         step: decides.then(|| name.to_owned()),
         steps,
+        chain: answer.as_ref().map(|it| it.chain.clone()).unwrap_or_default(),
+        failed: checks
+            .iter()
+            .filter(|it| it.held == Some(false))
+            .map(|it| redactor.line(&it.sentence()))
+            .collect(),
         addresses: peer.map(|it| (redactor.line(&it.to_string()), outcome)).into_iter().collect(),
         error: error.as_deref().map(|it| redactor.line(it)),
         ..Evidence::none(walk.at, outcome)

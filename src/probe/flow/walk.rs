@@ -16,8 +16,8 @@ use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::request::{Method, Request, Value};
 use crate::domain::template::Part;
 use crate::probe::http::{self, Answer};
-use crate::probe::logins::Pass;
-use crate::probe::{Kit, codes, marks};
+use crate::probe::logins::{Held, Pass};
+use crate::probe::{Kit, Known, Login, codes, marks};
 
 /// What logging out may take when the flow's own time is over; no latency.
 const CLEAN_UP: Duration = Duration::from_secs(5);
@@ -49,12 +49,16 @@ pub(super) struct Walk<'a> {
     pub(super) stopped_at: Option<usize>,
     /// Something of the account's was sent.
     pub(super) logged_in: bool,
+    /// Leave to send it.
+    pass: Option<Pass>,
+    /// Or why there is none.
+    pub(super) held: Option<Held>,
+    /// A request with it may have left us.
+    left_us: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     before_login: Vec<Url>,
-    /// The place of the first step that is still to come.
+    /// The steps that are still to come.
     left: usize,
-    /// Leave to log in, asked for before the first step that does.
-    pub(super) pass: Option<Pass>,
 }
 
 /// A step that was taken.
@@ -87,23 +91,47 @@ impl<'a> Walk<'a> {
             taken: Vec::new(),
             stopped_at: None,
             logged_in: false,
+            pass: None,
+            held: None,
+            left_us: false,
             before_login: Vec::new(),
             left: 0,
-            pass: None,
         }
     }
 
     /// Whether the login is left out.
     pub(super) fn is_harmless(&self) -> bool {
-        self.depth == Depth::Harmless && self.flow.logs_in()
+        self.held.is_some() || self.depth == Depth::Harmless && self.flow.logs_in()
+    }
+
+    /// Asks for leave before anything of the account's is sent, once. Waiting
+    /// for it is no latency.
+    async fn ask_leave(&mut self) {
+        let began = marks::now();
+        match self.kit.may_log_in(self.endpoint, self.flow).await {
+            Ok(pass) => self.pass = Some(pass),
+            Err(held) => self.held = Some(held),
+        }
+        let waited = marks::now().duration_since(began);
+        self.waited += waited;
+        self.deadline += waited;
+    }
+
+    /// Says how the login ended, once all is over.
+    pub(super) fn leave_used(&mut self) -> Option<(Pass, bool)> {
+        let left_us = self.left_us;
+        self.pass.take().map(|pass| (pass, left_us))
     }
 
     pub(super) async fn take_steps(&mut self) {
         let flow = self.flow;
-        let harmless = self.is_harmless();
         let mut past_login = false;
         for (place, step) in flow.steps().enumerate() {
             self.left = place + 1;
+            if step.logs_in() && step.turn != Turn::Confirm && !self.is_harmless() && self.pass.is_none() {
+                self.ask_leave().await;
+            }
+            let harmless = self.is_harmless();
             past_login |= step.logs_in();
             let taken = match step.turn {
                 Turn::InOrder | Turn::Always if harmless => !past_login && step.turn == Turn::InOrder,
@@ -152,7 +180,7 @@ impl<'a> Walk<'a> {
     async fn take_in_order(&mut self, step: &'a Step) -> bool {
         let stop = self.kit.stop.clone();
         let logs_in = step.logs_in();
-        if !self.may_log_in(step).await || !self.reserve_code(step).await {
+        if !self.reserve_code(step).await {
             return false;
         }
         let now = marks::now();
@@ -162,6 +190,7 @@ impl<'a> Walk<'a> {
             () = stop.cancelled() => {
                 // The request may have left us before it was dropped.
                 self.logged_in |= logs_in;
+                self.left_us |= logs_in;
                 self.refuse(step, Outcome::Unknown(UnknownReason::Stopping), "we are stopping".to_owned())
             }
             fine = self.take(step, deadline) => fine,
@@ -183,12 +212,18 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let logs_in = step.logs_in();
         let was_in = self.logged_in;
-        // Until it is known better: a request that is dropped may have left us.
+        let login = match (logs_in, was_in) {
+            (true, _) if self.flow.wrong_password => Login::AtWrong,
+            (true, _) => Login::At,
+            (false, true) => Login::After,
+            (false, false) => Login::Before,
+        };
         self.logged_in |= logs_in;
         let asked = filled.url.clone();
         let before = self.waited;
-        let (mut answer, url, left_us) = self.send(step, filled, deadline).await;
-        self.logged_in = was_in || (logs_in && left_us);
+        let (mut answer, url) = self.send(step, login, filled, deadline).await;
+        // A login that never left us has nothing to be cleaned up.
+        self.logged_in = was_in || (logs_in && self.left_us);
         let waited = self.waited.saturating_sub(before);
         if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
@@ -248,32 +283,40 @@ impl<'a> Walk<'a> {
         Ok(filled)
     }
 
-    /// Sends a request and follows where its answer leads; gives the last answer,
-    /// the address it came from, and whether the first request may have left us.
+    /// Sends a request and follows where its answer leads; gives the last
+    /// answer and the address it came from.
     async fn send(
         &mut self,
         step: &Step,
+        login: Login,
         mut request: Request,
         mut deadline: Instant,
-    ) -> (Answer, Url, bool) {
+    ) -> (Answer, Url) {
         let laden = redirect::is_laden(&step.request);
+        let captures = self.captured.named();
+        let steps: Vec<(String, u16, Duration)> = self
+            .taken
+            .iter()
+            .filter_map(|it| Some((it.step.name.clone(), it.answer.http_status?, it.total)))
+            .collect();
         let mut made: Vec<(Url, Method, Option<String>)> = Vec::new();
         loop {
             let cookies = self.jar.header(&request.url);
             made.push((request.url.clone(), request.method, cookies.clone()));
-            let mut answer =
-                http::ask(self.kit, &with_cookies(&request, cookies), &step.expect, deadline).await;
+            let sent = with_cookies(&request, cookies);
+            let known = Known { login, captures: &captures, steps: &steps };
+            let mut answer = http::ask(self.kit, &sent, &step.expect, &known, deadline).await;
             // Waiting for our own limits shortens no time and lengthens no latency.
+            self.left_us |= answer.sent && step.logs_in();
             deadline += answer.waited;
             self.deadline += answer.waited;
             self.waited += answer.waited;
-            let left_us = 1 < made.len() || answer.phases.connect.is_some();
-            let Some(seen) = &answer.seen else { return (answer, request.url, left_us) };
+            let Some(seen) = &answer.seen else { return (answer, request.url) };
             let set = seen.headers.iter().filter(|(name, _)| name == "set-cookie");
             self.jar.keep(&request.url, set.map(|(_, value)| value.as_str()));
             let to =
                 redirect::target(seen, &request.url).filter(|_| 0 < step.redirects && seen.body.is_some());
-            let Some(to) = to else { return (answer, request.url, true) };
+            let Some(to) = to else { return (answer, request.url) };
             let status = seen.status;
             let next = if usize::from(step.redirects) < made.len() {
                 let said = format!("more than {} redirects, the last one to {}", step.redirects, bare(&to));
@@ -281,18 +324,20 @@ impl<'a> Walk<'a> {
             } else {
                 redirect::next(&request, status, to, laden, &self.home)
             };
-            let again = |it: &Request| made.contains(&(it.url.clone(), it.method, self.jar.header(&it.url)));
-            match next {
-                Ok(next) if again(&next) => {
-                    answer.outcome = Outcome::Failure(FailureClass::RedirectLoop);
-                    answer.error = Some(format!("it redirects to {} again, and again", bare(&next.url)));
-                    return (answer, request.url, true);
+            let next = next.and_then(|next| {
+                let again = (next.url.clone(), next.method, self.jar.header(&next.url));
+                if made.contains(&again) {
+                    let said = format!("it leads to {} again", bare(&next.url));
+                    return Err((FailureClass::RedirectLoop, said));
                 }
+                Ok(next)
+            });
+            match next {
                 Ok(next) => request = next,
                 Err((class, said)) => {
                     answer.outcome = Outcome::Failure(class);
                     answer.error = Some(format!("the redirect is not followed: {said}"));
-                    return (answer, request.url, true);
+                    return (answer, request.url);
                 }
             }
         }
@@ -324,25 +369,6 @@ impl<'a> Walk<'a> {
         };
         answer.outcome = Outcome::Failure(FailureClass::SessionBroken);
         answer.error = Some(said);
-    }
-
-    /// Asks for leave before the first step that sends something of the account's.
-    async fn may_log_in(&mut self, step: &'a Step) -> bool {
-        if self.pass.is_some() || !step.logs_in() {
-            return true;
-        }
-        let began = marks::now();
-        let asked = self.kit.may_log_in(self.endpoint, self.flow).await;
-        let waited = marks::now().duration_since(began);
-        self.waited += waited;
-        self.deadline += waited;
-        match asked {
-            Ok(pass) => {
-                self.pass = Some(pass);
-                true
-            }
-            Err(held) => self.refuse(step, Outcome::Unknown(held.reason), held.said),
-        }
     }
 
     /// Reserves a code of the second factor for a step that sends one, waiting

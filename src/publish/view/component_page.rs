@@ -12,7 +12,7 @@ use super::{Stamp, State, Teller, class, icon};
 use crate::domain::day::{self, PartHistory, Stretch};
 use crate::domain::facts::Facts;
 use crate::domain::moment::{between, minus};
-use crate::domain::outage::outages;
+use crate::domain::outage::{folded, outages};
 use crate::domain::span::Health;
 use crate::domain::status::Status;
 use crate::domain::summary::{ComponentSummary, DAYS};
@@ -164,13 +164,13 @@ fn table(teller: &Teller<'_>, mut rows: Vec<Row>) -> Table {
 
 fn outage_rows(teller: &Teller<'_>, timeline: &[Stretch]) -> Table {
     let now = teller.summary.now.wall;
-    let rows = outages(&day::as_spans(timeline), now).into_iter().map(|it| {
+    let rows = folded(outages(&day::as_spans(timeline), now)).into_iter().map(|it| {
         let to = it.to.unwrap_or(now);
         let major = timeline.iter().any(|stretch| {
             stretch.status == Status::Major && stretch.window.from < to && it.from < stretch.window.to
         });
         Row {
-            when: teller.window(it.from, it.to),
+            when: teller.outage_window(&it),
             machine: teller.calendar.rfc3339(it.from),
             state: teller.state(if major { Status::Major } else { Status::Partial }),
             length: teller.length(between(it.from, to)),

@@ -16,6 +16,7 @@ use crate::domain::component::{Lang, Text};
 use crate::domain::endpoint::ComponentId;
 use crate::domain::facts::Site;
 use crate::domain::notice::Maintenance;
+use crate::domain::outage::Outage;
 use crate::domain::status::Status;
 use crate::domain::summary::Summary;
 use crate::words::time::{self, Calendar};
@@ -81,6 +82,15 @@ impl<'a> Teller<'a> {
 
     pub fn window(&self, from: Timestamp, to: Option<Timestamp>) -> String {
         self.calendar.window(from, to, &self.say("during"))
+    }
+
+    /// From when to when, and how often when it came and went.
+    pub fn outage_window(&self, outage: &Outage) -> String {
+        let window = self.window(outage.from, outage.to);
+        if outage.times == 1 {
+            return window;
+        }
+        self.say_with("outage-times", &[("window", window.into()), ("n", outage.times.into())])
     }
 
     pub fn said(&self, text: &Text) -> Said {

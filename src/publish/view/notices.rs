@@ -163,7 +163,7 @@ fn outage(teller: &Teller<'_>, it: &ComponentOutage) -> Past {
     Past {
         title: Said { text: title, lang: "", label: String::new() },
         state,
-        when: format!("{} · {down}", teller.window(it.outage.from, it.outage.to)),
+        when: format!("{} · {down}", teller.outage_window(&it.outage)),
         path: format!("{}c/{}", super::frame::home(teller.site, teller.lang), it.component),
     }
 }

@@ -31,6 +31,7 @@ CREATE TABLE certificate_told (
     endpoint    INTEGER NOT NULL REFERENCES endpoint,
     fingerprint TEXT    NOT NULL,
     days        INTEGER NOT NULL,
+    at_ms       INTEGER NOT NULL,
     PRIMARY KEY (endpoint, fingerprint)
 ) STRICT, WITHOUT ROWID;
 
