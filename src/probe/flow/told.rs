@@ -10,7 +10,7 @@ use crate::probe::{Check, Knocked, assert, evidence, redact};
 pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let harmless = walk.is_harmless();
     let held = walk.held.clone();
-    let total = walk.ended.duration_since(walk.began).saturating_sub(walk.waited);
+    let total = walk.latency;
     let endpoint = walk.endpoint;
     let mut redactor = redact::redactor(endpoint);
     walk.captured.all().for_each(|it| redactor.add_found(it));

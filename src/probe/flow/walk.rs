@@ -32,12 +32,11 @@ pub(super) struct Walk<'a> {
     pub(super) flow: &'a Flow,
     pub(super) depth: Depth,
     pub(super) at: Moment,
-    pub(super) began: Instant,
-    /// When the last step in order ended.
-    pub(super) ended: Instant,
+    /// What the steps in order took, but for what we waited for ourselves.
+    pub(super) latency: Duration,
     deadline: Instant,
-    /// Spent on our own waits and on cleaning up before the end: no latency.
-    pub(super) waited: Duration,
+    /// What was spent on our own waits: no latency.
+    waited: Duration,
     jar: Jar,
     home: Home,
     pub(super) captured: Captured,
@@ -79,8 +78,7 @@ impl<'a> Walk<'a> {
             flow,
             depth,
             at: kit.clock.now(),
-            began,
-            ended: began,
+            latency: Duration::ZERO,
             deadline: began + endpoint.deadline,
             waited: Duration::ZERO,
             jar: Jar::new(home.hosts().to_vec()),
@@ -171,10 +169,7 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let deadline = began + step.deadline.map_or(most, |it| it.min(most));
         // Cancelled only from outside: see `pipeline.rs`.
-        let before = self.waited;
-        let fine = self.take(step, deadline).await;
-        self.waited = before + marks::now().duration_since(began);
-        fine
+        self.take(step, deadline).await
     }
 
     async fn take_in_order(&mut self, step: &'a Step) -> bool {
@@ -183,7 +178,7 @@ impl<'a> Walk<'a> {
         if !self.reserve_code(step).await {
             return false;
         }
-        let now = marks::now();
+        let (now, waited) = (marks::now(), self.waited);
         let deadline = step.deadline.map_or(self.deadline, |it| self.deadline.min(now + it));
         let fine = tokio::select! {
             biased;
@@ -195,7 +190,8 @@ impl<'a> Walk<'a> {
             }
             fine = self.take(step, deadline) => fine,
         };
-        self.ended = marks::now();
+        let took = marks::now().duration_since(now);
+        self.latency += took.saturating_sub(self.waited.saturating_sub(waited));
         fine
     }
 
