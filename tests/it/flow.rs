@@ -192,7 +192,8 @@ fn whole(stream: &mut impl Read) -> String {
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|it| it.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length =
+                head.lines().find_map(|it| it.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
             if length.unwrap_or(0_usize) <= body.len() {
                 return text;
             }
@@ -206,10 +207,7 @@ fn whole(stream: &mut impl Read) -> String {
 
 /// An answer with these header lines and this body.
 fn answer(status: &str, headers: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
+    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
 fn redirect(status: &str, to: &str) -> String {
@@ -277,7 +275,8 @@ async fn every_kind_of_capture_reaches_the_next_step() {
     assert_eq!(door.lines(), ["GET /page", "POST /json", "POST /in?x=1"]);
     let asked = door.asked();
     assert!(
-        asked[1].ends_with(r#"{"all":["of-header","of-cookie","of css","of-attribute","of-regex","of & form"]}"#),
+        asked[1]
+            .ends_with(r#"{"all":["of-header","of-cookie","of css","of-attribute","of-regex","of & form"]}"#),
         "{}",
         asked[1]
     );
@@ -321,7 +320,11 @@ async fn the_step_that_failed_is_named_with_what_was_looked_for() {
         assert_eq!(told(probed.result.outcome), expected, "{capture}");
         let error = probed.error.map(|it| it.to_string()).unwrap_or_default();
         assert!(error.starts_with(said), "{error}");
-        assert!(probed.evidence.step.as_deref().is_some_and(|it| said.contains(it)), "{:?}", probed.evidence.step);
+        assert!(
+            probed.evidence.step.as_deref().is_some_and(|it| said.contains(it)),
+            "{:?}",
+            probed.evidence.step
+        );
         assert_eq!(door.asked().len(), 1, "{capture}");
     }
 }
@@ -407,7 +410,9 @@ async fn secrets_and_cookies_never_go_to_where_a_target_sends_us() {
         let door = Door::new(move |request| match request {
             it if it.starts_with("GET /login") => answer(
                 "200 OK",
-                &format!("x-next: {there}\r\nSet-Cookie: sid=secret-cookie; Domain=localhost\r\nSet-Cookie: b=secret-cookie\r\n"),
+                &format!(
+                    "x-next: {there}\r\nSet-Cookie: sid=secret-cookie; Domain=localhost\r\nSet-Cookie: b=secret-cookie\r\n"
+                ),
                 &format!("<form action='{there}'><input type=hidden name=csrf value=1></form>"),
             ),
             _ => redirect(status, &there),
@@ -428,7 +433,9 @@ async fn secrets_and_cookies_never_go_to_where_a_target_sends_us() {
     let sink = Door::new(|_| answer("200 OK", "", "hello"));
     let there = sink.url("localhost");
     let door = Door::new(move |_| {
-        let set = format!("Location: {there}\r\nSet-Cookie: sid=secret-cookie; Domain=localhost\r\nSet-Cookie: b=secret-cookie\r\n");
+        let set = format!(
+            "Location: {there}\r\nSet-Cookie: sid=secret-cookie; Domain=localhost\r\nSet-Cookie: b=secret-cookie\r\n"
+        );
         answer("302 Found", &set, "")
     });
     let open = "redirects = 1\n[probe]\nallow_private = [\"localhost\"]";
@@ -455,7 +462,10 @@ async fn a_target_cannot_send_us_into_our_own_house() {
         let before = house.asked().len();
         let leads = to.clone();
         let door = Door::new(move |_| redirect("302 Found", &leads));
-        let lines = format!("redirects = 2\n[probe]\nallow_private = [{}]", if allowed.is_empty() { String::new() } else { format!("\"{allowed}\"") });
+        let lines = format!(
+            "redirects = 2\n[probe]\nallow_private = [{}]",
+            if allowed.is_empty() { String::new() } else { format!("\"{allowed}\"") }
+        );
         let probed = knock(&endpoint(&door.here(), &lines)).await;
         assert_eq!(told(probed.result.outcome), expected, "{to} {allowed}: {:?}", probed.error);
         assert_eq!(house.asked().len() - before, reached, "{to} {allowed}");
@@ -463,7 +473,9 @@ async fn a_target_cannot_send_us_into_our_own_house() {
     // Our own listeners never.
     let door = Door::new(move |_| redirect("302 Found", &format!("http://127.0.0.1:{port}/")));
     let before = house.asked().len();
-    let lines = format!("redirects = 2\n[probe]\nallow_private = [\"127.0.0.0/8\"]\n[metrics]\nlisten = \"127.0.0.1:{port}\"");
+    let lines = format!(
+        "redirects = 2\n[probe]\nallow_private = [\"127.0.0.0/8\"]\n[metrics]\nlisten = \"127.0.0.1:{port}\""
+    );
     let probed = knock(&endpoint(&door.here(), &lines)).await;
     assert_eq!(told(probed.result.outcome), "failure/redirect_blocked", "{:?}", probed.error);
     assert_eq!(house.asked().len(), before);
@@ -474,17 +486,22 @@ async fn redirects_are_counted_and_never_go_round() {
     let count = |path: &str| path.trim_start_matches('/').parse::<u32>().unwrap_or_default();
     let door = Door::new(move |request| {
         let path = request.split(' ').nth(1).unwrap_or_default();
-        if path == "/3" { answer("200 OK", "", "here") } else { redirect("302 Found", &format!("/{}", count(path) + 1)) }
+        if path == "/3" {
+            answer("200 OK", "", "here")
+        } else {
+            redirect("302 Found", &format!("/{}", count(path) + 1))
+        }
     });
-    for (redirects, expected, asked) in [(3, "success", 4), (2, "failure/redirect_loop", 3), (0, "failure/redirect_unexpected", 1)] {
+    for (redirects, expected, asked) in
+        [(3, "success", 4), (2, "failure/redirect_loop", 3), (0, "failure/redirect_unexpected", 1)]
+    {
         let before = door.asked().len();
         let probed = knock(&endpoint(&door.here(), &format!("redirects = {redirects}"))).await;
         assert_eq!(told(probed.result.outcome), expected, "{redirects}: {:?}", probed.error);
         assert_eq!(door.asked().len() - before, asked);
     }
-    let round = Door::new(|request| {
-        redirect("302 Found", if request.starts_with("GET /a") { "/b" } else { "/a" })
-    });
+    let round =
+        Door::new(|request| redirect("302 Found", if request.starts_with("GET /a") { "/b" } else { "/a" }));
     let probed = knock(&endpoint(&format!("{}a", round.here()), "redirects = 10")).await;
     assert_eq!(told(probed.result.outcome), "failure/redirect_loop");
     assert_eq!(round.lines(), ["GET /a", "GET /b"]);
@@ -522,7 +539,8 @@ fn pem(text: &str, what: &str) -> Vec<Vec<u8>> {
     use base64::Engine as _;
     let begins = format!("-----BEGIN {what}-----");
     let parts = text.split(&begins).skip(1).filter_map(|it| it.split("-----END").next());
-    let decode = |it: &str| base64::engine::general_purpose::STANDARD.decode(it.replace(['\n', '\r'], "")).unwrap();
+    let decode =
+        |it: &str| base64::engine::general_purpose::STANDARD.decode(it.replace(['\n', '\r'], "")).unwrap();
     parts.map(decode).collect()
 }
 
@@ -567,15 +585,26 @@ async fn a_harmless_round_sends_nothing_of_the_account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_of_the_second_factor_is_sent_once() {
     let door = Door::new(|_| answer("200 OK", "", "page"));
-    let wanted = endpoint(&door.here(), &around("[[endpoint.step]]\nname = \"code\"\nurl = \"/code\"\nform = { code = \"{{totp}}\" }"));
+    let wanted = endpoint(
+        &door.here(),
+        &around("[[endpoint.step]]\nname = \"code\"\nurl = \"/code\"\nform = { code = \"{{totp}}\" }"),
+    );
     let (prober, own) = prober(Outbound::new());
     let first = knock_at(&prober, &own, &wanted, Depth::Whole).await;
     assert_eq!(told(first.result.outcome), "success", "{:?}", first.error);
-    let sent = door.asked().iter().filter_map(|it| it.split_once("code=").map(|(_, it)| it.to_owned())).collect::<Vec<_>>();
+    let sent = door
+        .asked()
+        .iter()
+        .filter_map(|it| it.split_once("code=").map(|(_, it)| it.to_owned()))
+        .collect::<Vec<_>>();
     assert!(sent.len() == 1 && sent[0].len() == 6 && sent[0].chars().all(|c| c.is_ascii_digit()), "{sent:?}");
     let second = knock_at(&prober, &own, &wanted, Depth::Whole).await;
     assert_eq!(told(second.result.outcome), "unknown/budget", "{:?}", second.error);
-    assert!(second.error.is_some_and(|it| it.as_str().starts_with("step \"code\": this period's code was used already")));
+    assert!(
+        second
+            .error
+            .is_some_and(|it| it.as_str().starts_with("step \"code\": this period's code was used already"))
+    );
     assert_eq!(door.lines().iter().filter(|it| *it == "POST /code").count(), 1);
     assert_eq!(door.lines().last().map(String::as_str), Some("POST /out"), "and it logged out");
 }
@@ -611,11 +640,29 @@ async fn what_a_hostile_page_sends_ends_in_a_class() {
     for (name, headers, body, capture, expected) in [
         ("forms", String::new(), forms, r#"capture.t = { form = "form" }"#, "failure/form_missing"),
         ("attribute", String::new(), attribute, r#"capture.t = { form = "form" }"#, "failure/form_missing"),
-        ("a large value", String::new(), "y".repeat(1 << 20), r#"capture.t = { regex = "(y+)" }"#, "failure/token_missing"),
+        (
+            "a large value",
+            String::new(),
+            "y".repeat(1 << 20),
+            r#"capture.t = { regex = "(y+)" }"#,
+            "failure/token_missing",
+        ),
         ("cookies", cookies, "ok".to_owned(), r#"capture.t = { regex = "(ok)" }"#, "success"),
         ("depth", String::new(), deep, r#"capture.t = { css = "div" }"#, "failure/token_missing"),
-        ("a header's bytes", "x-bad: a\u{85}b\u{ff}\r\n".to_owned(), String::new(), r#"capture.t = { header = "x-bad" }"#, "success"),
-        ("an escape in a header", "x-bad: a\u{1b}[31m\r\n".to_owned(), String::new(), r#"capture.t = { header = "x-bad" }"#, "failure/protocol"),
+        (
+            "a header's bytes",
+            "x-bad: a\u{85}b\u{ff}\r\n".to_owned(),
+            String::new(),
+            r#"capture.t = { header = "x-bad" }"#,
+            "success",
+        ),
+        (
+            "an escape in a header",
+            "x-bad: a\u{1b}[31m\r\n".to_owned(),
+            String::new(),
+            r#"capture.t = { header = "x-bad" }"#,
+            "failure/protocol",
+        ),
     ] {
         let door = Door::new(move |_| answer("200 OK", &headers, &body));
         let uses = if capture.contains("form") { "{{t.a}}" } else { "{{t}}" };
