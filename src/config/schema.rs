@@ -13,6 +13,10 @@ use crate::domain::endpoint::ID_LIMIT;
 #[derive(Debug, Clone, Copy)]
 enum Shape {
     Address,
+    /// What is asked of one value of an answer.
+    Assertion,
+    /// The same, by name.
+    Assertions,
     Body,
     Captures,
     Canaries,
@@ -41,6 +45,7 @@ enum Shape {
     /// Patterns on DNS records.
     Rules,
     Secret,
+    Signs,
     Statuses,
     /// The address of a step.
     StepUrl,
@@ -52,6 +57,7 @@ enum Shape {
     Url,
     /// Who logs in.
     User,
+    Versions,
     Word(&'static [&'static str]),
     Words,
 }
@@ -120,6 +126,14 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("endpoint", "status", Shape::Statuses, r#""2xx""#),
     ("endpoint", "contains", Shape::Texts, "[]"),
     ("endpoint", "not_contains", Shape::Texts, "[]"),
+    ("endpoint", "header", Shape::Assertions, "{}"),
+    ("endpoint", "css", Shape::Assertions, "{}"),
+    ("endpoint", "location", Shape::Assertion, ""),
+    ("endpoint", "http_version", Shape::Versions, "[]"),
+    ("endpoint", "expect", Shape::Texts, "[]"),
+    ("endpoint", "degraded_when", Shape::Texts, "[]"),
+    ("endpoint", "unknown_when", Shape::Texts, "[]"),
+    ("endpoint", "signs", Shape::Signs, "{}"),
     ("endpoint", "addresses", Shape::Word(&["any", "ipv4", "ipv6", "each"]), r#""any""#),
     ("endpoint", "every_address", Shape::Flag, "false"),
     ("endpoint", "was", Shape::Ids, "[]"),
@@ -281,7 +295,21 @@ fn shaped(shape: Shape) -> Value {
             "type": "object", "additionalProperties": false, "required": ["label", "url"],
             "properties": { "label": text(), "url": { "type": "string", "pattern": "^(?:https|tel|mailto):" } } })),
         Shape::Count => json!({ "type": "integer", "minimum": 1, "maximum": 10 }),
-        Shape::Days => json!({ "type": "integer", "minimum": 1, "maximum": 398 }),
+        Shape::Assertion => assertion(),
+        Shape::Assertions => json!({ "type": "object", "additionalProperties": assertion() }),
+        Shape::Days => {
+            let days = || json!({ "type": "integer", "minimum": 1, "maximum": 398 });
+            json!({ "anyOf": [days(), {
+                "type": "object", "additionalProperties": false, "minProperties": 1,
+                "properties": { "degraded": days(), "down": days() } }] })
+        }
+        Shape::Signs => {
+            let names = ["maintenance", "blocked", "challenge", "rejected", "locked", "expired"];
+            let sign = |name: &str| (name.to_owned(), json!({ "anyOf": [words(), { "const": false }] }));
+            let signs: Map<String, Value> = names.map(sign).into_iter().collect();
+            json!({ "type": "object", "additionalProperties": false, "properties": signs })
+        }
+        Shape::Versions => list(json!({ "type": "string", "enum": ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"] })),
         Shape::Dialog => {
             let line = |key: &str, value: Value| json!({ "type": "object", "additionalProperties": false, "required": [key], "properties": { key: value } });
             list(json!({ "anyOf": [
@@ -344,6 +372,17 @@ fn shaped(shape: Shape) -> Value {
         Shape::Word(choices) => json!({ "type": "string", "enum": choices }),
         Shape::Words => words(),
     }
+}
+
+/// What is asked of one value of an answer.
+fn assertion() -> Value {
+    let (text, whole) = (json!({ "type": "string" }), json!({ "type": "integer", "minimum": 0 }));
+    json!({ "anyOf": [text, { "type": ["boolean", "number"] }, {
+        "type": "object", "additionalProperties": false, "minProperties": 1,
+        "properties": {
+            "exists": { "type": "boolean" }, "contains": text, "not_contains": text, "matches": text,
+            "at_least": { "type": "number" }, "at_most": { "type": "number" },
+            "length": whole, "count": whole } }] })
 }
 
 /// Where a secret is: in one place.
