@@ -2,6 +2,7 @@
 
 mod canaries;
 mod faults;
+mod flows;
 mod good;
 mod manual;
 mod network;

@@ -11,7 +11,7 @@ use crate::probe::{Check, Knocked, assert, evidence};
 pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let harmless = walk.is_harmless();
     let held = walk.held.clone();
-    let total = walk.ended.duration_since(walk.began).saturating_sub(walk.waited);
+    let total = walk.latency;
     let endpoint = walk.endpoint;
     let mut redactor = walk.shows.clone();
     walk.captured.all().for_each(|it| redactor.add_found(it));
