@@ -1,5 +1,6 @@
 //! Whole files: what is read from good ones, and every word said about bad ones.
 
+mod assertions;
 mod faults;
 mod good;
 mod manual;
