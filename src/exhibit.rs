@@ -107,10 +107,14 @@ impl Exhibit {
                 return text;
             }
             self.cut = true;
-            if halve(&mut self.headers) || halve(&mut self.addresses) || halve(&mut self.chain) {
-                continue;
-            }
-            if halve(&mut self.failed) || halve(&mut self.steps) {
+            let cut = [
+                halve(&mut self.headers),
+                halve(&mut self.addresses),
+                halve(&mut self.chain),
+                halve(&mut self.failed),
+                halve(&mut self.steps),
+            ];
+            if cut.contains(&true) {
                 continue;
             }
             self = Self {
@@ -126,7 +130,8 @@ impl Exhibit {
 
     /// As it was stored; none when it was not by us.
     pub fn read(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        // A list would be taken for one without names.
+        text.starts_with('{').then(|| serde_json::from_str(text).ok())?
     }
 
     pub fn code(&self) -> Option<Outcome> {
@@ -134,11 +139,11 @@ impl Exhibit {
     }
 }
 
-/// Cuts a list to half; false when there is nothing left to cut.
+/// Cuts a list to half; false when there is only one thing left in it.
 fn halve<T>(list: &mut Vec<T>) -> bool {
     let had = list.len();
-    list.truncate(had / 2);
-    0 < had
+    list.truncate(had.div_ceil(2));
+    1 < had
 }
 
 fn told(outcome: Outcome) -> (String, Option<String>) {

@@ -3,11 +3,13 @@
 //! Bell → probe → judge → record → facts. Telling follows by itself: whoever
 //! renders watches the facts.
 
+mod alarms;
 mod certificates;
 pub mod knocks;
 pub mod logins;
 pub mod mailbox;
 mod reports;
+mod rest;
 pub mod witness;
 
 use std::pin::Pin;
@@ -20,25 +22,24 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::backoff;
-use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
+use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::facts::{EndpointFacts, Facts, LastResult, Storing};
 use crate::domain::flow::{Depth, Flow};
 use crate::domain::judge::{JudgeState, Judgement, judge, says};
 use crate::domain::moment::{Moment, between, minus};
 use crate::domain::outcome::{Outcome, UnknownReason};
 use crate::domain::probe::ProbeResult;
-use crate::domain::redact::Redactor;
 use crate::domain::redact::Shown;
 use crate::domain::span::{self, Health, Transition};
 use crate::notes::Notes;
 use crate::probe::manners::{self, Pause};
 use crate::probe::{Probed, Prober};
 use crate::schedule::bell::Bell;
-use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase, spread};
+use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Loaded, Recorded, Recording, Store};
 use knocks::Knocks;
 use mailbox::Mailbox;
+use rest::{Rest, paused};
 use witness::Witness;
 
 /// How far back history is kept in memory: what the pages draw, and a day for zones.
@@ -129,15 +130,6 @@ pub struct Worker {
     told: Mutex<Option<(Shown, u32)>>,
     /// What is counted, under the id it was last counted for.
     knocks: Mutex<(EndpointId, Arc<Knocks>)>,
-}
-
-/// When a worker does not heed its bell.
-#[derive(Default)]
-struct Rest {
-    /// Monotonic.
-    until: Duration,
-    /// Knocks since its endpoint is down for long.
-    rounds: u32,
 }
 
 /// When a worker ends.
@@ -264,12 +256,15 @@ impl Worker {
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
         let endpoint = self.endpoint();
-        let rest = self.rest_after(&endpoint, &result, asked);
-        result.fresh_for = result.fresh_for.saturating_add(rest);
-        let before = self.judged.lock().unwrap_or_else(PoisonError::into_inner).health;
+        let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let longer = self.rest().after(&endpoint, &judged, &result, asked);
+        result.fresh_for = result.fresh_for.saturating_add(longer);
+        let before = judged.health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
         let confirm = confirm.then(|| confirmation(&endpoint, result.outcome));
         self.say(&endpoint.id, &transitions, result.outcome);
+        let pause = self.spine.prober.pause(&endpoint);
+        alarms::sound(&self.spine.notes, &endpoint.id, result.outcome, pause);
         self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
         let recording = Recording {
             endpoint: endpoint.id.clone(),
@@ -407,28 +402,6 @@ impl Worker {
         now < self.rest().until || self.spine.prober.pause(&self.endpoint()).is_some()
     }
 
-    /// Decides when it is knocked at again; says how much longer than usual that is.
-    fn rest_after(&self, endpoint: &Endpoint, result: &ProbeResult, asked: Option<Duration>) -> Duration {
-        let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = matches!(result.outcome, Outcome::Failure(_));
-        let down_for = judged.since.filter(|_| judged.health == Health::Down);
-        let down_for = down_for.map_or(Duration::ZERO, |since| between(since, result.at.wall));
-        let mut rest = self.rest();
-        rest.rounds = if failed && backoff::AFTER <= down_for { rest.rounds.saturating_add(1) } else { 0 };
-        let widened = backoff::widened(endpoint, rest.rounds);
-        let every = match endpoint.cadence {
-            Cadence::Every(every) => every,
-            Cadence::Schedule { .. } => Duration::ZERO,
-        };
-        // Anywhere between its own interval and the wide one; the bell before that is not heeded.
-        let more = widened
-            .map_or(Duration::ZERO, |wide| spread(&endpoint.id, rest.rounds, wide.saturating_sub(every)));
-        let backed_off = if more.is_zero() { Duration::ZERO } else { more + every / 2 };
-        let asked = asked.unwrap_or_default();
-        rest.until = result.at.mono.saturating_add(asked.max(backed_off));
-        if let Some(wide) = widened { wide.saturating_mul(2).max(asked) } else { asked }
-    }
-
     fn rest(&self) -> MutexGuard<'_, Rest> {
         self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -456,16 +429,6 @@ fn confirmation(endpoint: &Endpoint, outcome: Outcome) -> Depth {
         Outcome::Failure(_) if endpoint.logs_in() => Depth::Harmless,
         _ => Depth::Whole,
     }
-}
-
-/// What a person is told instead of a knock.
-fn paused(pause: Pause, now: Moment) -> Probed {
-    let left = pause.until.saturating_sub(now.mono).as_secs().div_ceil(60);
-    let outcome = Outcome::Unknown(pause.reason);
-    let result =
-        ProbeResult { at: now, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO };
-    let said = format!("nobody knocked: since {:.0} the host wants us away, {left} min more", pause.since);
-    Probed { error: Some(Redactor::default().line(&said)), ..Probed::of(result) }
 }
 
 /// When a probe in flight is cut short. One that may have to log out ends by

@@ -13,6 +13,8 @@ use crate::config::{Config, Fault, Faults};
 use crate::domain::moment::Moment;
 use crate::domain::readiness::Doubt;
 use crate::pipeline::Spine;
+use crate::pipeline::logins::LoginBudget;
+use crate::probe::Manners;
 use crate::probe::own::OwnHealth;
 use crate::publish::Publisher;
 use crate::schedule::Change;
@@ -32,6 +34,8 @@ pub struct Live {
     pub publisher: Arc<Publisher>,
     pub own: Arc<OwnHealth>,
     pub crew: Arc<Crew>,
+    pub logins: Arc<LoginBudget>,
+    pub manners: Arc<Manners>,
     /// When this process began its work.
     pub started: Moment,
     /// What runs now; held through a reload, so that one follows another.

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use super::Live;
 use crate::config::Config;
-use crate::domain::endpoint::{Endpoint, EndpointId, NoticeId};
+use crate::domain::account::Account;
+use crate::domain::endpoint::{Endpoint, EndpointId, Id, NoticeId};
 use crate::domain::facts::{EndpointFacts, Facts};
 use crate::domain::judge::JudgeState;
 use crate::domain::moment::minus;
@@ -125,10 +126,30 @@ impl Live {
         // A schedule that has ended ends the daemon; nothing is to be done about it here.
         let _ = self.changes.send(change).await;
         drop(at_rest);
+        self.manners.limit(wanted.probe.per_host);
+        self.lift_for_changed(running, &wanted).await;
         self.keep_results.send_replace(wanted.store.keep_results);
         *running = wanted;
         reloaded.shown = tokio::time::timeout(PAGE_PATIENCE, self.publisher.shows(&site)).await.is_ok();
         Ok(reloaded)
+    }
+
+    /// An account with another name, password or second factor may try them.
+    async fn lift_for_changed(&self, running: &Config, wanted: &Config) {
+        let before: HashMap<&Id, &Account> = accounts(running).collect();
+        let changed: HashSet<&Id> = accounts(wanted)
+            .filter(|(id, it)| before.get(id).is_some_and(|was| was.differs_in_credentials(it)))
+            .map(|(id, _)| id)
+            .collect();
+        for id in changed {
+            match self.logins.resume(id.as_str()).await {
+                Ok(0) => (),
+                Ok(_) => tracing::info!("The account `{id}` changed, so it may log in again"),
+                Err(error) => tracing::warn!(
+                    "The account `{id}` changed, but still may not log in: {error}; try `porchlight login resume {id}`"
+                ),
+            }
+        }
     }
 
     /// Workers that may come to watch an endpoint of another id, or to return.
@@ -249,6 +270,11 @@ impl Live {
         }
         (endpoints, change)
     }
+}
+
+fn accounts(config: &Config) -> impl Iterator<Item = (&Id, &Account)> {
+    let flows = config.endpoints.iter().filter_map(Endpoint::flow);
+    flows.filter_map(|flow| flow.account.as_ref()).map(|it| (&it.id, it))
 }
 
 /// What was opened at the start stays as it is; gives back the keys that differ.

@@ -25,9 +25,10 @@ use crate::domain::moment::minus;
 use crate::domain::notice::Notices;
 use crate::notes::Notes;
 use crate::pipeline::knocks::Meters;
+use crate::pipeline::logins::LoginBudget;
 use crate::pipeline::{self, Spine, follow_storing};
 use crate::probe::own::OwnHealth;
-use crate::probe::{Outbound, Prober};
+use crate::probe::{Manners, Outbound, Prober};
 use crate::publish::{Publisher, Vitals, keep, render};
 use crate::schedule;
 use crate::serve;
@@ -109,14 +110,19 @@ impl App {
         let (facts, seen) = watch::channel(Arc::new(facts));
 
         let own = Arc::new(OwnHealth::new(clock.clone()));
-        let prober = Prober::new(outbound, own.clone(), clock.clone(), Arc::default()).until(stop.clone());
+        let notes = Arc::new(Notes::new(clock.clone()));
+        let logins = LoginBudget::open(store.clone(), clock.clone(), notes.clone()).await?;
+        let logins = Arc::new(logins);
+        let manners = Arc::new(Manners::of(config.probe.per_host));
+        let prober = Prober::new(outbound, own.clone(), clock.clone(), manners.clone());
+        let prober = prober.guarded(logins.clone()).until(stop.clone());
         let spine = Arc::new(Spine {
             prober: Box::new(prober),
             store: store.clone(),
             facts,
             clock: clock.clone(),
             meters: Meters::default(),
-            notes: Arc::new(Notes::new(clock.clone())),
+            notes,
         });
         let publisher = {
             let clock = clock.clone();
@@ -189,6 +195,8 @@ impl App {
             publisher: publisher.clone(),
             own,
             crew,
+            logins,
+            manners,
             started: now,
             config: Mutex::new(config),
             changes,

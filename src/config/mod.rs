@@ -14,8 +14,10 @@ mod kinds;
 pub mod manual;
 mod names;
 mod nearest;
+mod network;
 mod notice;
 mod parse;
+mod probe;
 mod proxy;
 mod report;
 mod request;
@@ -35,6 +37,7 @@ mod tests;
 
 pub use fault::{Fault, Faults};
 pub use file::{ReadError, data_dir, read, read_secret};
+pub use probe::Probe;
 pub use secret::{SecretFile, Surroundings};
 pub use server::CertificateFault;
 
@@ -48,6 +51,7 @@ use url::Url;
 use crate::domain::component::Component;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::facts::Site;
+use crate::domain::network::Network;
 use crate::domain::notice::{Announcement, Maintenance};
 
 /// Everything the file said, checked.
@@ -56,6 +60,8 @@ pub struct Config {
     pub site: Site,
     pub server: Server,
     pub store: Store,
+    pub probe: Probe,
+    pub networks: Vec<Network>,
     pub components: Vec<Component>,
     pub endpoints: Vec<Endpoint>,
     /// `published_at` is the time of loading; the store keeps an earlier one.

@@ -16,9 +16,10 @@ use super::report::Report;
 use super::secret::{Secrets, Surroundings};
 use super::section::{Entry, Section, quoted, wrong};
 use super::value::{boolean, string};
-use super::{Config, account, component, notice, proxy, server, site};
+use super::{Config, account, component, network, notice, probe, server, site};
 use crate::domain::component::{Component, Role};
 use crate::domain::endpoint::Endpoint;
+use crate::domain::network::Network;
 use crate::domain::request::Fence;
 
 /// A page with more is not read by people.
@@ -29,6 +30,8 @@ const ENDPOINTS_LIMIT: usize = 10_000;
 const ACCOUNTS_LIMIT: usize = 1_000;
 /// Nets and hosts that targets may send us to.
 const PRIVATE_LIMIT: usize = 100;
+/// Ways out of one machine.
+const NETWORKS_LIMIT: usize = 20;
 /// Old ones may be taken out of the file; the store keeps them.
 const NOTICES_LIMIT: usize = 1_000;
 
@@ -84,11 +87,13 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let wallet = sample.iter().flat_map(|it| [it.listen, it.control]);
     let ours: Vec<_> =
         [server.listen].into_iter().chain(wallet).chain(metrics.iter().map(|it| it.listen)).collect();
-    let probe = one(section, "probe", "[probe]", |it| (proxy::read(it, &secrets, &ours), private(it)));
-    let (proxy, allowed) = probe.unwrap_or_default();
+    let read = one(section, "probe", "[probe]", |it| (probe::read(it, &secrets, &ours), private(it)));
+    let ((probe, proxy), allowed) = read.unwrap_or_default();
     let never = ours.iter().map(ToString::to_string).collect();
     let fence = Arc::new(Fence { allowed, never });
     let accounts = many(section, "account", "[[account]]", ACCOUNTS_LIMIT, |it| account::read(it, &secrets));
+    let networks = many(section, "network", "[[network]]", NETWORKS_LIMIT, network::network);
+    twice(section.report, &networks);
 
     let components =
         many(section, "component", "[[component]]", COMPONENTS_LIMIT, |it| component::read(it, names));
@@ -102,6 +107,7 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
         ours: &ours,
         accounts: &accounts,
         fence: &fence,
+        networks: &networks,
     };
     let endpoints =
         many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));
@@ -114,7 +120,19 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     if section.report.is_clean() {
         blind(section.report, &components, &endpoints);
     }
-    Config { site, server, store, components, endpoints, maintenances, announcements, sample, metrics }
+    Config {
+        site,
+        server,
+        store,
+        probe,
+        networks,
+        components,
+        endpoints,
+        maintenances,
+        announcements,
+        sample,
+        metrics,
+    }
 }
 
 /// Addresses, nets or names that are not public, and that targets may send us to all the same.
@@ -165,6 +183,16 @@ fn many<'r, 'i, T>(
     let entries = section.entries(key, limit);
     let read = |entry: Entry<'i>| Section::read(report, what, entry, &read)?;
     entries.into_iter().filter_map(read).collect()
+}
+
+/// The same id for two networks.
+fn twice(report: &Report<'_>, networks: &[Network]) {
+    for (index, network) in networks.iter().enumerate() {
+        if networks.iter().take(index).any(|it| it.id == network.id) {
+            let message = format!("there are two networks `{}`", network.id);
+            report.wrong(0..0, message, "put their canaries into one, or give one another id");
+        }
+    }
 }
 
 /// Warns of a page that could never say "yes".

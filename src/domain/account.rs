@@ -15,6 +15,13 @@ pub struct Account {
     pub logins_per_hour: u32,
 }
 
+impl Account {
+    /// Whether `other` logs in with something else.
+    pub fn differs_in_credentials(&self, other: &Self) -> bool {
+        self.username != other.username || self.password != other.password || self.totp != other.totp
+    }
+}
+
 /// How codes are made of a shared secret (RFC 6238).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Totp {

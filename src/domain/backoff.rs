@@ -44,8 +44,7 @@ pub fn is_costly(endpoint: &Endpoint) -> bool {
 
 fn sends(request: &Request) -> bool {
     let reads = matches!(request.method, Method::Get | Method::Head);
-    let values = request.headers.iter().chain(&request.query).map(|(_, value)| value);
-    !reads || request.body.is_some() || values.into_iter().any(is_secret)
+    !reads || request.body.is_some() || request.values().into_iter().any(is_secret)
 }
 
 fn is_secret(value: &Value) -> bool {
@@ -65,6 +64,7 @@ mod tests {
     use super::*;
     use crate::domain::endpoint::Id;
     use crate::domain::request::Body;
+    use crate::domain::template::Template;
 
     fn endpoint(every: u64, change: impl FnOnce(&mut Request)) -> Endpoint {
         let id = || Id::parse("a").unwrap();
@@ -100,7 +100,8 @@ mod tests {
         };
         assert!(widened(&endpoint(30, token), 5).is_some());
         let mut login = endpoint(30, |_| ());
-        login.flow_mut().unwrap().wrong_password = true;
+        let name = Value::Template(Template(vec![Part::Username]));
+        login.flow_mut().unwrap().first.request.query.push(("name".to_owned(), name));
         assert!(widened(&login, 1).is_some());
     }
 

@@ -13,7 +13,7 @@
 //! | an attempt that a start finds in the future | was made at that start |
 //! | a backup was restored | an attempt of every account was made then |
 //! | the attempt cannot be written down | no login |
-//! | let in, then the session did not hold | let in |
+//! | any outcome but a success, nothing refused | its end is not known: a page that answers 200 to a wrong password looks so |
 //! | credentials rejected, account locked, challenge, credential expired | no login until a person says so |
 //! | a login that failed is confirmed | without another login |
 //! | a maintenance that covers the endpoint | no login, by the schedule |
@@ -142,9 +142,7 @@ pub fn ended(outcome: Outcome, wrong_password: bool) -> Ended {
         Outcome::Success | Outcome::Degraded(_) if wrong_password => Ended::Refused,
         Outcome::Failure(FailureClass::AcceptsWrongPassword) => Ended::LetIn,
         _ if wrong_password => Ended::NotKnown,
-        Outcome::Success | Outcome::Degraded(_) | Outcome::Failure(FailureClass::SessionBroken) => {
-            Ended::LetIn
-        }
+        Outcome::Success | Outcome::Degraded(_) => Ended::LetIn,
         Outcome::Failure(FailureClass::Http4xx) => Ended::Refused,
         outcome if stops(outcome).is_some() => Ended::Refused,
         _ => Ended::NotKnown,
@@ -232,7 +230,7 @@ mod tests {
         let real = |outcome| ended(outcome, false);
         let wrong = |outcome| ended(outcome, true);
         assert_eq!(real(Outcome::Success), Ended::LetIn);
-        assert_eq!(real(Outcome::Failure(FailureClass::SessionBroken)), Ended::LetIn);
+        assert_eq!(real(Outcome::Failure(FailureClass::SessionBroken)), Ended::NotKnown);
         assert_eq!(real(Outcome::Failure(FailureClass::Http4xx)), Ended::Refused);
         assert_eq!(real(Outcome::Unknown(UnknownReason::CredentialsRejected)), Ended::Refused);
         assert_eq!(real(Outcome::Failure(FailureClass::TimeoutTtfb)), Ended::NotKnown);

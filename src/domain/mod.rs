@@ -20,6 +20,7 @@ pub mod note;
 pub mod notice;
 pub mod outage;
 pub mod outcome;
+pub mod per_host;
 pub mod probe;
 pub mod readiness;
 pub mod redact;

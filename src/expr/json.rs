@@ -49,11 +49,11 @@ pub fn all<'a>(document: &'a Value, path: &str) -> Result<Vec<&'a Value>, String
 }
 
 /// The one value it finds in a text, as text: a string without its quotes.
-/// None when it finds none; several are a fault.
+/// None when it finds none, or null; several are a fault.
 pub fn one(text: &str, path: &str) -> Result<Option<String>, String> {
     let document = parse(text).map_err(|why| format!("the answer is not JSON: {why}"))?;
     match all(&document, path)?.as_slice() {
-        [] => Ok(None),
+        [] | [Value::Null] => Ok(None),
         [one] => Ok(Some(plain(one))),
         several => Err(format!("it finds {} values, not one", several.len())),
     }

@@ -10,18 +10,24 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::domain::endpoint::Id;
 use crate::domain::login_budget::{Attempt, Ended, HOUR, Limits, TooSoon, may_log_in};
 use crate::domain::moment::Moment;
+use crate::domain::note::{Key, Told};
 use crate::domain::outcome::UnknownReason;
+use crate::domain::redact::Redactor;
 use crate::meter::Counter;
+use crate::notes::Notes;
 use crate::probe::logins::{Came, Door, Held, Logins, Soon, Ticket};
-use crate::store::{self, LoginRow, StopRow, Store, StoreError};
+use crate::store::{self, LoginRow, StopRow, Store, StoreError, Tx};
 
 /// So long a login waits for another one to end, or for the last seconds of a
 /// window: rounds an exact window apart come a moment too early as often as not.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So long the store may take to begin writing it down.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
+/// So long it may take in all.
+const STORE_HANGS: Duration = Duration::from_secs(5);
 /// No flow takes longer; one under way for so long was cut short.
 const UNDER_WAY: Duration = Duration::from_secs(120);
 /// Attempts of every account at every origin are kept under this.
@@ -32,6 +38,7 @@ pub struct LoginBudget {
     clock: Arc<dyn Clock>,
     known: Mutex<Known>,
     ended: Notify,
+    notes: Arc<Notes>,
     pub meters: Meters,
 }
 
@@ -83,7 +90,7 @@ enum Decided {
 
 impl LoginBudget {
     /// Goes on where the last process stopped.
-    pub async fn open(store: Store, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub async fn open(store: Store, clock: Arc<dyn Clock>, notes: Arc<Notes>) -> Result<Self, StoreError> {
         let (attempts, stops) =
             store.transact(|tx| Ok((store::known_logins(tx)?, store::known_stops(tx)?))).await?;
         let now = clock.now();
@@ -94,10 +101,12 @@ impl LoginBudget {
             known.attempts.entry(Door { origin, account }).or_default().push(kept);
         }
         for StopRow { origin, account, reason, since } in stops {
-            known.stops.insert(Door { origin, account }, Stop { reason, since });
+            let (door, stop) = (Door { origin, account }, Stop { reason, since });
+            tell(&notes, &door, stop);
+            known.stops.insert(door, stop);
         }
         let meters = Meters::default();
-        Ok(Self { store, clock, known: Mutex::new(known), ended: Notify::new(), meters })
+        Ok(Self { store, clock, known: Mutex::new(known), ended: Notify::new(), notes, meters })
     }
 
     /// What was tried in the last hour and what is stopped, by account.
@@ -122,10 +131,15 @@ impl LoginBudget {
     /// Lets an account log in again; says how many stops there were.
     pub async fn resume(&self, account: &str) -> Result<usize, StoreError> {
         let name = account.to_owned();
-        self.store.transact_within(STORE_PATIENCE, move |tx| store::lift_stops(tx, &name)).await?;
+        self.within(move |tx| store::lift_stops(tx, &name)).await?;
         let mut known = self.known();
         let before = known.stops.len();
         known.stops.retain(|door, _| door.account != account);
+        for key in Told::ALL.iter().filter_map(|told| key(*told, account)) {
+            if STOPS.iter().any(|(_, told)| *told == key.told) {
+                self.notes.clear(&key);
+            }
+        }
         Ok(before - known.stops.len())
     }
 
@@ -184,10 +198,7 @@ impl LoginBudget {
     /// On the disk before the password is sent; without that, no login.
     async fn write_down(&self, door: Door, number: u64) -> Result<Ticket, Held> {
         let (origin, account, at) = (door.origin.clone(), door.account.clone(), self.clock.now().wall);
-        let written = self
-            .store
-            .transact_within(STORE_PATIENCE, move |tx| store::add_login(tx, &origin, &account, at))
-            .await;
+        let written = self.within(move |tx| store::add_login(tx, &origin, &account, at)).await;
         let mut known = self.known();
         let kept = known.attempts.entry(door.clone()).or_default();
         match written {
@@ -198,7 +209,9 @@ impl LoginBudget {
                 Ok(Ticket { door, number })
             }
             Err(error) => {
-                kept.retain(|it| it.number != number);
+                // One that may yet be written down counts; it never happens.
+                let undecided = matches!(error, StoreError::TooSlow);
+                kept.retain(|it| undecided || it.number != number);
                 drop(known);
                 self.ended.notify_waiters();
                 let said = format!("the login could not be written down, so it was not tried: {error}");
@@ -240,6 +253,7 @@ impl LoginBudget {
                 stop.held(&door).said,
                 door.account
             );
+            tell(&self.notes, &door, stop);
         }
         let stop = news.map(|Stop { reason, since }| StopRow {
             origin: door.origin,
@@ -247,7 +261,7 @@ impl LoginBudget {
             reason,
             since,
         });
-        let written = self.store.transact_within(STORE_PATIENCE, move |tx| {
+        let written = self.within(move |tx| {
             match (row, came) {
                 (Some(row), Came::NotSent) => store::forget_login(tx, row)?,
                 (Some(row), Came::To { ended, .. }) => store::end_login(tx, row, ended)?,
@@ -259,6 +273,15 @@ impl LoginBudget {
             // After a restart it counts as one whose end is not known: the safe side.
             tracing::warn!("How a login ended could not be written down: {error}");
         }
+    }
+
+    async fn within<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = self.store.transact_within(STORE_PATIENCE, work);
+        // A disk that hangs in the middle of it must not hold a knock up for ever.
+        tokio::time::timeout(STORE_HANGS, done).await.unwrap_or(Err(StoreError::TooSlow))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -308,6 +331,26 @@ impl Stop {
         let said = format!("The account `{account}` {what} at {origin} since {since}, and logs in no more");
         Held { reason: self.reason, said }
     }
+}
+
+/// What a person is told of a stop.
+const STOPS: [(UnknownReason, Told); 4] = [
+    (UnknownReason::CredentialsRejected, Told::CredentialsRejected),
+    (UnknownReason::AccountLocked, Told::AccountLocked),
+    (UnknownReason::Challenge, Told::Challenged),
+    (UnknownReason::CredentialExpired, Told::CredentialExpired),
+];
+
+fn tell(notes: &Notes, door: &Door, stop: Stop) {
+    let told = STOPS.iter().find(|(reason, _)| *reason == stop.reason).map(|(_, told)| *told);
+    if let Some(key) = told.and_then(|told| key(told, &door.account)) {
+        notes.tell(key, Redactor::default().line(&format!("at {}", door.origin)));
+    }
+}
+
+/// None for nobody's name.
+fn key(told: Told, account: &str) -> Option<Key> {
+    Id::parse(account).map(|id| Key::of_account(told, &id))
 }
 
 fn over_budget(door: &Door, too_soon: TooSoon) -> Held {

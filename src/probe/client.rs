@@ -28,6 +28,9 @@ pub struct Outbound {
     only: Only,
     /// The host of whom [`Only::This`] is an address; others have their own.
     host: Option<Arc<str>>,
+    /// Every connection goes to this socket, whatever its URL names.
+    #[cfg(feature = "simulation")]
+    socket: Option<std::path::PathBuf>,
 }
 
 /// Which addresses of a name are used.
@@ -94,7 +97,13 @@ impl Outbound {
             #[cfg(feature = "simulation")]
             wire: None,
         };
-        Self { shared: Arc::new(shared), only: Only::Any, host: None }
+        Self {
+            shared: Arc::new(shared),
+            only: Only::Any,
+            host: None,
+            #[cfg(feature = "simulation")]
+            socket: None,
+        }
     }
 
     /// Requests go nowhere: they are answered in memory.
@@ -107,7 +116,13 @@ impl Outbound {
             no_tls: no_tls(),
             wire: Some(wire),
         };
-        Self { shared: Arc::new(shared), only: Only::Any, host: None }
+        Self {
+            shared: Arc::new(shared),
+            only: Only::Any,
+            host: None,
+            #[cfg(feature = "simulation")]
+            socket: None,
+        }
     }
 
     /// Sends what a client of ours has made ready.
@@ -172,6 +187,13 @@ impl Outbound {
         Self::made(verifier, Some(nameserver))
     }
 
+    /// Connects to the Unix socket at `socket` instead of looking a name up and
+    /// dialling its address. All else is as ever, the handshake included.
+    #[cfg(feature = "simulation")]
+    pub fn through(self, socket: std::path::PathBuf) -> Self {
+        Self { socket: Some(socket), ..self }
+    }
+
     /// A client for one request: a fresh connection, no proxy but the one it
     /// names, no redirect followed, no cookie kept.
     pub fn client(&self, request: &Request, trace: &Trace, dates: Dates) -> Result<reqwest::Client, String> {
@@ -191,6 +213,11 @@ impl Outbound {
         let builder = builder.no_proxy();
         let builder = match hop {
             Some(hop) => builder.proxy(hop),
+            None => builder,
+        };
+        #[cfg(feature = "simulation")]
+        let builder = match &self.socket {
+            Some(socket) => builder.unix_socket(socket.as_path()),
             None => builder,
         };
         builder

@@ -13,6 +13,7 @@
 //! | nothing fails, taken whole | the worst that is no failure; `slow` over all steps |
 //! | nothing fails, and the login was left out | unknown: `budget` |
 //! | we are stopping | unknown: `stopping`, once it has logged out |
+//! | it may not log in now | goes on as a harmless one; if nothing fails, unknown for that reason |
 //!
 //! Latency is the time from the first step's start to the last one's end, but
 //! for what we waited for ourselves and for the time of `always` steps.
@@ -33,5 +34,10 @@ pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, flow: &Flow, depth: De
     let mut walk = walk::Walk::new(kit, endpoint, flow, depth);
     walk.take_steps().await;
     walk.clean_up().await;
-    told::knocked(walk)
+    let leave = walk.leave_used();
+    let knocked = told::knocked(walk);
+    if let Some((pass, left_us)) = leave {
+        pass.came_to(knocked.outcome, left_us).await;
+    }
+    knocked
 }

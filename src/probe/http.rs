@@ -35,6 +35,8 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<Duration>,
     /// For our own limits; part of no phase, and beside the deadline.
     pub(super) waited: Duration,
+    /// A connection stood, so the request may have left us.
+    pub(super) sent: bool,
     head_at: Option<Instant>,
 }
 
@@ -70,6 +72,7 @@ pub(super) async fn ask(
     answer.outcome = kit.is_it_us(request, &trace, answer.outcome).await;
     answer.certificate_until = trace.marks().certificate_until;
     answer.waited = turn.waited;
+    answer.sent = trace.marks().connect_ended.is_some();
     kit.hear(&request.url, &mut answer);
     answer
 }
@@ -133,6 +136,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         chain: Vec::new(),
         retry_after: None,
         waited: Duration::ZERO,
+        sent: false,
         head_at: Some(head_at),
         seen: Some(seen),
     }
@@ -152,6 +156,7 @@ impl Answer {
             seen: None,
             retry_after: None,
             waited: Duration::ZERO,
+            sent: false,
             head_at: None,
         }
     }

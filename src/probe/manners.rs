@@ -26,6 +26,7 @@ use super::{Kit, marks};
 use crate::domain::flow::Flow;
 use crate::domain::moment::Moment;
 use crate::domain::outcome::{Outcome, UnknownReason};
+use crate::domain::per_host::PerHost;
 use crate::meter::Counter;
 
 /// So long a request waits for its turn.
@@ -39,13 +40,6 @@ const REST_MOST: Duration = Duration::from_secs(600);
 const HOSTS: usize = 4096;
 /// Requests that may follow each other at once, after a quiet while.
 const BURST: u32 = 2;
-
-/// What one host is asked for at most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PerHost {
-    pub requests_per_second: u32,
-    pub connections: u32,
-}
 
 /// What all knocks at one host share.
 #[derive(Debug, Default)]

@@ -199,10 +199,10 @@ mod tests {
                 .unwrap()
         };
         note_restored(&connection, dir.path()).unwrap();
-        assert_eq!(count(), 0_i64);
+        assert_eq!(count(), 0);
         mark_restored(dir.path()).unwrap();
         note_restored(&connection, dir.path()).unwrap();
         note_restored(&connection, dir.path()).unwrap();
-        assert_eq!(count(), 1_i64);
+        assert_eq!(count(), 1);
     }
 }

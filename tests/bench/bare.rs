@@ -152,7 +152,7 @@ fn store(mut connection: rusqlite::Connection, waiting: &mpsc::Receiver<Result>)
 }
 
 /// Resolves when whoever started this process closes its standard input, or is gone.
-fn when_hung_up() -> oneshot::Receiver<()> {
+pub fn when_hung_up() -> oneshot::Receiver<()> {
     let (hung_up, ended) = oneshot::channel();
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());

@@ -13,16 +13,20 @@ mod changes;
 mod commits;
 mod daemon;
 mod disk;
+mod first_byte;
 mod lateness;
 mod load;
 mod memory;
+mod minute;
 mod page;
 mod probes;
 mod process;
 mod reload;
 mod report;
 mod start;
+mod steps;
 mod target;
+mod tls;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,7 +37,7 @@ use anyhow::{Context, bail};
 use report::Row;
 
 const HELP: &str = "\
-cargo bench                     measure everything; takes about six minutes
+cargo bench                     measure everything; takes about fifteen minutes
 cargo bench -- page memory      only these (any part of a name)
 cargo bench -- --json           print JSON instead of a table
 cargo bench -- --list           say what there is";
@@ -52,10 +56,26 @@ const BENCHES: &[Bench] = &[
         about: "CPU seconds per 1000 stored probes against a bare prober",
         run: probes::run,
     },
+    Bench {
+        name: "tls",
+        about: "CPU seconds per 1000 stored probes with a fresh handshake against a bare TLS client",
+        run: tls::run,
+    },
+    Bench { name: "steps", about: "what a step of a flow costs in CPU and memory", run: steps::run },
+    Bench {
+        name: "first-byte",
+        about: "error of the reported first byte against a target with an exact delay",
+        run: first_byte::run,
+    },
     Bench { name: "disk", about: "bytes on disk per result", run: disk::run },
     Bench { name: "memory", about: "resident memory with 10, 500 and 2000 endpoints", run: memory::run },
     Bench { name: "start", about: "from the start of the process to the first page", run: start::run },
     Bench { name: "lateness", about: "how late probes start, and whether they drift", run: lateness::run },
+    Bench {
+        name: "minute",
+        about: "how late 5000 endpoints start that are due once a minute",
+        run: minute::run,
+    },
     Bench { name: "commits", about: "how long a result waits until it is on the disk", run: commits::run },
     Bench { name: "backup", about: "a backup of 1.1 GB beside a daemon at work", run: backup::run },
     Bench { name: "reload", about: "how long a reload takes with 2000 endpoints", run: reload::run },
@@ -89,6 +109,9 @@ fn main() -> ExitCode {
     // The bare programs are this one, called by itself.
     let done = match words.as_slice() {
         ["--bare-server", port, file] => bare::server(port, Path::new(file)).map(|()| ExitCode::SUCCESS),
+        ["--bare-tls", address, count, roots, what] => {
+            tls::prober(address, count, Path::new(roots), what).map(|()| ExitCode::SUCCESS)
+        }
         ["--bare-prober", url, count, file] => {
             bare::prober(url, count, Path::new(file)).map(|()| ExitCode::SUCCESS)
         }

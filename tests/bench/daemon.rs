@@ -24,12 +24,17 @@ pub struct Watch {
     pub every: &'static str,
     /// Results in a row that change the health.
     pub threshold: u8,
+    /// Asked over TLS, trusting the roots in this file.
+    pub roots: Option<PathBuf>,
+    /// What each endpoint has besides, as TOML.
+    pub more: String,
 }
 
 impl Watch {
     /// The usual: thresholds as shipped, a component each for the first fifty.
     pub fn new(target: SocketAddr, endpoints: usize, every: &'static str) -> Self {
-        Self { target, endpoints, components: endpoints.min(50), every, threshold: 2 }
+        let components = endpoints.min(50);
+        Self { target, endpoints, components, every, threshold: 2, roots: None, more: String::new() }
     }
 
     fn config(&self, listen: SocketAddr, data: &Path) -> String {
@@ -38,13 +43,14 @@ impl Watch {
         for component in 0..self.components {
             text.push_str(&format!("[[component]]\nid = \"c{component}\"\nname = \"Way {component}\"\n"));
         }
-        let Self { target, components, every, threshold, .. } = self;
+        let Self { target, components, every, threshold, more, .. } = self;
+        let scheme = if self.roots.is_some() { "https" } else { "http" };
         for endpoint in 0..self.endpoints {
             let component = endpoint % components;
             text.push_str(&format!(
                 "[[endpoint]]\nid = \"e{endpoint}\"\ncomponent = \"c{component}\"\n\
-                 url = \"http://{target}/login/{endpoint}\"\nevery = \"{every}\"\n\
-                 failure_threshold = {threshold}\nsuccess_threshold = {threshold}\n"
+                 url = \"{scheme}://{target}/login/{endpoint}\"\nevery = \"{every}\"\n\
+                 failure_threshold = {threshold}\nsuccess_threshold = {threshold}\n{more}"
             ));
         }
         text
@@ -68,6 +74,9 @@ impl Daemon {
         let log = room.join("log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_porchlight"));
         command.arg("--config").arg(&config);
+        if let Some(roots) = &watch.roots {
+            command.env("SSL_CERT_FILE", roots);
+        }
         let began = Instant::now();
         let mut process = Process::spawn(&mut command, &log)?;
         let first = first_page(addr, || process.must_live());

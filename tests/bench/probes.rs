@@ -12,17 +12,28 @@ use crate::target::Target;
 use crate::{Lab, bare, disk, progress};
 
 pub const ENDPOINTS: usize = 500;
-const ROUNDS: u32 = 3;
+pub const ROUNDS: u32 = 3;
 const WARM_UP: Duration = Duration::from_secs(3);
 const WINDOW: Duration = Duration::from_secs(8);
 
 /// What one prober did in one round.
-struct Round {
+pub struct Round {
     /// CPU seconds per 1000 probes.
-    cost: f64,
-    knocks: u32,
+    pub cost: f64,
+    pub knocks: u32,
     /// In the whole life of the process.
-    all: usize,
+    pub all: usize,
+}
+
+impl Round {
+    pub fn costs(rounds: &[Self]) -> Series {
+        rounds.iter().map(|it| it.cost).collect()
+    }
+
+    /// Probes done a second.
+    pub fn rates(rounds: &[Self]) -> Series {
+        rounds.iter().map(|it| f64::from(it.knocks) / WINDOW.as_secs_f64()).collect()
+    }
 }
 
 pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
@@ -42,19 +53,14 @@ pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
         theirs.push(watch(&prober, &target)?);
         prober.hang_up().context("ending the bare prober")?;
     }
-    let cost = |rounds: &[Round]| rounds.iter().map(|it| it.cost).collect::<Series>();
-    let rate = |rounds: &[Round]| {
-        let rates = rounds.iter().map(|it| f64::from(it.knocks) / WINDOW.as_secs_f64());
-        rates.collect::<Series>()
-    };
     let (knocked, stored) =
         (ours.iter().map(|it| it.all).sum::<usize>(), disk::results(&disk::database(&room))?);
     Ok(vec![
-        Row::new("CPU per 1000 stored probes", "s", cost(&ours))
-            .beside(cost(&theirs))
+        Row::new("CPU per 1000 stored probes", "s", Round::costs(&ours))
+            .beside(Round::costs(&theirs))
             .goal(Goal::RatioAtMost(1.5))
             .note(format!("a new TCP connection each; {knocked} knocks, {stored} results stored")),
-        Row::new("probes done of 500 a second", "/s", rate(&ours)).beside(rate(&theirs)),
+        Row::new("probes done of 500 a second", "/s", Round::rates(&ours)).beside(Round::rates(&theirs)),
     ])
 }
 
@@ -64,7 +70,8 @@ pub fn bare_prober(room: &Path, target: &Target) -> anyhow::Result<Process> {
     bare::spawn(&["--bare-prober", &url, &ENDPOINTS.to_string(), &file], &room.join("log"))
 }
 
-fn watch(process: &Process, target: &Target) -> anyhow::Result<Round> {
+/// Watches a prober at work, once it has warmed up.
+pub fn watch(process: &Process, target: &Target) -> anyhow::Result<Round> {
     std::thread::sleep(WARM_UP);
     let warm_up = target.take().len();
     let before = process.cpu()?;

@@ -7,8 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use anyhow::Context;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// What a small login page weighs.
@@ -40,6 +41,11 @@ struct Seen {
 
 impl Target {
     pub fn start() -> anyhow::Result<Self> {
+        Self::answering(None)
+    }
+
+    /// Speaks TLS when it is handed a server's side of it.
+    pub fn answering(tls: Option<TlsAcceptor>) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = runtime.block_on(async {
             let socket = TcpSocket::new_v4()?;
@@ -51,7 +57,7 @@ impl Target {
         let (seen, stop) = (Arc::<Mutex<Seen>>::default(), CancellationToken::new());
         let (shared, ended) = (seen.clone(), stop.clone());
         let thread = std::thread::Builder::new().name("target".into()).spawn(move || {
-            runtime.block_on(ended.run_until_cancelled(accept(listener, shared)));
+            runtime.block_on(ended.run_until_cancelled(accept(listener, shared, tls)));
         })?;
         Ok(Self { addr, seen, stop, thread: Some(thread) })
     }
@@ -87,25 +93,46 @@ impl Seen {
     }
 }
 
-async fn accept(listener: TcpListener, seen: Arc<Mutex<Seen>>) {
+async fn accept(listener: TcpListener, seen: Arc<Mutex<Seen>>, tls: Option<TlsAcceptor>) {
     let page: Arc<[Vec<u8>; 2]> = Arc::new([answer("200 OK"), answer("503 Service Unavailable")]);
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        tokio::spawn(converse(stream, Instant::now(), seen.clone(), page.clone()));
+        let (at, seen, page, tls) = (Instant::now(), seen.clone(), page.clone(), tls.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => _ = converse(stream, at, seen, page).await,
+                Some(tls) => {
+                    // Who only shakes hands has knocked, too.
+                    if let Ok(stream) = tls.accept(stream).await
+                        && !converse(stream, at, seen.clone(), page).await
+                    {
+                        let arrival = Arrival { endpoint: u32::MAX, at };
+                        seen.lock().unwrap_or_else(PoisonError::into_inner).note(arrival);
+                    }
+                }
+            }
+        });
     }
 }
 
-async fn converse(mut stream: TcpStream, accepted: Instant, seen: Arc<Mutex<Seen>>, page: Arc<[Vec<u8>; 2]>) {
-    let mut at = accepted;
+/// Answers until the other hangs up; says whether anything was asked.
+async fn converse(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    accepted: Instant,
+    seen: Arc<Mutex<Seen>>,
+    page: Arc<[Vec<u8>; 2]>,
+) -> bool {
+    let (mut at, mut asked) = (accepted, false);
     let mut head = Vec::with_capacity(1024);
     loop {
         head.clear();
         while !head.ends_with(b"\r\n\r\n") {
             match stream.read_buf(&mut head).await {
-                Ok(0) | Err(_) => return,
+                Ok(0) | Err(_) => return asked,
                 Ok(_) => (),
             }
         }
+        asked = true;
         let [fine, refused] = page.as_ref();
         let let_in = match endpoint(&head) {
             Some(endpoint) => {
@@ -113,8 +140,9 @@ async fn converse(mut stream: TcpStream, accepted: Instant, seen: Arc<Mutex<Seen
             }
             None => false,
         };
-        if stream.write_all(if let_in { fine } else { refused }).await.is_err() {
-            return;
+        let answer = if let_in { fine } else { refused };
+        if stream.write_all(answer).await.is_err() || stream.flush().await.is_err() {
+            return asked;
         }
         at = Instant::now();
     }

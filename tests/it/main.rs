@@ -45,3 +45,4 @@ mod traced;
 mod travel;
 mod truth;
 mod wallet;
+mod wallet_flows;

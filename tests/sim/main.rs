@@ -6,6 +6,9 @@
 //! Shorter would leave out an hour's maintenance and several lives; longer found
 //! nothing more in the same time than more seeds do.
 //!
+//! `day.rs` is the other half: the shipped prober in that house, on a healthy day
+//! and through a thousand outages.
+//!
 //! `SIM_SEED=123 cargo test --features simulation --test simulation one -- --nocapture`
 //! runs one seed again and prints its trace.
 #![expect(
@@ -21,9 +24,13 @@ mod bugs;
 mod chance;
 mod check;
 mod config;
+mod day;
+mod doors;
+mod house;
 mod life;
 mod model;
 mod plan;
+mod still;
 mod world;
 
 use std::path::Path;

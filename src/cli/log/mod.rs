@@ -12,8 +12,8 @@ pub(super) use out::Log;
 
 /// The names that `--log` knows, which are the rooms of `lib.rs`.
 const ROOMS: &[&str] = &[
-    "app", "cli", "clock", "config", "control", "domain", "meter", "observe", "pipeline", "probe", "publish",
-    "sample", "schedule", "serve", "service", "store", "words",
+    "app", "cli", "clock", "config", "control", "domain", "exhibit", "expr", "meter", "notes", "observe",
+    "pipeline", "probe", "publish", "sample", "schedule", "serve", "service", "store", "words",
 ];
 /// Everything that is not ours; it tells its warnings unless it is named.
 const LIBRARIES: &str = "libraries";

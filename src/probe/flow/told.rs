@@ -9,6 +9,7 @@ use crate::probe::{Check, Knocked, assert, evidence, redact};
 
 pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let harmless = walk.is_harmless();
+    let held = walk.held.clone();
     let total = walk.ended.duration_since(walk.began).saturating_sub(walk.waited);
     let endpoint = walk.endpoint;
     let mut redactor = redact::redactor(endpoint);
@@ -47,7 +48,9 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let checks: Vec<Check> =
         checks.into_iter().map(|it| it.masked(|text| redactor.line(text).to_string())).collect();
     match outcome {
-        Outcome::Success if harmless => outcome = Outcome::Unknown(UnknownReason::Budget),
+        Outcome::Success | Outcome::Degraded(_) if harmless => {
+            outcome = Outcome::Unknown(held.as_ref().map_or(UnknownReason::Budget, |it| it.reason));
+        }
         Outcome::Success if slow => outcome = Outcome::Degraded(DegradedReason::Slow),
         _ => (),
     }
@@ -61,6 +64,8 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
         true => format!("step \"{name}\": {said}"),
         false => said.to_owned(),
     });
+    let held = held.filter(|it| outcome == Outcome::Unknown(it.reason)).map(|it| it.said);
+    let error = error.or(held);
     let error = error.map(|said| redactor.line(&said).to_string());
     let phases = slowest(&steps, decided).map(|it| it.phases).unwrap_or_default();
     let peer = answer.as_ref().and_then(|it| it.peer);

@@ -10,12 +10,13 @@ use super::fill::{self, Filling};
 use super::jar::Jar;
 use super::redirect::{self, Home};
 use crate::domain::endpoint::Endpoint;
-use crate::domain::flow::{Depth, Flow, Step, Turn};
+use crate::domain::flow::{Depth, Flow, Source, Step, Turn};
 use crate::domain::moment::Moment;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::request::{Method, Request, Value};
 use crate::domain::template::Part;
 use crate::probe::http::{self, Answer};
+use crate::probe::logins::{Held, Pass};
 use crate::probe::{Kit, Known, Login, codes, marks};
 
 /// What logging out may take when the flow's own time is over; no latency.
@@ -48,9 +49,15 @@ pub(super) struct Walk<'a> {
     pub(super) stopped_at: Option<usize>,
     /// Something of the account's was sent.
     pub(super) logged_in: bool,
+    /// Leave to send it.
+    pass: Option<Pass>,
+    /// Or why there is none.
+    pub(super) held: Option<Held>,
+    /// A request with it may have left us.
+    left_us: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     before_login: Vec<Url>,
-    /// The steps that are still to come.
+    /// The place of the first step that is still to come.
     left: usize,
 }
 
@@ -84,22 +91,47 @@ impl<'a> Walk<'a> {
             taken: Vec::new(),
             stopped_at: None,
             logged_in: false,
+            held: None,
+            left_us: false,
             before_login: Vec::new(),
             left: 0,
+            pass: None,
         }
     }
 
     /// Whether the login is left out.
     pub(super) fn is_harmless(&self) -> bool {
-        self.depth == Depth::Harmless && self.flow.logs_in()
+        self.held.is_some() || self.depth == Depth::Harmless && self.flow.logs_in()
+    }
+
+    /// Asks for leave before anything of the account's is sent, once. Waiting
+    /// for it is no latency.
+    async fn ask_leave(&mut self) {
+        let began = marks::now();
+        match self.kit.may_log_in(self.endpoint, self.flow).await {
+            Ok(pass) => self.pass = Some(pass),
+            Err(held) => self.held = Some(held),
+        }
+        let waited = marks::now().duration_since(began);
+        self.waited += waited;
+        self.deadline += waited;
+    }
+
+    /// Says how the login ended, once all is over.
+    pub(super) fn leave_used(&mut self) -> Option<(Pass, bool)> {
+        let left_us = self.left_us;
+        self.pass.take().map(|pass| (pass, left_us))
     }
 
     pub(super) async fn take_steps(&mut self) {
         let flow = self.flow;
-        let harmless = self.is_harmless();
         let mut past_login = false;
         for (place, step) in flow.steps().enumerate() {
             self.left = place + 1;
+            if step.logs_in() && step.turn != Turn::Confirm && !self.is_harmless() && self.pass.is_none() {
+                self.ask_leave().await;
+            }
+            let harmless = self.is_harmless();
             past_login |= step.logs_in();
             let taken = match step.turn {
                 Turn::InOrder | Turn::Always if harmless => !past_login && step.turn == Turn::InOrder,
@@ -158,6 +190,7 @@ impl<'a> Walk<'a> {
             () = stop.cancelled() => {
                 // The request may have left us before it was dropped.
                 self.logged_in |= logs_in;
+                self.left_us |= logs_in;
                 self.refuse(step, Outcome::Unknown(UnknownReason::Stopping), "we are stopping".to_owned())
             }
             fine = self.take(step, deadline) => fine,
@@ -185,11 +218,15 @@ impl<'a> Walk<'a> {
             (false, true) => Login::After,
             (false, false) => Login::Before,
         };
+        // Until it is known better: a request that is dropped may have left us.
         self.logged_in |= logs_in;
         let asked = filled.url.clone();
         let before = self.waited;
-        let (mut answer, url) = self.send(step, login, filled, deadline).await;
+        let (mut answer, url, left_us) = self.send(step, login, filled, deadline).await;
+        self.logged_in = was_in || (logs_in && left_us);
+        self.left_us |= logs_in && left_us;
         let waited = self.waited.saturating_sub(before);
+        self.expect_a_form(step, &mut answer, &url);
         if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
             && let Err(Missed { class, said }) = self.captured.take(step, self.flow, (seen, &url), &self.jar)
@@ -210,6 +247,21 @@ impl<'a> Walk<'a> {
             total: marks::now().duration_since(began).saturating_sub(waited),
         });
         fine
+    }
+
+    /// A page with the very form that the operator goes on with asks for nothing
+    /// unexpected, even where it speaks of a second factor.
+    fn expect_a_form(&mut self, step: &Step, answer: &mut Answer, url: &Url) {
+        let wants = step.captures.iter().any(|it| matches!(it.from, Source::Form(_)));
+        let held = answer.checks.iter().all(|it| it.held == Some(true));
+        if wants
+            && held
+            && answer.outcome == Outcome::Unknown(UnknownReason::Challenge)
+            && let Some(seen) = &answer.seen
+            && self.captured.take(step, self.flow, (seen, url), &self.jar).is_ok()
+        {
+            answer.outcome = Outcome::Success;
+        }
     }
 
     /// A step that cannot be taken.
@@ -248,15 +300,15 @@ impl<'a> Walk<'a> {
         Ok(filled)
     }
 
-    /// Sends a request and follows where its answer leads; gives the last
-    /// answer and the address it came from.
+    /// Sends a request and follows where its answer leads; gives the last answer,
+    /// the address it came from, and whether the first request may have left us.
     async fn send(
         &mut self,
         step: &Step,
         login: Login,
         mut request: Request,
         mut deadline: Instant,
-    ) -> (Answer, Url) {
+    ) -> (Answer, Url, bool) {
         let laden = redirect::is_laden(&step.request);
         let captures = self.captured.named();
         let steps: Vec<(String, u16, Duration)> = self
@@ -268,7 +320,6 @@ impl<'a> Walk<'a> {
         loop {
             let cookies = self.jar.header(&request.url);
             let again = (request.url.clone(), request.method, cookies.clone());
-            let is_loop = made.contains(&again);
             made.push(again);
             let sent = with_cookies(&request, cookies);
             let known = Known { login, captures: &captures, steps: &steps };
@@ -277,27 +328,32 @@ impl<'a> Walk<'a> {
             deadline += answer.waited;
             self.deadline += answer.waited;
             self.waited += answer.waited;
-            let Some(seen) = &answer.seen else { return (answer, request.url) };
+            let left_us = 1 < made.len() || answer.sent;
+            let Some(seen) = &answer.seen else { return (answer, request.url, left_us) };
             let set = seen.headers.iter().filter(|(name, _)| name == "set-cookie");
             self.jar.keep(&request.url, set.map(|(_, value)| value.as_str()));
             let to =
                 redirect::target(seen, &request.url).filter(|_| 0 < step.redirects && seen.body.is_some());
-            let Some(to) = to else { return (answer, request.url) };
+            let Some(to) = to else { return (answer, request.url, true) };
             let status = seen.status;
-            let refused = if is_loop {
-                Err((FailureClass::RedirectLoop, "the same request was made before".to_owned()))
-            } else if usize::from(step.redirects) < made.len() {
+            let next = if usize::from(step.redirects) < made.len() {
                 let said = format!("more than {} redirects, the last one to {}", step.redirects, bare(&to));
                 Err((FailureClass::RedirectLoop, said))
             } else {
                 redirect::next(&request, status, to, laden, &self.home)
             };
-            match refused {
+            let again = |it: &Request| made.contains(&(it.url.clone(), it.method, self.jar.header(&it.url)));
+            match next {
+                Ok(next) if again(&next) => {
+                    answer.outcome = Outcome::Failure(FailureClass::RedirectLoop);
+                    answer.error = Some(format!("it redirects to {} again, and again", bare(&next.url)));
+                    return (answer, request.url, true);
+                }
                 Ok(next) => request = next,
                 Err((class, said)) => {
                     answer.outcome = Outcome::Failure(class);
                     answer.error = Some(format!("the redirect is not followed: {said}"));
-                    return (answer, request.url);
+                    return (answer, request.url, true);
                 }
             }
         }

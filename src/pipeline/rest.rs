@@ -1,0 +1,139 @@
+//! When a worker does not heed its bell: it was asked to stay away, or its
+//! endpoint is down for so long that asking less often is kinder.
+
+use std::time::Duration;
+
+use crate::domain::backoff;
+use crate::domain::endpoint::{Cadence, Endpoint};
+use crate::domain::judge::JudgeState;
+use crate::domain::moment::{Moment, between};
+use crate::domain::outcome::Outcome;
+use crate::domain::probe::ProbeResult;
+use crate::domain::redact::Redactor;
+use crate::domain::span::Health;
+use crate::probe::Probed;
+use crate::probe::manners::Pause;
+use crate::schedule::cadence::spread;
+
+#[derive(Default)]
+pub(super) struct Rest {
+    /// Monotonic.
+    pub(super) until: Duration,
+    /// Knocks since its endpoint is down for long.
+    rounds: u32,
+}
+
+impl Rest {
+    /// Decides when an endpoint that was `judged` so before this result is
+    /// knocked at again; `asked` is how long it wants us away. Says how much
+    /// longer than usual its result speaks for it.
+    pub(super) fn after(
+        &mut self,
+        endpoint: &Endpoint,
+        judged: &JudgeState,
+        result: &ProbeResult,
+        asked: Option<Duration>,
+    ) -> Duration {
+        let failed = matches!(result.outcome, Outcome::Failure(_));
+        let since = judged.since.filter(|_| judged.health == Health::Down);
+        let down_for = since.map_or(Duration::ZERO, |since| between(since, result.at.wall));
+        self.rounds = if failed && backoff::AFTER <= down_for { self.rounds.saturating_add(1) } else { 0 };
+        let widened = backoff::widened(endpoint, self.rounds);
+        let every = match endpoint.cadence {
+            Cadence::Every(every) => every,
+            Cadence::Schedule { .. } => Duration::ZERO,
+        };
+        // Anywhere between its own interval and the wide one: bells before that are not heeded.
+        let more = widened
+            .map_or(Duration::ZERO, |wide| spread(&endpoint.id, self.rounds, wide.saturating_sub(every)));
+        let backed_off = if more.is_zero() { Duration::ZERO } else { more + every / 2 };
+        let asked = asked.unwrap_or_default();
+        self.until = result.at.mono.saturating_add(asked.max(backed_off));
+        widened.map_or(asked, |wide| wide.saturating_mul(2).max(asked))
+    }
+}
+
+/// What a person is told instead of a knock.
+pub(super) fn paused(pause: Pause, now: Moment) -> Probed {
+    let left = pause.until.saturating_sub(now.mono).as_secs().div_ceil(60);
+    let outcome = Outcome::Unknown(pause.reason);
+    let result =
+        ProbeResult { at: now, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO };
+    let since = pause.since.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let said = format!("nobody knocked: since {since} this host wants us away, for {left} min more");
+    Probed { error: Some(Redactor::default().line(&said)), ..Probed::of(result) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::endpoint::Id;
+    use crate::domain::outcome::FailureClass;
+    use crate::domain::request::Method;
+    use crate::domain::span::Transition;
+    use jiff::Timestamp;
+
+    const DOWN: Outcome = Outcome::Failure(FailureClass::Http5xx);
+
+    fn poster() -> Endpoint {
+        let id = || Id::parse("a").unwrap();
+        let mut endpoint = Endpoint::get(id(), id(), "http://a.example/".parse().unwrap());
+        endpoint.flow_mut().unwrap().first.request.method = Method::Post;
+        endpoint
+    }
+
+    fn result(second: u64, outcome: Outcome) -> ProbeResult {
+        let start = Moment { wall: Timestamp::UNIX_EPOCH, mono: Duration::ZERO };
+        let at = start.after(Duration::from_secs(second));
+        ProbeResult { at, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO }
+    }
+
+    fn down_since_the_start() -> JudgeState {
+        let down = Transition { health: Health::Down, from: Timestamp::UNIX_EPOCH };
+        JudgeState::resumed(down, None, Timestamp::UNIX_EPOCH)
+    }
+
+    /// Seconds of the knocks at an endpoint that is down for a day, as its bell and its rest have it.
+    fn knocks(endpoint: &Endpoint, every: u64) -> Vec<u64> {
+        let (mut rest, judged, mut knocks) = (Rest::default(), down_since_the_start(), Vec::new());
+        for second in (0..86_400).step_by(usize::try_from(every).unwrap()) {
+            if rest.until <= Duration::from_secs(second) {
+                rest.after(endpoint, &judged, &result(second, DOWN), None);
+                knocks.push(second);
+            }
+        }
+        knocks
+    }
+
+    #[test]
+    fn what_is_down_for_long_is_asked_less_often_and_never_more_often() {
+        let knocks = knocks(&poster(), 30);
+        let apart: Vec<u64> = knocks.windows(2).map(|it| it[1] - it[0]).collect();
+        assert!(apart.iter().all(|it| (30..=330).contains(it)), "{apart:?}");
+        let early = knocks.iter().filter(|it| **it <= 600).count();
+        assert!((19..=21).contains(&early), "on its interval for ten minutes: {early}");
+        let healthy = 86_400 / 30;
+        assert!(knocks.len() < healthy / 3, "{} of {healthy}", knocks.len());
+    }
+
+    #[test]
+    fn a_page_that_is_down_is_asked_for_at_its_interval() {
+        let id = || Id::parse("a").unwrap();
+        let page = Endpoint::get(id(), id(), "http://a.example/".parse().unwrap());
+        assert_eq!(knocks(&page, 30).len(), 86_400 / 30);
+    }
+
+    #[test]
+    fn it_knocks_as_ever_once_it_is_up_again_and_rests_when_asked() {
+        let (mut rest, endpoint) = (Rest::default(), poster());
+        for second in [700, 800, 900] {
+            rest.after(&endpoint, &down_since_the_start(), &result(second, DOWN), None);
+        }
+        assert!(Duration::from_secs(900) < rest.until);
+        rest.after(&endpoint, &down_since_the_start(), &result(1000, Outcome::Success), None);
+        assert_eq!(rest.until, Duration::from_secs(1000));
+        let asked = Some(Duration::from_secs(120));
+        let longer = rest.after(&endpoint, &JudgeState::new(), &result(2000, DOWN), asked);
+        assert_eq!((rest.until, longer), (Duration::from_secs(2120), Duration::from_secs(120)));
+    }
+}
