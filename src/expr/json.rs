@@ -117,7 +117,7 @@ mod tests {
             ("$.a.n", Ok(Some("3"))),
             ("$.a.l", Ok(Some("[1,2]"))),
             ("$.a.l[-1]", Ok(Some("2"))),
-            ("$.a.z", Ok(Some("null"))),
+            ("$.a.z", Ok(None)),
             ("$['k.k']", Ok(Some("true"))),
             ("$.nothing", Ok(None)),
             ("$..n", Ok(Some("3"))),
