@@ -13,11 +13,13 @@ use crate::app::{self, Alone};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::control::{Answer, AskError, Knock, Question, Refusal, ask};
+use crate::domain::component::Lang;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::flow::Depth;
 use crate::probe::own::OwnHealth;
 use crate::probe::{Greeting, Manners, Outbound, Probed, Prober};
 use crate::sample::SampleWallet;
+use crate::words::Words;
 
 /// Who knocked, as it is told.
 #[derive(Clone, Copy)]
@@ -161,8 +163,21 @@ fn show(it: &Knock, by: By) {
         Some(reason) => tell(format_args!("  outcome     {} ({})", it.outcome, printable(reason))),
         None => tell(format_args!("  outcome     {}", it.outcome)),
     }
+    if let Some(reason) = &it.reason
+        && let Some(means) = Words::get(lang()).operator(&it.outcome, Some(reason))
+    {
+        tell(format_args!("  means       {means}"));
+    }
     tell("");
     exhibit::details(&it.evidence, it.evidence.steps.len() > 1);
+}
+
+/// That of the terminal; the names of things stay as the config has them.
+#[expect(clippy::disallowed_methods, reason = "the language of a terminal is no setting of ours")]
+fn lang() -> Lang {
+    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let first = set.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
+    if first.starts_with("zh") { Lang::Zh } else { Lang::En }
 }
 
 fn as_json(it: &Knock, by: By) -> serde_json::Value {

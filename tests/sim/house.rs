@@ -154,6 +154,7 @@ async fn lives(stay: Stay, dir: &Path) -> Lived {
         endpoints: facts,
         notices: Arc::default(),
         storing: Storing::default(),
+        lost: Arc::from([]),
     };
     let spine = Arc::new(Spine {
         prober: Box::new(Shared(knocking.clone())),

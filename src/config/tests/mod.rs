@@ -1,6 +1,7 @@
 //! Whole files: what is read from good ones, and every word said about bad ones.
 
 mod canaries;
+mod assertions;
 mod faults;
 mod flows;
 mod good;
