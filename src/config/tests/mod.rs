@@ -2,6 +2,7 @@
 
 mod faults;
 mod good;
+mod kinds;
 mod manual;
 mod network;
 mod notices;
