@@ -43,6 +43,11 @@ impl Shown {
         Self(Cow::Borrowed(text))
     }
 
+    /// A digest in hex: it stands for something that was shown to everybody.
+    pub fn digest(bytes: &[u8]) -> Self {
+        Self(Cow::Owned(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

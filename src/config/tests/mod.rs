@@ -5,6 +5,7 @@ mod assertions;
 mod faults;
 mod flows;
 mod good;
+mod kinds;
 mod manual;
 mod network;
 mod notices;
