@@ -34,6 +34,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const DEADLINE_LEAST: Duration = Duration::from_millis(100);
 /// Nobody waits longer for a login form.
 const DEADLINE_MOST: Duration = Duration::from_secs(60);
+/// Where nothing is said: four an hour harm nobody.
+const LOGIN_EVERY: Duration = Duration::from_secs(900);
 /// A real login more often wears out accounts, sessions and other people's logs.
 const LOGIN_LEAST: Duration = Duration::from_secs(300);
 /// A code that comes by mail later than this helps nobody, but may be waited for.
@@ -67,14 +69,15 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let component = component.and_then(|it| around.names.component(report, it));
     if let Some(row) = kinds::chosen(section) {
         let kind = (row.read)(section, around);
-        let rest = rest(section, around, row.knocks);
+        let rest = rest(section, around, row.knocks.then_some(EVERY));
         kinds::refuse_rest(section, row.name);
         let kind = kind?;
         rest.have_a_choice(report, &kind);
         return Some(rest.of(this?.into_inner(), component?, kind));
     }
     let http = flow::read(section, around);
-    let rest = rest(section, around, true);
+    let logs_in = http.as_ref().is_some_and(|it| it.flow.logs_in());
+    let rest = rest(section, around, Some(if logs_in { LOGIN_EVERY } else { EVERY }));
     kinds::refuse_rest(section, "http");
     if let Some(reading) = http.as_ref().filter(|it| it.flow.logs_in() && !it.sample) {
         not_too_often(section, reading, &rest.cadence, around.now);
@@ -141,14 +144,14 @@ impl Rest {
     }
 }
 
-/// `knocks` is false of those that report by themselves.
-fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, knocks: bool) -> Rest {
-    let ((addresses, chosen_at), cadence) = match knocks {
-        true => (addresses(section), cadence(section, around)),
-        false => ((Addresses::default(), None), Cadence::Every(EVERY_MOST)),
+/// `every` is how often where nothing is said; none of those that report by themselves.
+fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, every: Option<Duration>) -> Rest {
+    let ((addresses, chosen_at), cadence) = match every {
+        Some(every) => (addresses(section), cadence(section, around, every)),
+        None => ((Addresses::default(), None), Cadence::Every(EVERY_MOST)),
     };
     let (deadline, degraded_after) =
-        deadlines(section, &cadence, if knocks { DEADLINE_MOST } else { REPORTED_MOST });
+        deadlines(section, &cadence, if every.is_some() { DEADLINE_MOST } else { REPORTED_MOST });
     let network = section.optional("network", id);
     let network = network.and_then(|it| network::known(section.report, it, around.networks));
     let mut threshold =
@@ -185,7 +188,7 @@ fn look_every(silence: Duration) -> Duration {
     (silence / 10).clamp(EVERY_LEAST, EVERY)
 }
 
-fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
+fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>, default: Duration) -> Cadence {
     let report = section.report;
     let scheduled = section.has("schedule");
     let every = section.optional("every", |it| duration(it, EVERY_LEAST, EVERY_MOST));
@@ -209,7 +212,7 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>) -> Cadence {
             Cadence::Every(every.into_inner())
         }
         (_, Some(cron)) => Cadence::Schedule { cron: cron.into_inner(), zone },
-        (every, None) => Cadence::Every(every.map_or(EVERY, Spanned::into_inner)),
+        (every, None) => Cadence::Every(every.map_or(default, Spanned::into_inner)),
     }
 }
 

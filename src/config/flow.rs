@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
+use toml::de::DeValue;
 use url::Url;
 
 use super::account::Known;
@@ -13,10 +14,11 @@ use super::expect;
 use super::flow_check::{self, Read};
 use super::proxy;
 use super::request::{self, Base};
-use super::section::{Section, quoted, wrong};
+use super::section::{Entry, Section, quoted, wrong};
 use super::template::Texts;
 use super::time::duration;
 use super::value::{boolean, id, integer, phrase};
+use crate::domain::expect::StatusRange;
 use crate::domain::flow::{Flow, Step, Turn};
 
 /// A login of more is no login.
@@ -28,8 +30,8 @@ const DEADLINE_LEAST: Duration = Duration::from_millis(100);
 /// As the whole endpoint's.
 const DEADLINE_MOST: Duration = Duration::from_secs(60);
 
-/// What a step has and an endpoint with steps does not.
-const OF_STEPS: &[&str] = &[
+/// What a step has in place of its endpoint, which has it where it is one request.
+pub(super) const OF_REQUEST: &[&str] = &[
     "method",
     "headers",
     "query",
@@ -71,7 +73,10 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let own = proxy::read(section, around.secrets, around.ours);
     let proxy = if has_proxy { own } else { around.proxy.clone() };
     let fence = Arc::clone(around.fence);
-    let steps = if section.has("step") { steps(section, around, &texts) } else { single(section, &texts) };
+    let steps = match section.take("step") {
+        Some(entry) => steps(section, entry, around, &texts),
+        None => single(section, &texts),
+    };
     let mut steps = steps?;
     for read in &mut steps {
         read.step.request.proxy = proxy.clone();
@@ -96,10 +101,15 @@ fn single(section: &mut Section<'_, '_>, texts: &Texts<'_>) -> Option<Vec<Read>>
     Some(vec![Read { step, span, places: texts.take(), secrets: texts.take_secrets() }])
 }
 
-fn steps(section: &mut Section<'_, '_>, around: &Around<'_>, texts: &Texts<'_>) -> Option<Vec<Read>> {
+fn steps<'i>(
+    section: &mut Section<'_, 'i>,
+    entry: Entry<'i>,
+    around: &Around<'_>,
+    texts: &Texts<'_>,
+) -> Option<Vec<Read>> {
     let report = section.report;
     let base = request::base(section);
-    for key in OF_STEPS {
+    for &key in OF_REQUEST {
         if let Some(entry) = section.take(key) {
             report.wrong(
                 entry.span(),
@@ -108,16 +118,17 @@ fn steps(section: &mut Section<'_, '_>, around: &Around<'_>, texts: &Texts<'_>) 
             );
         }
     }
-    if let Some(span) = section.table_at("step") {
-        report.wrong(span, "there may be many of `step`", "write [[endpoint.step]], with two brackets");
-    }
-    let entries = section.entries("step", STEPS_LIMIT);
-    if entries.is_empty() {
-        report.wrong(
-            section.span.clone(),
-            "`step` is an empty list",
-            "write [[endpoint.step]], or leave it out",
-        );
+    let span = entry.span();
+    let entries: Vec<Entry<'i>> = match entry.into_inner() {
+        DeValue::Array(array) => array.into_iter().collect(),
+        _ => {
+            report.wrong(span, "there may be many of `step`", "write [[endpoint.step]], with two brackets");
+            return None;
+        }
+    };
+    if entries.is_empty() || STEPS_LIMIT < entries.len() {
+        let message = format!("`step` has {} entries", entries.len());
+        report.wrong(span, message, format!("from 1 to {STEPS_LIMIT} are allowed"));
     }
     let base = base?;
     let count = entries.len();
@@ -140,7 +151,7 @@ fn step(section: &mut Section<'_, '_>, _: &Around<'_>, texts: &Texts<'_>, base: 
         }
         Ok(name)
     });
-    let expect = expect::read(section);
+    let mut expect = expect::read(section);
     let request = request::read(section, texts, Base::Of(base));
     let captures = capture::read(section);
     let redirects = redirects(section);
@@ -159,6 +170,10 @@ fn step(section: &mut Section<'_, '_>, _: &Around<'_>, texts: &Texts<'_>, base: 
         (false, true) => Turn::Confirm,
         (false, false) => Turn::InOrder,
     };
+    if turn == Turn::Always && expect.status.is_empty() {
+        // Nearly all who log one out lead somewhere else then.
+        expect.status = vec![StatusRange { from: 200, to: 399 }];
+    }
     let (places, secrets) = (texts.take(), texts.take_secrets());
     let step = Step {
         name: name?.into_inner(),

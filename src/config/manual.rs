@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::flow::OF_REQUEST;
 use super::nearest::nearest;
 
 /// The shipped file, word for word.
@@ -24,8 +25,10 @@ pub fn all() -> &'static [Topic] {
     &TOPICS
 }
 
-/// The topic of that path.
+/// The topic of that path; what a step shares with a plain request is told there.
 pub fn find(path: &str) -> Option<&'static Topic> {
+    let shared = path.strip_prefix("endpoint.step.").filter(|key| OF_REQUEST.contains(key));
+    let path = shared.map_or_else(|| path.to_owned(), |key| format!("endpoint.{key}"));
     TOPICS.iter().find(|it| it.path == path)
 }
 
@@ -69,6 +72,9 @@ fn topics(manual: &'static str) -> Vec<Topic> {
                 (None, None) => continue,
             };
             names_something = true;
+            if path.strip_prefix("endpoint.step.").is_some_and(|key| OF_REQUEST.contains(&key)) {
+                continue;
+            }
             if found.iter().all(|it| it.path != path) {
                 let text = manual[from..start + paragraph.len()].trim_end();
                 found.push(Topic { path, line: first_line + index, text });
@@ -99,7 +105,7 @@ fn heading(line: &str) -> Option<&str> {
     let line = line.strip_prefix("# ").unwrap_or(line);
     let name = line.strip_prefix('[')?.trim_start_matches('[');
     let (name, rest) = name.split_once(']')?;
-    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '_' | '.'));
     (is_name && rest.trim_start_matches(']').trim().is_empty()).then_some(name)
 }
 
@@ -121,7 +127,7 @@ mod tests {
         for topic in all() {
             let line = MANUAL.lines().nth(topic.line - 1).unwrap();
             let name = topic.path.rsplit('.').next().unwrap();
-            assert!(heading(line) == Some(name) || key(line) == Some(name), "{topic:?}: {line}");
+            assert!(heading(line) == Some(&topic.path) || key(line) == Some(name), "{topic:?}: {line}");
             assert!(topic.text.contains(line), "{topic:?}");
         }
         assert!(find("endpoint.every").unwrap().text.starts_with("# How often"));
@@ -138,6 +144,9 @@ mod tests {
         assert_eq!(paths("every"), ["endpoint.every"]);
         assert_eq!(paths("[[endpoint]]"), ["endpoint"]);
         assert_eq!(paths("role"), ["component.role"]);
+        assert_eq!(paths("[[endpoint.step]]"), ["endpoint.step"]);
+        assert_eq!(paths("endpoint.step.capture"), ["endpoint.step.capture"]);
+        assert_eq!(paths("endpoint.step.status"), ["endpoint.status"]);
         assert!(paths("body").len() >= 3 && paths("nothing").is_empty());
         assert_eq!(suggestion("endpoint.evry"), Some("endpoint.every"));
         assert_eq!(suggestion("interval"), Some("every"));

@@ -1,7 +1,10 @@
 //! The JSON Schema that editors read: one row a key; the words are the manual's.
 
+mod login;
+
 use serde_json::{Map, Value, json};
 
+use super::flow::OF_REQUEST;
 use super::kinds::RCODES;
 use super::manual;
 use crate::domain::endpoint::ID_LIMIT;
@@ -10,8 +13,13 @@ use crate::domain::endpoint::ID_LIMIT;
 #[derive(Debug, Clone, Copy)]
 enum Shape {
     Address,
+    /// What is asked of one value of an answer.
+    Assertion,
+    /// The same, by name.
+    Assertions,
     Body,
     Canaries,
+    Captures,
     Contacts,
     Count,
     /// A number of days.
@@ -20,6 +28,7 @@ enum Shape {
     /// The address of an endpoint, of whatever kind.
     Door,
     Flag,
+    Form,
     Headers,
     Id,
     Ids,
@@ -27,17 +36,28 @@ enum Shape {
     Json,
     Length,
     PerHost,
+    /// Logins an hour.
+    Logins,
     Proxy,
     Push,
     Rcodes,
+    Redirects,
     /// Patterns on DNS records.
     Rules,
+    Secret,
+    Signs,
     Statuses,
+    /// The address of a step.
+    StepUrl,
     /// A name or sentence for readers.
     Text,
     Texts,
     Tls,
+    Totp,
     Url,
+    /// Who logs in.
+    User,
+    Versions,
     Word(&'static [&'static str]),
     Words,
 }
@@ -61,6 +81,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("probe", "contact", Shape::Words, ""),
     ("network", "id", Shape::Id, ""),
     ("network", "canaries", Shape::Canaries, ""),
+    ("probe", "allow_private", Shape::Texts, "[]"),
     ("store", "data", Shape::Words, r#""data""#),
     ("store", "keep_results", Shape::Length, r#""90d""#),
     ("sample", "listen", Shape::Address, r#""127.0.0.1:8081""#),
@@ -75,16 +96,27 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("component", "roll_up", Shape::Word(&["all", "any"]), r#""all""#),
     ("component", "critical", Shape::Ids, "[]"),
     ("component", "was", Shape::Ids, "[]"),
+    ("account", "id", Shape::Id, ""),
+    ("account", "username", Shape::User, ""),
+    ("account", "password", Shape::Secret, ""),
+    ("account", "totp", Shape::Totp, ""),
+    ("account", "logins_per_hour", Shape::Logins, ""),
+    ("account", "privileged", Shape::Flag, "false"),
     ("endpoint", "id", Shape::Id, ""),
     ("endpoint", "component", Shape::Id, ""),
     ("endpoint", "url", Shape::Door, ""),
     ("endpoint", "method", Shape::Word(METHODS), r#""GET""#),
+    ("endpoint", "query", Shape::Headers, "{}"),
     ("endpoint", "headers", Shape::Headers, "{}"),
     ("endpoint", "body", Shape::Body, ""),
     ("endpoint", "json", Shape::Json, ""),
+    ("endpoint", "form", Shape::Form, ""),
+    ("endpoint", "redirects", Shape::Redirects, "0"),
+    ("endpoint", "account", Shape::Id, ""),
+    ("endpoint", "allow_plain", Shape::Flag, "false"),
     ("endpoint", "proxy", Shape::Proxy, ""),
     ("endpoint", "network", Shape::Id, ""),
-    ("endpoint", "every", Shape::Length, r#""30s""#),
+    ("endpoint", "every", Shape::Length, ""),
     ("endpoint", "schedule", Shape::Words, ""),
     ("endpoint", "zone", Shape::Words, ""),
     ("endpoint", "deadline", Shape::Length, ""),
@@ -94,6 +126,14 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("endpoint", "status", Shape::Statuses, r#""2xx""#),
     ("endpoint", "contains", Shape::Texts, "[]"),
     ("endpoint", "not_contains", Shape::Texts, "[]"),
+    ("endpoint", "header", Shape::Assertions, "{}"),
+    ("endpoint", "css", Shape::Assertions, "{}"),
+    ("endpoint", "location", Shape::Assertion, ""),
+    ("endpoint", "http_version", Shape::Versions, "[]"),
+    ("endpoint", "expect", Shape::Texts, "[]"),
+    ("endpoint", "degraded_when", Shape::Texts, "[]"),
+    ("endpoint", "unknown_when", Shape::Texts, "[]"),
+    ("endpoint", "signs", Shape::Signs, "{}"),
     ("endpoint", "addresses", Shape::Word(&["any", "ipv4", "ipv6", "each"]), r#""any""#),
     ("endpoint", "every_address", Shape::Flag, "false"),
     ("endpoint", "was", Shape::Ids, "[]"),
@@ -111,6 +151,12 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("endpoint", "starttls", Shape::Flag, "true"),
     ("endpoint", "auth", Shape::Flag, "false"),
     ("endpoint", "push", Shape::Push, ""),
+    ("endpoint.step", "name", Shape::Words, ""),
+    ("endpoint.step", "url", Shape::StepUrl, ""),
+    ("endpoint.step", "capture", Shape::Captures, "{}"),
+    ("endpoint.step", "deadline", Shape::Length, ""),
+    ("endpoint.step", "always", Shape::Flag, "false"),
+    ("endpoint.step", "confirm", Shape::Flag, "false"),
     ("maintenance", "id", Shape::Id, ""),
     ("maintenance", "title", Shape::Text, ""),
     ("maintenance", "body", Shape::Text, ""),
@@ -128,8 +174,10 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
 /// Tables there may be many of, and what each must have.
 const REQUIRED: &[(&str, &[&str])] = &[
     ("component", &["id", "name"]),
+    ("account", &["id", "username", "password"]),
     ("endpoint", &["id", "component"]),
     ("network", &["id", "canaries"]),
+    ("endpoint.step", &["name"]),
     ("maintenance", &["id", "title", "starts_at", "ends_at"]),
     ("announcement", &["id", "title"]),
 ];
@@ -139,7 +187,8 @@ const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "P
 
 /// Whether there is such a key.
 pub(super) fn has(table: &str, key: &str) -> bool {
-    KEYS.iter().any(|(of, name, ..)| (*of, *name) == (table, key))
+    let inside = |of: &str| of.strip_prefix(table).is_some_and(|it| it.strip_prefix('.') == Some(key));
+    KEYS.iter().any(|(of, name, ..)| (*of, *name) == (table, key) || inside(of))
 }
 
 /// The whole schema. Draft 7, since the TOML extensions of editors read no newer one well.
@@ -156,10 +205,23 @@ pub fn schema() -> Value {
             tables.insert(key.to_owned(), value);
             continue;
         }
-        let entry = tables.entry(table.to_owned()).or_insert_with(|| empty(table));
-        let many = entry["type"] == "array";
-        let properties = if many { &mut entry["items"]["properties"] } else { &mut entry["properties"] };
-        properties[key] = value;
+        // A table within another is one of its keys.
+        let (outer, inner) = table.split_once('.').map_or((table, None), |(outer, it)| (outer, Some(it)));
+        let outer = tables.entry(outer.to_owned()).or_insert_with(|| empty(outer));
+        match inner {
+            None => properties(outer)[key] = value,
+            Some(inner) => {
+                let shared: Vec<(&str, Value)> =
+                    OF_REQUEST.iter().map(|&key| (key, properties(outer)[key].clone())).collect();
+                let inner = &mut properties(outer)[inner];
+                if inner.is_null() {
+                    *inner = empty(table);
+                    // What a request has is described where an endpoint has it.
+                    shared.into_iter().for_each(|(key, value)| properties(inner)[key] = value);
+                }
+                properties(inner)[key] = value;
+            }
+        }
     }
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -171,6 +233,10 @@ pub fn schema() -> Value {
         "properties": tables,
         "definitions": { "secret": secret() },
     })
+}
+
+fn properties(table: &mut Value) -> &mut Value {
+    if table["type"] == "array" { &mut table["items"]["properties"] } else { &mut table["properties"] }
 }
 
 fn empty(table: &str) -> Value {
@@ -224,11 +290,26 @@ fn shaped(shape: Shape) -> Value {
                 "type": "object", "additionalProperties": false, "required": ["url"],
                 "properties": { "url": place(), "contains": words() } }] }))
         }
+        Shape::Captures => login::captures(),
         Shape::Contacts => list(json!({
             "type": "object", "additionalProperties": false, "required": ["label", "url"],
             "properties": { "label": text(), "url": { "type": "string", "pattern": "^(?:https|tel|mailto):" } } })),
         Shape::Count => json!({ "type": "integer", "minimum": 1, "maximum": 10 }),
-        Shape::Days => json!({ "type": "integer", "minimum": 1, "maximum": 398 }),
+        Shape::Assertion => assertion(),
+        Shape::Assertions => json!({ "type": "object", "additionalProperties": assertion() }),
+        Shape::Days => {
+            let days = || json!({ "type": "integer", "minimum": 1, "maximum": 398 });
+            json!({ "anyOf": [days(), {
+                "type": "object", "additionalProperties": false, "minProperties": 1,
+                "properties": { "degraded": days(), "down": days() } }] })
+        }
+        Shape::Signs => {
+            let names = ["maintenance", "blocked", "challenge", "rejected", "locked", "expired"];
+            let sign = |name: &str| (name.to_owned(), json!({ "anyOf": [words(), { "const": false }] }));
+            let signs: Map<String, Value> = names.map(sign).into_iter().collect();
+            json!({ "type": "object", "additionalProperties": false, "properties": signs })
+        }
+        Shape::Versions => list(json!({ "type": "string", "enum": ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"] })),
         Shape::Dialog => {
             let line = |key: &str, value: Value| json!({ "type": "object", "additionalProperties": false, "required": [key], "properties": { key: value } });
             list(json!({ "anyOf": [
@@ -240,6 +321,7 @@ fn shaped(shape: Shape) -> Value {
             json!({ "type": "string", "pattern": format!("^\\s*(?:{schemes})://[^\\s@#]+\\s*$") })
         }
         Shape::Flag => json!({ "type": "boolean" }),
+        Shape::Form => login::form(),
         Shape::Headers => json!({
             "type": "object", "additionalProperties": or_secret(json!({ "type": "string" })) }),
         Shape::Id => id(),
@@ -254,6 +336,7 @@ fn shaped(shape: Shape) -> Value {
             json!({ "type": "object", "additionalProperties": false, "properties": {
                 "requests_per_second": number(100_000), "connections": number(10_000) } })
         }
+        Shape::Logins => json!({ "type": "integer", "minimum": 1, "maximum": 3600 }),
         Shape::Proxy => {
             let place = || json!({ "type": "string", "pattern": "^(?:http|socks5h?)://[^\\s@/]+/?$" });
             json!({ "anyOf": [place(), { "const": "none" }, {
@@ -269,21 +352,37 @@ fn shaped(shape: Shape) -> Value {
                 "silence_is": { "type": "string", "enum": ["unknown", "down"] },
                 "token_in_query": { "type": "boolean" } } }),
         Shape::Rcodes => list(json!({ "type": "string", "enum": RCODES })),
+        Shape::Redirects => json!({ "type": "integer", "minimum": 0, "maximum": 10 }),
+        Shape::Secret => json!({ "$ref": "#/definitions/secret" }),
         Shape::Rules => json!({
             "type": "object", "additionalProperties": false, "minProperties": 1,
             "properties": { "all": list(words()), "any": list(words()), "none": list(words()), "not_all": list(words()) } }),
         Shape::Statuses => list(json!({ "anyOf": [
             { "type": "integer", "minimum": 100, "maximum": 599 },
             { "type": "string", "pattern": "^(?:[1-5]xx|[1-5][0-9]{2}(?: *- *[1-5][0-9]{2})?)$" }] })),
+        Shape::StepUrl => login::address(),
         Shape::Text => text(),
         Shape::Texts => list(words()),
         Shape::Tls => json!({
             "type": "object", "additionalProperties": false, "required": ["certificate", "key"],
             "properties": { "certificate": words(), "key": words() } }),
+        Shape::Totp => login::totp(),
+        Shape::User => login::username(),
         Shape::Url => json!({ "type": "string", "pattern": "^\\s*[Hh][Tt][Tt][Pp][Ss]?://[^\\s@#]+\\s*$" }),
         Shape::Word(choices) => json!({ "type": "string", "enum": choices }),
         Shape::Words => words(),
     }
+}
+
+/// What is asked of one value of an answer.
+fn assertion() -> Value {
+    let (text, whole) = (json!({ "type": "string" }), json!({ "type": "integer", "minimum": 0 }));
+    json!({ "anyOf": [text, { "type": ["boolean", "number"] }, {
+        "type": "object", "additionalProperties": false, "minProperties": 1,
+        "properties": {
+            "exists": { "type": "boolean" }, "contains": text, "not_contains": text, "matches": text,
+            "at_least": { "type": "number" }, "at_most": { "type": "number" },
+            "length": whole, "count": whole } }] })
 }
 
 /// Where a secret is: in one place.
@@ -316,8 +415,13 @@ mod tests {
             assert!(manual::find(&path).is_some(), "{path}");
         }
         let schema = schema();
-        let every = &schema["properties"]["endpoint"]["items"]["properties"]["every"];
-        assert_eq!(every["description"], "How often, from \"1s\" to \"1d\". Default: \"30s\"");
-        assert_eq!(every["default"], "30s");
+        let endpoint = &schema["properties"]["endpoint"]["items"]["properties"];
+        let thresholds = &endpoint["failure_threshold"];
+        assert_eq!(thresholds["default"], 2);
+        assert!(endpoint["every"]["description"].as_str().unwrap().starts_with("How often, from \"1s\""));
+        let step = &endpoint["step"]["items"];
+        assert_eq!(step["required"], json!(["name"]));
+        assert_eq!(step["properties"]["status"], endpoint["status"], "shared with a plain request");
+        assert_eq!(step["properties"]["name"]["description"], "What it is called when it fails.");
     }
 }

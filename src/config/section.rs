@@ -174,11 +174,6 @@ impl<'r, 'i> Section<'r, 'i> {
         in_order(taken.into_iter().collect())
     }
 
-    /// The text of `key`, which stays.
-    pub(super) fn text_at(&self, key: &str) -> Option<&str> {
-        self.table.get(key)?.get_ref().as_str()
-    }
-
     /// All keys at once, in the order of the file, for tables whose keys the
     /// operator makes up.
     pub(super) fn rest(&mut self) -> Vec<(Spanned<String>, Entry<'i>)> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::moment::Moment;
 use super::outcome::Outcome;
 use super::probe::Phases;
-use super::redact::Shown;
+use super::redact::{Redactor, Shown};
 
 /// The most of a body that is kept, in bytes.
 pub const BODY_KEPT: usize = 512;
@@ -52,6 +52,18 @@ pub struct CertificateSeen {
     pub not_after: Timestamp,
     /// SHA-256 of the DER, in hex.
     pub fingerprint: Shown,
+}
+
+impl CertificateSeen {
+    /// Without what `redactor` knows, too.
+    pub fn redacted(&self, redactor: &Redactor) -> Self {
+        let Self { subject, issuer, .. } = self;
+        Self {
+            subject: redactor.line(subject.as_str()),
+            issuer: redactor.line(issuer.as_str()),
+            ..self.clone()
+        }
+    }
 }
 
 impl Evidence {

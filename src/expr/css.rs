@@ -74,7 +74,8 @@ impl Page {
         let mut found = self.0.select(&selector);
         Ok(match attribute {
             None => found.next().map(text),
-            Some(name) => found.find_map(|it| it.value().attr(name)).map(cut),
+            // Whole: half a token is none.
+            Some(name) => found.find_map(|it| it.value().attr(name)).map(str::to_owned),
         })
     }
 
@@ -98,13 +99,16 @@ impl Page {
             let is_hidden = input.attr("type").is_some_and(|it| it.eq_ignore_ascii_case("hidden"));
             let usable = is_hidden && input.attr("disabled").is_none();
             usable.then(|| {
-                (cut(input.attr("name").unwrap_or_default()), cut(input.attr("value").unwrap_or_default()))
+                (
+                    input.attr("name").unwrap_or_default().to_owned(),
+                    input.attr("value").unwrap_or_default().to_owned(),
+                )
             })
         });
         Ok(Some(Form {
             hidden: hidden.collect(),
-            action: form.value().attr("action").map(|it| cut(it.trim())),
-            method: form.value().attr("method").map(|it| cut(it).to_ascii_lowercase()),
+            action: form.value().attr("action").map(|it| it.trim().to_owned()),
+            method: form.value().attr("method").map(str::to_ascii_lowercase),
         }))
     }
 }
@@ -157,11 +161,6 @@ fn text(element: ElementRef<'_>) -> String {
         told.push_str(word);
     }
     told
-}
-
-fn cut(text: &str) -> String {
-    let end = (0..=TEXT_LIMIT.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
-    text[..end.unwrap_or_default()].to_owned()
 }
 
 #[cfg(test)]

@@ -66,6 +66,25 @@ fn address(bytes: &[u8]) -> Option<String> {
     four.or_else(|_| <[u8; 16]>::try_from(bytes).map(|it| std::net::IpAddr::from(it).to_string())).ok()
 }
 
+/// Whether a chain ends before a root: the last certificate that leads up from
+/// the first was not issued by itself, and who issued it is not shown. What
+/// cannot be read leads nowhere.
+pub fn lacks_issuer<'a>(chain: impl IntoIterator<Item = &'a [u8]>) -> bool {
+    let read = |it: &'a [u8]| Some(X509Certificate::from_der(it).ok()?.1);
+    let chain: Vec<X509Certificate<'a>> = chain.into_iter().take(CHAIN).filter_map(read).collect();
+    let Some(mut at) = chain.first() else { return false };
+    for _ in 0..chain.len() {
+        if at.issuer().as_raw() == at.subject().as_raw() {
+            return false;
+        }
+        let Some(above) = chain.iter().find(|it| it.subject().as_raw() == at.issuer().as_raw()) else {
+            return true;
+        };
+        at = above;
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::LazyLock;
@@ -152,6 +171,28 @@ mod tests {
         let told = seen(&der, &Redactor::default()).unwrap();
         assert!(!told.subject.as_str().contains(['\n', '\u{1b}']), "{told:?}");
         assert_eq!(told.fingerprint.as_str().len(), 64, "{told:?}");
+    }
+
+    #[test]
+    fn a_chain_that_ends_before_its_root_lacks_an_issuer() {
+        let named = |name: &str| {
+            let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            params
+        };
+        let key = || KeyPair::generate().unwrap();
+        let root = rcgen::CertifiedIssuer::self_signed(named("root"), key()).unwrap();
+        let middle = rcgen::CertifiedIssuer::signed_by(named("middle"), key(), &root).unwrap();
+        let leaf = named("leaf").signed_by(&key(), &middle).unwrap();
+        let [root, middle, leaf] = [root.der(), middle.der(), leaf.der()].map(|it| it.to_vec());
+        let lacks = |chain: &[&Vec<u8>]| lacks_issuer(chain.iter().map(|it| it.as_slice()));
+        assert!(lacks(&[&leaf]));
+        assert!(lacks(&[&leaf, &middle]));
+        assert!(lacks(&[&leaf, &root]), "what is between them is missing");
+        assert!(!lacks(&[&leaf, &middle, &root]));
+        assert!(!lacks(&[&leaf, &root, &middle]), "in any order");
+        assert!(!lacks(&[&root]));
+        assert!(!lacks(&[]));
     }
 
     /// One that is good, so that what is broken in it lies deep.

@@ -65,7 +65,7 @@ pub fn failed(error: &reqwest::Error, marks: &Marks, answered: bool) -> Outcome 
         return dns(fault);
     }
     if let Some(fault) = &marks.certificate_fault {
-        return Outcome::Failure(certificate(fault));
+        return Outcome::Failure(certificate(fault, marks));
     }
     let connecting = marks.connect_ended.is_none();
     let class = if connecting { connect(error) } else { exchange(error, answered) };
@@ -78,7 +78,7 @@ pub fn broken(error: &io::Error, marks: &Marks) -> Outcome {
         return Outcome::Unknown(reason);
     }
     match &marks.certificate_fault {
-        Some(fault) => Outcome::Failure(certificate(fault)),
+        Some(fault) => Outcome::Failure(certificate(fault, marks)),
         None => Outcome::Failure(connect(error)),
     }
 }
@@ -114,11 +114,17 @@ fn dns(fault: DnsFault) -> Outcome {
     }
 }
 
-fn certificate(fault: &CertificateError) -> Class {
+fn certificate(fault: &CertificateError, marks: &Marks) -> Class {
     match fault {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Class::TlsExpired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Class::TlsNotYet,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Class::TlsName,
+        // Nobody can say who would have issued it, so it is the chain that is wrong.
+        CertificateError::UnknownIssuer
+            if super::certificate::lacks_issuer(marks.chain.iter().map(|it| &**it)) =>
+        {
+            Class::TlsChain
+        }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => Class::TlsUntrusted,
         CertificateError::BadEncoding
         | CertificateError::UnhandledCriticalExtension

@@ -41,11 +41,18 @@ impl Seen {
             |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers: Vec<(String, String)> =
             response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let cookie = |line: &str| {
+            let (name, value) = line.split(';').next()?.split_once('=')?;
+            Some((name.trim().to_owned(), value.trim().to_owned()))
+        };
+        let cookies = headers.iter().filter(|(name, _)| name == "set-cookie");
+        let cookies = cookies.filter_map(|(_, line)| cookie(line)).collect();
         let redirect = headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.clone());
         Self {
             status: response.status().as_u16(),
             http_version: format!("{:?}", response.version()),
             headers,
+            cookies,
             redirect,
             peer: response.remote_addr().map(|it| it.to_string()),
             ..Self::default()

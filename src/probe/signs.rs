@@ -146,11 +146,7 @@ impl<'a> Page<'a> {
 
     /// It says so, and has no form to log in with: a banner over the form is a notice.
     pub(super) fn is_maintenance(&self) -> bool {
-        self.shows(&self.signs.maintenance, || {
-            let start = head(&self.lower, HEADLINE);
-            let form = ["type=\"password\"", "type=password", "type='password'"];
-            MAINTENANCE.iter().any(|it| start.contains(it)) && !form.iter().any(|it| self.lower.contains(it))
-        })
+        self.shows(&self.signs.maintenance, || says_maintenance(&self.lower))
     }
 
     /// Where the status is `right`, only what walls alone say makes it one.
@@ -222,6 +218,12 @@ impl<'a> Page<'a> {
             Sign::Matches(pattern) => regex::matches(self.text, pattern).unwrap_or_default(),
         }
     }
+}
+
+fn says_maintenance(lower: &str) -> bool {
+    const FORM: [&str; 3] = ["type=\"password\"", "type=password", "type='password'"];
+    let start = head(lower, HEADLINE);
+    MAINTENANCE.iter().any(|it| start.contains(it)) && !FORM.iter().any(|it| lower.contains(it))
 }
 
 /// So many bytes of a text, cut between characters.

@@ -213,7 +213,10 @@ fn two_days(seed: u64) {
     assert_eq!(standing.tally.locked, 0, "seed {seed}: the account was locked");
     for (place, at) in wrong.iter().enumerate() {
         let window = wrong[place..].iter().take_while(|it| **it - *at < QUARTER).count();
-        assert!(window <= WRONG_IN_A_QUARTER, "seed {seed}: {window} wrong within a quarter of an hour at {at:?}");
+        assert!(
+            window <= WRONG_IN_A_QUARTER,
+            "seed {seed}: {window} wrong within a quarter of an hour at {at:?}"
+        );
     }
     assert!(0 < standing.tally.logins && !wrong.is_empty(), "seed {seed}: nobody tried");
 }

@@ -8,8 +8,10 @@
     reason = "a test may stop at the first surprise, and lives at the edge where time and sockets are real"
 )]
 
+mod addresses;
 mod alerts;
 mod backup;
+mod certificates;
 mod control;
 mod crowd;
 mod damage;
@@ -21,6 +23,7 @@ mod front;
 mod hop;
 mod install;
 mod kill;
+mod kinds;
 mod knock;
 mod migration;
 mod names;

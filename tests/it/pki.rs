@@ -39,11 +39,8 @@ impl Pki {
             "expired-but-server-lives-then" => (date_time_ymd(2021, 1, 1), date_time_ymd(2022, 1, 1)),
             "not-yet" => (date_time_ymd(2080, 1, 1), date_time_ymd(2081, 1, 1)),
             "ends-in-five-days" => {
-                let day = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
-                    + jiff::Span::new().days(5);
-                let month = u8::try_from(day.month()).unwrap();
-                let ends = date_time_ymd(i32::from(day.year()), month, u8::try_from(day.day()).unwrap());
-                (date_time_ymd(2021, 1, 1), ends)
+                let (year, month, day) = days_from_now(5);
+                (date_time_ymd(2021, 1, 1), date_time_ymd(year, month, day))
             }
             _ => (date_time_ymd(2021, 1, 1), date_time_ymd(2089, 1, 1)),
         };
@@ -92,14 +89,48 @@ impl Pki {
             .await
     }
 
-    fn acceptor(&self, chain: &str) -> TlsAcceptor {
-        let (leaf, key) = self.leaf(chain);
+    /// A leaf that the authority signed through another one in between.
+    fn through_another(&self, chain: &str) -> (Vec<CertificateDer<'static>>, KeyPair) {
+        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "in between");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = date_time_ymd(2021, 1, 1);
+        let (year, month, day) = if chain == "short-intermediate" { days_from_now(5) } else { (2089, 1, 1) };
+        params.not_after = date_time_ymd(year, month, day);
+        let between =
+            CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.authority).unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (date_time_ymd(2021, 1, 1), date_time_ymd(2089, 1, 1));
+        let key = KeyPair::generate().unwrap();
+        let leaf = params.signed_by(&key, &between).unwrap().der().clone();
+        match chain {
+            "missing-intermediate" => (vec![leaf], key),
+            _ => (vec![leaf, between.der().clone(), self.authority.der().clone()], key),
+        }
+    }
+
+    pub fn acceptor(&self, chain: &str) -> TlsAcceptor {
+        let (chain, key) = match chain {
+            "missing-intermediate" | "short-intermediate" | "with-intermediate" => {
+                self.through_another(chain)
+            }
+            _ => {
+                let (leaf, key) = self.leaf(chain);
+                (vec![leaf], key)
+            }
+        };
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let mut config =
-            rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![leaf], key).unwrap();
+            rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         TlsAcceptor::from(Arc::new(config))
     }
+}
+
+/// Year, month and day.
+fn days_from_now(days: i64) -> (i32, u8, u8) {
+    let day = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date() + jiff::Span::new().days(days);
+    (i32::from(day.year()), u8::try_from(day.month()).unwrap(), u8::try_from(day.day()).unwrap())
 }
 
 async fn serve(chain: &str, acceptor: impl Fn() -> TlsAcceptor + Send + 'static) -> u16 {

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-
 use super::*;
-use crate::domain::request::{Body, Method, Value};
+use crate::domain::request::{Body, Method};
 
 #[test]
 fn the_shipped_file_has_no_faults_and_no_warnings() {
@@ -14,11 +12,12 @@ fn the_shipped_file_has_no_faults_and_no_warnings() {
     let ids: Vec<&str> = config.components.iter().map(|it| it.id.as_str()).collect();
     assert_eq!(ids, ["web", "app", "version", "recovery"]);
     let ids: Vec<&str> = config.endpoints.iter().map(|it| it.id.as_str()).collect();
-    assert_eq!(ids, ["login-page", "web-signin", "app-signin", "app-version"]);
-    let signin = &config.endpoints[1].flow().unwrap().first.request;
-    assert_eq!(signin.method, Method::Post);
-    let Some(Body::Raw(Value::Secret(body))) = &signin.body else { panic!("the body holds a secret") };
-    assert_eq!(body.expose_secret(), "{\"username\":\"probe\",\"password\":\"hunter2\"}");
+    assert_eq!(ids, ["login-page", "app-signin", "web-signin", "app-version"]);
+    let signin = config.endpoints[1].flow().unwrap();
+    let names: Vec<&str> = signin.steps().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["sign-in", "me", "log-out", "version"]);
+    assert_eq!(signin.first.request.method, Method::Post);
+    assert!(signin.account.is_some() && matches!(signin.first.request.body, Some(Body::Json(_))));
     assert_eq!(config.site.sample.unwrap().url, "http://127.0.0.1:8082/");
     assert_eq!(config.site.recovering_for, Duration::from_secs(30));
     assert_eq!(config.announcements.len(), 1);
@@ -66,7 +65,7 @@ fn every_line_of_the_manual_that_is_commented_out_would_be_read() {
 #[test]
 fn the_manual_names_every_key() {
     let strange = "zz = 1\nsite.zz = 1\nserver.zz = 1\nstore.zz = 1\nsample.zz = 1\nmetrics.zz = 1\nprobe.zz = 1\nsite.support = [{ zz = 1 }]\n\
-        [[component]]\nzz = 1\n[[endpoint]]\nzz = 1\n[[network]]\nzz = 1\n[[maintenance]]\nzz = 1\n[[announcement]]\nzz = 1\n\
+        [[component]]\nzz = 1\n[[account]]\nzz = 1\n[[endpoint]]\nzz = 1\n[[endpoint]]\n[[endpoint.step]]\nzz = 1\n[[network]]\nzz = 1\n[[maintenance]]\nzz = 1\n[[announcement]]\nzz = 1\n\
         [[endpoint]]\nurl = \"tcp://a:1\"\nzz = 1\n[[endpoint]]\nurl = \"tls://a\"\nzz = 1\n\
         [[endpoint]]\nurl = \"dns://a\"\nzz = 1\n[[endpoint]]\nurl = \"smtp://a\"\nzz = 1\n[[endpoint]]\npush = { zz = 1 }\nzz = 1\n";
     let faults = parse(strange).unwrap_err();

@@ -66,6 +66,9 @@ fn parse(text: &str) -> Result<(Config, Vec<Fault>), Faults> {
         Some("/etc/porchlight/secrets/good" | "/etc/porchlight/secrets/probe") => {
             Ok(SecretFile { text: format!("{PASSWORD}\n").into(), world_readable: false })
         }
+        Some("/etc/porchlight/secrets/totp") => {
+            Ok(SecretFile { text: "GEZD GNBV GY3T QOJQ\n".into(), world_readable: false })
+        }
         Some("/etc/porchlight/secrets/open") => {
             Ok(SecretFile { text: PASSWORD.into(), world_readable: true })
         }

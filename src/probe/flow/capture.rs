@@ -184,3 +184,156 @@ fn is_needed(capture: &Capture, step: &Step, flow: &Flow) -> bool {
     };
     flow.steps().skip_while(|it| !std::ptr::eq(*it, step)).skip(1).any(sends)
 }
+
+#[cfg(test)]
+impl Captured {
+    pub(super) fn keep(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub(super) fn keep_form(&mut self, name: &str, fields: &[(&str, &str)]) {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.forms.insert(name.to_owned(), fields.iter().map(own).collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::expect::Expect;
+    use crate::domain::request::{Request, Value};
+    use crate::domain::template::Template;
+
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
+    }
+
+    /// A flow whose first step captures so and whose second sends what was captured.
+    fn flow(from: Source, uses: &str) -> Flow {
+        let home = url("https://wallet.example.com/login");
+        let mut flow = Flow::of(Request::get(home.clone()), Expect::default());
+        flow.first.captures = vec![Capture { name: "it".to_owned(), from }];
+        let sends = Value::Template(Template(vec![Part::Capture(uses.to_owned())]));
+        let request = Request { headers: vec![("x".to_owned(), sends)], ..Request::get(home) };
+        flow.then = vec![Step::of(request, Expect::default())];
+        flow
+    }
+
+    fn seen(body: &str) -> Seen {
+        let headers = [("x-token", "abc"), ("location", "../in?a=1"), ("x-empty", "")];
+        Seen {
+            status: 200,
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            body: Some(body.to_owned()),
+            ..Seen::default()
+        }
+    }
+
+    fn take(from: Source, uses: &str, body: &str) -> Result<Captured, Missed> {
+        let (flow, from_here) = (flow(from, uses), url("https://wallet.example.com/a/b"));
+        let mut jar = Jar::new(vec![]);
+        jar.keep(&from_here, ["sid=of-the-jar; Path=/"].into_iter());
+        let mut captured = Captured::default();
+        captured.take(&flow.first, &flow, (&seen(body), &from_here), &jar)?;
+        Ok(captured)
+    }
+
+    fn css(selector: &str, attribute: Option<&str>) -> Source {
+        Source::Css { selector: selector.to_owned(), attribute: attribute.map(str::to_owned) }
+    }
+
+    fn regex(pattern: &str) -> Source {
+        Source::Regex { pattern: pattern.to_owned(), group: 1 }
+    }
+
+    const PAGE: &str = r#"<form id="login" action="../in" method="POST"><input type="hidden" name="csrf" value="a&amp;b">
+        <input type="hidden" name="x.y" value="z"><input name="user"></form><p>密 码</p>"#;
+
+    #[test]
+    fn every_source_gives_its_value() {
+        let json = r#"{"a":{"token":"t-1"},"n":3}"#;
+        for (from, body, value) in [
+            (Source::Header("x-token".to_owned()), "", "abc"),
+            (Source::Header("location".to_owned()), "", "https://wallet.example.com/in?a=1"),
+            (Source::Header("x-empty".to_owned()), "", ""),
+            (Source::Cookie("sid".to_owned()), "", "of-the-jar"),
+            (Source::Json("$.a.token".to_owned()), json, "t-1"),
+            (Source::Json("$.n".to_owned()), json, "3"),
+            (css("p", None), PAGE, "密 码"),
+            (css("[name=csrf]", Some("value")), PAGE, "a&b"),
+            (regex(r"name=.(\w+)"), PAGE, "csrf"),
+        ] {
+            assert_eq!(take(from.clone(), "it", body).unwrap().get("it"), Some(value), "{from:?}");
+        }
+        let form = take(Source::Form("form#login".to_owned()), "it.csrf", PAGE).unwrap();
+        for (name, value) in [
+            ("it.csrf", Some("a&b")),
+            ("it.x.y", Some("z")),
+            ("it.action", Some("https://wallet.example.com/in")),
+            ("it.method", Some("post")),
+            ("it.user", None),
+            ("it", None),
+        ] {
+            assert_eq!(form.get(name), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_says_what_was_looked_for() {
+        for (from, body, said) in [
+            (
+                Source::Header("x-none".to_owned()),
+                "",
+                "`it` could not be captured from the header `x-none`: which is not there",
+            ),
+            (
+                Source::Cookie("none".to_owned()),
+                "",
+                "`it` could not be captured from the cookie `none`: which is not there",
+            ),
+            (
+                Source::Json("$.b".to_owned()),
+                "{}",
+                "`it` could not be captured from json $.b: which is not there",
+            ),
+            (
+                Source::Json("$.*".to_owned()),
+                "[1,2]",
+                "`it` could not be captured from json $.*: it finds 2 values, not one",
+            ),
+            (css("i", Some("id")), PAGE, "`it` could not be captured from css i, its id: which is not there"),
+            (regex("no(pe)"), PAGE, "`it` could not be captured from regex no(pe): which is not there"),
+            (
+                regex("(x+)"),
+                &"x".repeat(100_000),
+                "`it` could not be captured from regex (x+): it has 100000 bytes, and at most 65536 are taken",
+            ),
+        ] {
+            let missed = take(from.clone(), "it", body).err();
+            let expected = Missed { class: FailureClass::TokenMissing, said: said.to_owned() };
+            assert_eq!(missed, Some(expected), "{from:?}");
+            assert!(take(from.clone(), "other", body).is_ok(), "nobody needs it: {from:?}");
+        }
+        let form = || Source::Form("form#login".to_owned());
+        for (uses, body, class) in [
+            ("it.csrf", "<p>hello", FailureClass::FormMissing),
+            ("nobody", "<p>hello", FailureClass::FormMissing),
+            ("it.csrf", "<h1>系统维护中</h1>", FailureClass::MaintenancePage),
+        ] {
+            assert_eq!(take(form(), uses, body).err().map(|it| it.class), Some(class), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_form_of_any_size_is_bounded() {
+        let form = || Source::Form("form".to_owned());
+        let forms = "<form><input type=hidden name=a value=b></form>".repeat(10_000);
+        assert_eq!(take(form(), "it.a", &forms).err().map(|it| it.class), Some(FailureClass::FormMissing));
+        let (small, large) = ("v".repeat(100 << 10), "v".repeat(1 << 20));
+        let page = |value: &str| format!("<form><input type=hidden name=a value={value}></form>");
+        assert_eq!(take(form(), "it.a", &page(&small)).unwrap().get("it.a").map(str::len), Some(100 << 10));
+        let missed = take(form(), "it.a", &page(&large)).err().unwrap();
+        assert_eq!(missed.class, FailureClass::FormMissing);
+        assert!(missed.said.contains("and at most 524288 are taken"), "{}", missed.said);
+    }
+}

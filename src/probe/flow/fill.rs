@@ -259,3 +259,176 @@ fn uuid() -> String {
     let hex = format!("{bits:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::endpoint::Id;
+
+    /// What would do harm wherever it is not escaped.
+    const NASTY: &str = "p&w=\"1\" %/?#\\密";
+
+    fn account() -> Account {
+        Account {
+            id: Id::parse("probe").unwrap(),
+            username: Value::Plain("p@be".to_owned()),
+            password: Value::Secret(NASTY.into()),
+            totp: None,
+            logins_per_hour: 4,
+        }
+    }
+
+    fn text(value: &str) -> Part {
+        Part::Text(Value::Plain(value.to_owned()))
+    }
+
+    fn template(parts: &[Part]) -> Value {
+        Value::Template(Template(parts.to_vec()))
+    }
+
+    fn capture(name: &str) -> Part {
+        Part::Capture(name.to_owned())
+    }
+
+    fn captured() -> Captured {
+        let mut captured = Captured::default();
+        captured.keep("token", NASTY);
+        captured.keep("breaks", "a\r\nx-more: yes");
+        captured.keep("next", "https://sso.example.com/in?a=1#x");
+        captured.keep("path", "/in?a=1");
+        captured.keep("script", "javascript:alert(1)");
+        captured.keep("as_root", "https://root:pw@wallet.example.com/");
+        captured.keep_form("page", &[("csrf", "a&b"), ("username", "theirs"), ("next", "/")]);
+        captured
+    }
+
+    fn filled(request: &Request) -> Result<Request, String> {
+        let (account, captured) = (account(), captured());
+        let now = "2026-11-25T01:02:03.456Z".parse().unwrap();
+        let filling = Filling {
+            account: Some(&account),
+            wrong_password: None,
+            code: Some("123456"),
+            captured: &captured,
+            now,
+        };
+        super::request(request, &filling)
+    }
+
+    fn asked(address: &[Part]) -> Request {
+        let base = Request::get("https://wallet.example.com/login".parse().unwrap());
+        Request { address: Some(Template(address.to_vec())), ..base }
+    }
+
+    fn posted(body: Body) -> Request {
+        Request { method: Method::Post, body: Some(body), ..asked(&[text("/login")]) }
+    }
+
+    fn body(request: &Request) -> String {
+        match filled(request).unwrap().body {
+            Some(Body::Raw(value)) => plain(&value).to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_address_is_encoded_but_for_a_capture_that_begins_it() {
+        for (address, expected) in [
+            (&[text("/u/"), Part::Username][..], "https://wallet.example.com/u/p%40be"),
+            (
+                &[text("/t/"), capture("token")],
+                "https://wallet.example.com/t/p%26w%3D%221%22%20%25%2F%3F%23%5C%E5%AF%86",
+            ),
+            (&[capture("next")], "https://sso.example.com/in?a=1"),
+            (&[capture("path")], "https://wallet.example.com/in?a=1"),
+            (&[capture("path"), text("&t="), Part::Totp], "https://wallet.example.com/in?a=1&t=123456"),
+            (&[text("?t="), Part::Unix], "https://wallet.example.com/login?t=1795568523"),
+            (&[text("/"), Part::Now], "https://wallet.example.com/2026-11-25T01%3A02%3A03Z"),
+            (&[text("/"), Part::UnixMillis], "https://wallet.example.com/1795568523456"),
+            (&[capture("as_root")], "https://wallet.example.com/"),
+        ] {
+            assert_eq!(filled(&asked(address)).unwrap().url.as_str(), expected);
+        }
+        for (address, why) in [
+            (&[capture("script")][..], "the filled-in address is neither http nor https"),
+            (&[capture("nothing")], "nothing was captured as {{nothing}}"),
+            (&[capture("page.nothing")], "nothing was captured as {{page.nothing}}"),
+        ] {
+            assert_eq!(filled(&asked(address)).unwrap_err(), why);
+        }
+    }
+
+    #[test]
+    fn each_place_of_a_body_is_escaped_as_it_needs() {
+        let password = || template(&[text("<"), Part::Password, text(">")]);
+        let form = Body::Form { of: None, fields: vec![("pass word".to_owned(), password())] };
+        assert_eq!(body(&posted(form)), "pass+word=%3Cp%26w%3D%221%22+%25%2F%3F%23%5C%E5%AF%86%3E");
+        let json = Json::Table(vec![
+            ("密\"".to_owned(), Json::Text(password())),
+            ("list".to_owned(), Json::List(vec![Json::Bare("1".to_owned()), Json::Bare("true".to_owned())])),
+        ]);
+        assert_eq!(body(&posted(Body::Json(json))), r#"{"密\"":"<p&w=\"1\" %/?#\\密>","list":[1,true]}"#);
+        assert_eq!(body(&posted(Body::Raw(password()))), format!("<{NASTY}>"));
+    }
+
+    #[test]
+    fn a_form_sends_their_hidden_fields_and_ours_over_them() {
+        let fields = vec![("username".to_owned(), template(&[Part::Username]))];
+        let form = || Body::Form { of: Some("page".to_owned()), fields: fields.clone() };
+        assert_eq!(body(&posted(form())), "csrf=a%26b&next=%2F&username=p%40be");
+        let got = Request { method: Method::Get, ..posted(form()) };
+        let got = filled(&got).unwrap();
+        assert_eq!(got.url.query(), Some("csrf=a%26b&next=%2F&username=p%40be"));
+        assert_eq!(got.body, None);
+        let unknown = Body::Form { of: Some("other".to_owned()), fields: vec![] };
+        assert_eq!(filled(&posted(unknown)).unwrap_err(), "no form was captured as `other`");
+    }
+
+    #[test]
+    fn a_header_never_gets_a_second_line() {
+        let with =
+            |value: Value| Request { headers: vec![("x-token".to_owned(), value)], ..asked(&[text("/")]) };
+        let sent = filled(&with(template(&[text("Bearer "), capture("token")]))).unwrap();
+        assert_eq!(plain(&sent.headers[0].1), format!("Bearer {NASTY}"));
+        assert!(matches!(sent.headers[0].1, Value::Secret(_)), "it is not shown");
+        let refused = filled(&with(template(&[capture("breaks")]))).unwrap_err();
+        assert_eq!(refused, "what is filled into the header `x-token` has a line break or control character");
+        let basic = filled(&with(template(&[text("Basic "), Part::Basic]))).unwrap();
+        let expected = STANDARD.encode(format!("p@be:{NASTY}"));
+        assert_eq!(plain(&basic.headers[0].1), format!("Basic {expected}"));
+    }
+
+    #[test]
+    fn kinds_of_bodies_are_named_unless_the_operator_does() {
+        let form = || Body::Form { of: None, fields: vec![] };
+        let kind = |request: &Request| {
+            let headers = filled(request).unwrap().headers;
+            headers.into_iter().map(|(_, value)| plain(&value).to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(kind(&posted(form())), [FORM]);
+        assert_eq!(kind(&posted(Body::Json(Json::List(vec![])))), [JSON]);
+        let own = vec![("Content-Type".to_owned(), Value::Plain("text/x".to_owned()))];
+        assert_eq!(kind(&Request { headers: own, ..posted(form()) }), ["text/x"]);
+    }
+
+    #[test]
+    fn random_values_are_new_each_time_and_of_their_form() {
+        let made = || body(&posted(Body::Raw(template(&[Part::Random(12), text(" "), Part::Uuid]))));
+        let (one, other) = (made(), made());
+        assert_ne!(one, other);
+        let (random, uuid) = one.split_once(' ').unwrap();
+        assert!(random.len() == 12 && random.chars().all(|c| c.is_ascii_alphanumeric()), "{random}");
+        let parts: Vec<usize> = uuid.split('-').map(str::len).collect();
+        assert_eq!(parts, [8, 4, 4, 4, 12], "{uuid}");
+        assert!(uuid.as_bytes()[14] == b'4' && b"89ab".contains(&uuid.as_bytes()[19]), "{uuid}");
+    }
+
+    #[test]
+    fn what_is_sent_is_bounded() {
+        let mut request = asked(&[text("/")]);
+        request.query = vec![("q".to_owned(), Value::Plain("x".repeat(URL_LIMIT)))];
+        assert_eq!(filled(&request).unwrap_err(), "the filled-in address is longer than 16 KiB");
+        let raw = Body::Raw(Value::Plain("x".repeat(BODY_LIMIT + 1)));
+        assert_eq!(filled(&posted(raw)).unwrap_err(), "the filled-in body is larger than 2 MiB");
+    }
+}

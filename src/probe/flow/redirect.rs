@@ -142,3 +142,110 @@ pub(super) fn next(
     let headers = kept.filter(|(name, _)| !elsewhere || !of_place(name)).cloned().collect();
     Ok(Request { method, headers, body, proxy: sent.proxy.clone(), fence, ..Request::get(to) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::expect::Expect;
+    use crate::domain::request::Body;
+    use crate::domain::template::Template;
+
+    fn home() -> Home {
+        let wallet = Request::get("https://wallet.example.com/login".parse().unwrap());
+        let mut flow = Flow::of(wallet, Expect::default());
+        let sso = Request::get("https://sso.example.com/".parse().unwrap());
+        flow.then = vec![crate::domain::flow::Step::of(sso, Expect::default())];
+        Home::of(&flow)
+    }
+
+    fn sent(method: Method) -> Request {
+        let header = |name: &str| (name.to_owned(), Value::Plain("x".to_owned()));
+        Request {
+            method,
+            headers: vec![header("x-a"), header("Content-Type"), header("Origin")],
+            body: Some(Body::Raw(Value::Plain("body".to_owned()))),
+            ..Request::get("https://wallet.example.com/login".parse().unwrap())
+        }
+    }
+
+    fn told(status: u16, to: &str, laden: bool) -> String {
+        let to = sent(Method::Post).url.join(to).unwrap();
+        match next(&sent(Method::Post), status, to, laden, &home()) {
+            Ok(next) => {
+                let names: Vec<&str> = next.headers.iter().map(|(name, _)| name.as_str()).collect();
+                let body = if next.body.is_some() { " body" } else { "" };
+                let fenced = if next.fence.is_some() { " fenced" } else { "" };
+                format!("{} {} {}{body}{fenced}", next.method.as_str(), next.url, names.join(","))
+            }
+            Err((class, _)) => class.wire().to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_followed_or_refused_by_the_table() {
+        for (status, to, laden, expected) in [
+            (302, "/me", true, "GET https://wallet.example.com/me x-a,Origin"),
+            (303, "/me", true, "GET https://wallet.example.com/me x-a,Origin"),
+            (307, "/me", true, "POST https://wallet.example.com/me x-a,Content-Type,Origin body"),
+            (308, "/me", false, "POST https://wallet.example.com/me x-a,Content-Type,Origin body"),
+            (302, "http://wallet.example.com/me", false, "redirect_downgrade"),
+            (302, "ftp://wallet.example.com/me", false, "redirect_scheme"),
+            (302, "javascript:alert(1)", false, "redirect_scheme"),
+            (302, "data:text/html,x", true, "redirect_scheme"),
+            (302, "https://evil.example/", true, "redirect_blocked"),
+            (307, "https://evil.example/", true, "redirect_blocked"),
+            (302, "https://wallet.example.com:8443/", true, "redirect_blocked"),
+            (302, "https://sso.example.com/", true, "redirect_blocked"),
+            (302, "https://evil.example/", false, "GET https://evil.example/ x-a fenced"),
+            (
+                302,
+                "https://wallet.example.com:8443/",
+                false,
+                "GET https://wallet.example.com:8443/ x-a fenced",
+            ),
+            (302, "https://sso.example.com/", false, "GET https://sso.example.com/ x-a"),
+            (302, "https://root:pw@wallet.example.com/", true, "GET https://wallet.example.com/ x-a,Origin"),
+        ] {
+            assert_eq!(told(status, to, laden), expected, "{status} to {to}");
+        }
+        let me = "https://wallet.example.com/me".parse().unwrap();
+        let head = next(&sent(Method::Head), 303, me, false, &home()).unwrap();
+        assert_eq!(head.method, Method::Head);
+    }
+
+    #[test]
+    fn a_fence_lets_through_the_host_that_was_written_down() {
+        let fence = |url: &str| home().fence(&url.parse().unwrap()).map(|it| it.allowed.clone());
+        assert_eq!(fence("https://wallet.example.com/x"), None);
+        assert_eq!(fence("http://wallet.example.com/x"), Some(vec!["wallet.example.com".to_owned()]));
+        assert_eq!(fence("https://evil.example/x"), Some(vec![]));
+    }
+
+    #[test]
+    fn a_request_is_laden_by_what_is_not_for_everybody() {
+        let with = |part: Part| {
+            let value = Value::Template(Template(vec![part]));
+            Request { headers: vec![("x".to_owned(), value)], ..sent(Method::Get) }
+        };
+        for (part, laden) in [
+            (Part::Username, true),
+            (Part::Password, true),
+            (Part::Totp, true),
+            (Part::Basic, true),
+            (Part::Capture("token".to_owned()), true),
+            (Part::Text(Value::Secret("x".into())), true),
+            (Part::Text(Value::Plain("x".to_owned())), false),
+            (Part::Random(8), false),
+            (Part::Now, false),
+        ] {
+            assert_eq!(is_laden(&with(part.clone())), laden, "{part:?}");
+        }
+        let secret = Request { body: Some(Body::Raw(Value::Secret("x".into()))), ..sent(Method::Post) };
+        assert!(is_laden(&secret));
+        let form = Body::Form { of: Some("page".to_owned()), fields: vec![] };
+        assert!(is_laden(&Request { body: Some(form), ..sent(Method::Post) }));
+        let address = |part: Part| Request { address: Some(Template(vec![part])), ..sent(Method::Get) };
+        assert!(!is_laden(&address(Part::Capture("next".to_owned()))));
+        assert!(is_laden(&address(Part::Password)));
+    }
+}

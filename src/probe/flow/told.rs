@@ -20,7 +20,7 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let steps: Vec<StepSeen> = walk.taken.iter().map(step_seen).collect();
     let decided = deciding(&walk);
     let mut checks: Vec<Check> = Vec::new();
-    let mut certificate_until = None;
+    let (mut certificate_until, mut chain) = (None, Vec::new());
     let mut retry_after = None;
     let (mut shown, mut http_status) = (None, None);
     let mut outcome = Outcome::Success;
@@ -29,7 +29,12 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
         let Taken { step, answer, .. } = taken;
         checks.extend(answer.checks.iter().cloned());
         let ends = [certificate_until, answer.certificate_until];
-        certificate_until = ends.into_iter().flatten().min();
+        let first = ends.into_iter().flatten().min();
+        // The chain that ends first, or that of the step that failed.
+        if first != certificate_until || decided == Some(place) {
+            chain.clone_from(&answer.chain);
+        }
+        certificate_until = first;
         retry_after = retry_after.max(answer.retry_after);
         if step.turn != Turn::Always && decided.is_none_or(|it| place <= it) {
             http_status = answer.http_status;
@@ -72,13 +77,13 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let blank = Evidence {
         step: decides.then(|| name.to_owned()),
         steps,
-        chain: answer.as_ref().map(|it| it.chain.clone()).unwrap_or_default(),
         failed: checks
             .iter()
             .filter(|it| it.held == Some(false))
             .map(|it| redactor.line(&it.sentence()))
             .collect(),
         addresses: peer.map(|it| (redactor.line(&it.to_string()), outcome)).into_iter().collect(),
+        chain: chain.iter().map(|it| it.redacted(&redactor)).collect(),
         error: error.as_deref().map(|it| redactor.line(it)),
         ..Evidence::none(walk.at, outcome)
     };

@@ -59,7 +59,7 @@ pub(super) struct Walk<'a> {
     left_us: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     before_login: Vec<Url>,
-    /// The steps that are still to come.
+    /// The place of the first step that is still to come.
     left: usize,
 }
 
@@ -94,11 +94,11 @@ impl<'a> Walk<'a> {
             stopped_at: None,
             logged_in: false,
             is_refused: false,
-            pass: None,
             held: None,
             left_us: false,
             before_login: Vec::new(),
             left: 0,
+            pass: None,
         }
     }
 
@@ -223,10 +223,13 @@ impl<'a> Walk<'a> {
             (false, true) => Login::After,
             (false, false) => Login::Before,
         };
+        // Until it is known better: a request that is dropped may have left us.
         self.logged_in |= logs_in;
         let asked = filled.url.clone();
         let before = self.waited;
-        let (mut answer, url) = self.send(step, login, filled, deadline).await;
+        let (mut answer, url, left_us) = self.send(step, login, filled, deadline).await;
+        self.logged_in = was_in || (logs_in && left_us);
+        self.left_us |= logs_in && left_us;
         let waited = self.waited.saturating_sub(before);
         self.expect_a_form(step, &mut answer, &url);
         if login == Login::AtWrong {
@@ -308,15 +311,15 @@ impl<'a> Walk<'a> {
         Ok(filled)
     }
 
-    /// Sends a request and follows where its answer leads; gives the last
-    /// answer and the address it came from.
+    /// Sends a request and follows where its answer leads; gives the last answer,
+    /// the address it came from, and whether the first request may have left us.
     async fn send(
         &mut self,
         step: &Step,
         login: Login,
         mut request: Request,
         mut deadline: Instant,
-    ) -> (Answer, Url) {
+    ) -> (Answer, Url, bool) {
         let laden = redirect::is_laden(&step.request);
         let captures = self.captured.named();
         let steps: Vec<(String, u16, Duration)> = self
@@ -328,37 +331,40 @@ impl<'a> Walk<'a> {
         loop {
             let cookies = self.jar.header(&request.url);
             let again = (request.url.clone(), request.method, cookies.clone());
-            let is_loop = made.contains(&again);
             made.push(again);
             let sent = with_cookies(&request, cookies);
             let known = Known { login, captures: &captures, steps: &steps };
             let mut answer = http::ask(self.kit, &sent, &step.expect, &known, deadline).await;
             // Waiting for our own limits shortens no time and lengthens no latency.
-            self.left_us |= answer.sent && step.logs_in();
             deadline += answer.waited;
             self.deadline += answer.waited;
             self.waited += answer.waited;
-            let Some(seen) = &answer.seen else { return (answer, request.url) };
+            let left_us = 1 < made.len() || answer.sent;
+            let Some(seen) = &answer.seen else { return (answer, request.url, left_us) };
             let set = seen.headers.iter().filter(|(name, _)| name == "set-cookie");
             self.jar.keep(&request.url, set.map(|(_, value)| value.as_str()));
             let to =
                 redirect::target(seen, &request.url).filter(|_| 0 < step.redirects && seen.body.is_some());
-            let Some(to) = to else { return (answer, request.url) };
+            let Some(to) = to else { return (answer, request.url, true) };
             let status = seen.status;
-            let refused = if is_loop {
-                Err((FailureClass::RedirectLoop, "the same request was made before".to_owned()))
-            } else if usize::from(step.redirects) < made.len() {
+            let next = if usize::from(step.redirects) < made.len() {
                 let said = format!("more than {} redirects, the last one to {}", step.redirects, bare(&to));
                 Err((FailureClass::RedirectLoop, said))
             } else {
                 redirect::next(&request, status, to, laden, &self.home)
             };
-            match refused {
+            let again = |it: &Request| made.contains(&(it.url.clone(), it.method, self.jar.header(&it.url)));
+            match next {
+                Ok(next) if again(&next) => {
+                    answer.outcome = Outcome::Failure(FailureClass::RedirectLoop);
+                    answer.error = Some(format!("it redirects to {} again, and again", bare(&next.url)));
+                    return (answer, request.url, true);
+                }
                 Ok(next) => request = next,
                 Err((class, said)) => {
                     answer.outcome = Outcome::Failure(class);
                     answer.error = Some(format!("the redirect is not followed: {said}"));
-                    return (answer, request.url);
+                    return (answer, request.url, true);
                 }
             }
         }
