@@ -6,6 +6,7 @@
 //! | one that was refused, or whose end is not known | none for 15 minutes after it, and 4 in any hour at most |
 //! | a wrong password that is to be refused | counts as refused, whoever's name it bears |
 //! | one that is under way | its end is not known |
+//! | one that took its time | counts from its end: the other side counts it when it answers |
 //! | its request never left us (refused connection, no such name, bad certificate) | given back |
 //! | the process was killed between the reservation and the answer | its end is not known |
 //! | whoever asks: schedule, person, reload, a second endpoint | all spend the same |
@@ -33,6 +34,8 @@ pub const LOGINS_PER_HOUR: u32 = 12;
 pub const FAILING_APART: Duration = Duration::from_secs(15 * 60);
 /// Follows from [`FAILING_APART`]; said by itself, so that neither stands alone.
 pub const FAILING_PER_HOUR: u32 = 4;
+/// No flow takes longer; one under way for so long was cut short.
+pub const UNDER_WAY: Duration = Duration::from_secs(120);
 /// The window in which logins are counted.
 pub const HOUR: Duration = Duration::from_secs(3600);
 
@@ -84,8 +87,15 @@ impl Attempt {
     }
 
     /// Found at a start; from now on its age does not depend on the wall clock.
+    /// One whose end nobody wrote down may have been counted there when it ended.
     pub fn found(at: Timestamp, ended: Ended, now: Moment) -> Self {
-        Self { at, ended, age: between(at, now.wall), when: now.mono }
+        let under_way = if ended == Ended::NotKnown { UNDER_WAY } else { Duration::ZERO };
+        Self { at, ended, age: between(at, now.wall).saturating_sub(under_way), when: now.mono }
+    }
+
+    /// It ended so, now: whoever counts failures counts them when they are answered.
+    pub fn end(&mut self, ended: Ended, now: Moment) {
+        (self.ended, self.age, self.when) = (ended, Duration::ZERO, now.mono);
     }
 
     pub fn age(&self, now: Moment) -> Duration {
@@ -219,7 +229,11 @@ mod tests {
         }
         // After a restart the monotonic clock begins anew.
         let found = Attempt::found(at(100).wall, Ended::NotKnown, Moment { mono: Duration::ZERO, ..at(160) });
-        assert_eq!(refused(Moment { mono: Duration::from_secs(40), ..at(0) }, found), Err(800));
+        assert_eq!(
+            refused(Moment { mono: Duration::from_secs(40), ..at(0) }, found),
+            Err(860),
+            "it may have ended two minutes after it began"
+        );
         let future = Attempt::found(at(9_000_000).wall, Ended::NotKnown, at(160));
         assert_eq!(refused(at(160), future), Err(900), "from the future is from now");
         assert_eq!(refused(at(160 + 900), future), Ok(()), "and not for ever");

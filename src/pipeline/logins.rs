@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::domain::endpoint::Id;
-use crate::domain::login_budget::{Attempt, Ended, HOUR, Limits, TooSoon, may_log_in};
+use crate::domain::login_budget::{Attempt, Ended, HOUR, Limits, TooSoon, UNDER_WAY, may_log_in};
 use crate::domain::moment::Moment;
 use crate::domain::note::{Key, Told};
 use crate::domain::outcome::UnknownReason;
@@ -28,8 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// So long it may take in all.
 const STORE_HANGS: Duration = Duration::from_secs(5);
-/// No flow takes longer; one under way for so long was cut short.
-const UNDER_WAY: Duration = Duration::from_secs(120);
 /// Attempts of every account at every origin are kept under this.
 const EVERY: &str = store::EVERY;
 
@@ -223,6 +221,7 @@ impl LoginBudget {
     async fn note(&self, ticket: Ticket, came: Came) {
         let Ticket { door, number } = ticket;
         let (row, news) = {
+            let now = self.clock.now();
             let mut known = self.known();
             let kept = known.attempts.entry(door.clone()).or_default();
             let row = kept.iter().find(|it| it.number == number).and_then(|it| it.row);
@@ -230,7 +229,7 @@ impl LoginBudget {
                 Came::NotSent => kept.retain(|it| it.number != number),
                 Came::To { ended, .. } => {
                     for kept in kept.iter_mut().filter(|it| it.number == number) {
-                        kept.attempt.ended = ended;
+                        kept.attempt.end(ended, now);
                         kept.under_way = false;
                     }
                 }
@@ -261,10 +260,11 @@ impl LoginBudget {
             reason,
             since,
         });
+        let at = self.clock.now().wall;
         let written = self.within(move |tx| {
             match (row, came) {
                 (Some(row), Came::NotSent) => store::forget_login(tx, row)?,
-                (Some(row), Came::To { ended, .. }) => store::end_login(tx, row, ended)?,
+                (Some(row), Came::To { ended, .. }) => store::end_login(tx, row, ended, at)?,
                 (None, _) => (),
             }
             stop.map_or(Ok(()), |stop| store::stop_logins(tx, &stop))

@@ -191,6 +191,11 @@ fn exchange(error: &reqwest::Error, answered: bool) -> Class {
     }
 }
 
+/// The connection was closed in good order before the request went out on it.
+pub fn was_never_sent(error: &(dyn Error + 'static)) -> bool {
+    causes(error).find_map(|it| it.downcast_ref::<hyper::Error>()).is_some_and(hyper::Error::is_canceled)
+}
+
 /// The raw number of the first error of the system in a chain of causes.
 fn os_error(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
     causes(error).find_map(|it| it.downcast_ref::<io::Error>()?.raw_os_error())

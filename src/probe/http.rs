@@ -16,7 +16,7 @@ use crate::domain::expect::Expect;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::probe::Phases;
 use crate::domain::redact::Redactor;
-use crate::domain::request::{Body, Request, Value};
+use crate::domain::request::{Body, Method, Request, Value};
 
 /// What came back before the time ran out.
 pub(super) struct Answer {
@@ -100,7 +100,16 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
         (None, _) => classify::failed(error, &trace.marks(), answered),
     };
-    let sent = tokio::time::timeout_at(deadline, kit.outbound.send(build(&client, request), trace)).await;
+    let send = || kit.outbound.send(build(&client, request), trace);
+    let harmless = matches!(request.method, Method::Get | Method::Head);
+    let asked = async {
+        match send().await {
+            // HTTP/2 may say goodbye before it has seen the request (GOAWAY).
+            Err(error) if harmless && classify::was_never_sent(&error) => send().await,
+            sent => sent,
+        }
+    };
+    let sent = tokio::time::timeout_at(deadline, asked).await;
     let mut response = match sent {
         Err(_) => return Answer::without_reply(late(false), expect, "the deadline passed".into()),
         Ok(Err(error)) => {

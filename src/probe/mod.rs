@@ -5,7 +5,11 @@ mod assert;
 mod bare;
 mod body;
 pub mod canary;
+#[cfg(not(feature = "simulation"))]
 mod certificate;
+// What reads a target's certificates, for `tests/fuzz`.
+#[cfg(feature = "simulation")]
+pub mod certificate;
 mod classify;
 mod client;
 pub mod codes;

@@ -60,8 +60,10 @@ fn insert(connection: &Connection, origin: &str, account: &str, at_ms: i64) -> R
         .doing("writing down a login")
 }
 
-pub fn end_login(tx: &Tx<'_>, row: i64, ended: Ended) -> Result<(), StoreError> {
-    change(tx, "UPDATE login_attempt SET ended = ?2 WHERE id = ?1", (row, ended.code())).map(|_| ())
+/// It counts from its end on.
+pub fn end_login(tx: &Tx<'_>, row: i64, ended: Ended, at: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE login_attempt SET ended = ?2, at_ms = ?3 WHERE id = ?1";
+    change(tx, sql, (row, ended.code(), ms(at))).map(|_| ())
 }
 
 /// It was not tried after all.
@@ -161,7 +163,7 @@ mod tests {
         let add = |second| move |tx: &Tx<'_>| add_login(tx, "https://a", "probe", at(second));
         let first = running.store.transact(add(1)).await.unwrap();
         let second = running.store.transact(add(2)).await.unwrap();
-        running.store.transact(move |tx| end_login(tx, first, Ended::LetIn)).await.unwrap();
+        running.store.transact(move |tx| end_login(tx, first, Ended::LetIn, at(1))).await.unwrap();
         running.store.transact(move |tx| forget_login(tx, second)).await.unwrap();
         let known = running.store.transact(known_logins).await.unwrap();
         assert_eq!(known.iter().map(|it| (it.at, it.ended)).collect::<Vec<_>>(), [(at(1), Ended::LetIn)]);
