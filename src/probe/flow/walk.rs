@@ -318,6 +318,7 @@ impl<'a> Walk<'a> {
             let sent = with_cookies(&request, cookies);
             let known = Known { login, captures: &captures, steps: &steps };
             let mut answer = http::ask(self.kit, &sent, &step.expect, &known, deadline).await;
+            self.left_us |= answer.sent && step.logs_in();
             // Waiting for our own limits shortens no time and lengthens no latency.
             deadline += answer.waited;
             self.deadline += answer.waited;
