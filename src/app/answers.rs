@@ -10,8 +10,9 @@ use jiff::tz::TimeZone;
 use super::live::chain;
 use super::{Live, Load, ReloadError};
 use crate::control::{
-    self, Answer, Answers, AttemptLine, CanaryLine, Check, ComponentLine, DaemonLine, Door, EndpointLine, EvidenceLine,
-    Knock, KnockLine, LoginLine, NetworkLine, NoteLine, NoticeLine, Own, Question, Refusal, Status, Wanted,
+    self, Answer, Answers, AttemptLine, CanaryLine, Check, ComponentLine, DaemonLine, Door, EndpointLine,
+    EvidenceLine, Knock, KnockLine, LoginLine, NetworkLine, NoteLine, NoticeLine, Own, Question, Refusal,
+    Status, Wanted,
 };
 use crate::domain::component::{Component, Lang, Text};
 use crate::domain::endpoint::{Endpoint, Id};
@@ -171,6 +172,7 @@ pub fn login_lines(logins: &LoginBudget) -> Vec<LoginLine> {
             .collect(),
         stopped: it.stop.map(|it| it.reason.wire().to_owned()),
         stopped_since: it.stop.map(|it| format!("{:.0}", it.since)),
+        not_before: it.not_before.map(|it| format!("{it:.0}")),
     };
     logins.list().into_iter().map(line).collect()
 }

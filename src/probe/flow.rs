@@ -22,6 +22,7 @@ mod capture;
 mod fill;
 mod jar;
 mod redirect;
+mod second_factor;
 mod told;
 mod walk;
 

@@ -1,7 +1,7 @@
 //! Whole files: what is read from good ones, and every word said about bad ones.
 
-mod canaries;
 mod assertions;
+mod canaries;
 mod faults;
 mod flows;
 mod good;
@@ -38,6 +38,7 @@ fn parse_in(
     let sample = |name: &str| match name {
         "username" => Some(SecretString::from("probe")),
         "password" => Some(SecretString::from(PASSWORD)),
+        "totp" => Some(SecretString::from("ONQW24DMMUWXOYLMNRSXILLUN52HALLT")),
         _ => None,
     };
     let certificate = |files: &TlsFiles, host: Option<&str>, _: jiff::Timestamp| {

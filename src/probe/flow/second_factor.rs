@@ -1,0 +1,50 @@
+//! A code of the second factor: had before the login begins, and sent once.
+
+use super::walk::Walk;
+use crate::domain::flow::Step;
+use crate::domain::template::Part;
+use crate::probe::{codes, marks};
+
+pub(super) fn sends_a_code(step: &Step) -> bool {
+    step.request.has(|part| matches!(part, Part::Totp))
+}
+
+impl Walk<'_> {
+    /// Reserves a code of the second factor, waiting for the next where this
+    /// one was used; says why there is none in time.
+    pub(super) async fn reserve_code(&mut self) -> Result<(), String> {
+        let account = self.flow.account.as_ref();
+        let Some((account, totp)) = account.and_then(|it| Some((it, it.totp.as_ref()?))) else {
+            return Ok(());
+        };
+        // Twice, should the account be used by somebody else at the same time.
+        for _ in 0..2 {
+            let (time_step, lasts) = codes::step(totp, self.kit.clock.now().wall);
+            if self.reserved == Some(time_step) {
+                return Ok(());
+            }
+            if self.kit.codes.reserve(&account.id, time_step).await {
+                let Some(code) = codes::code(account, time_step) else {
+                    return Err("the secret of the second factor is not base32".to_owned());
+                };
+                self.shows.add(&code);
+                (self.code, self.reserved) = (Some(code.into()), Some(time_step));
+                return Ok(());
+            }
+            let now = marks::now();
+            if self.deadline < now + lasts {
+                break;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(lasts) => (),
+                () = self.kit.stop.cancelled() => break,
+            }
+            let waited = marks::now().duration_since(now);
+            self.waited += waited;
+            self.deadline += waited;
+        }
+        let said = "this period's code was used already, and the next one comes after the deadline; \
+                    a login less often, or a longer deadline, gets one of its own";
+        Err(said.to_owned())
+    }
+}
