@@ -43,7 +43,12 @@ if errors:
 # Every key that the reader knows, which it tells when asked for one it does not.
 known = {}
 strange = "zz = 1\nsite.zz = 1\nserver.zz = 1\nstore.zz = 1\nsample.zz = 1\nmetrics.zz = 1\nprobe.zz = 1\n" + "".join(
-    f"[[{table}]]\nzz = 1\n" for table in ("component", "account", "endpoint", "maintenance", "announcement")
+    f"[[{table}]]\nzz = 1\n" for table in ("component", "account", "endpoint", "network", "maintenance", "announcement")
+)
+# Each kind of endpoint has keys of its own; the schema takes them all.
+strange += "".join(
+    f"[[endpoint]]\n{of}\nzz = 1\n"
+    for of in ('url = "tcp://a:1"', 'url = "tls://a"', 'url = "dns://a"', 'url = "smtp://a"', "push = { zz = 1 }")
 )
 with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
     file.write(strange)
@@ -55,8 +60,8 @@ for fault in report["faults"]:
     message = fault["message"]
     if message.startswith("unknown key `zz` in ") or message.startswith("unknown key `metrics`"):
         table = message.removeprefix("unknown key `zz` in ").strip("[]")
-        if table in ("the file", "site", "server", "store", "sample", "metrics", "probe", "component", "account", "endpoint", "maintenance", "announcement"):
-            known[table] = set(fault["help"].split("`")[1::2])
+        if table in ("the file", "site", "server", "store", "sample", "metrics", "probe", "component", "account", "endpoint", "network", "maintenance", "announcement"):
+            known[table] = known.get(table, set()) | set(fault["help"].split("`")[1::2])
 if len(known) < 10:
     faults.append(f"the reader told the keys of {sorted(known)} only")
 for table, keys in known.items():
