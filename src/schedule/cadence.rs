@@ -76,7 +76,8 @@ pub fn fresh_for(endpoint: &Endpoint, at: Timestamp) -> Duration {
         Cadence::Every(every) => {
             let intervals = every.saturating_mul(SILENT_INTERVALS);
             // The wait, the rest of a round at its end, and one that comes late.
-            let held = if apart.is_zero() { apart } else { apart.saturating_add(*every).saturating_add(*every) };
+            let held =
+                if apart.is_zero() { apart } else { apart.saturating_add(*every).saturating_add(*every) };
             intervals.max(held).max(CONFIRM_AFTER + CONFIRM_SPREAD)
         }
         cron @ Cadence::Schedule { .. } => {
