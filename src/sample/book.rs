@@ -182,8 +182,7 @@ impl Book {
         &mut self,
         now: Timestamp,
         mode: Mode,
-        channel: Channel,
-        to: &str,
+        (channel, to): (Channel, &str),
         code: &str,
     ) -> Admission {
         if to != channel.ours() && mode != Mode::WrongPasswordAccepted {
