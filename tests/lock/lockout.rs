@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use porchlight::config::{Config, Surroundings};
+use porchlight::domain::component::{Lang, Text};
 use porchlight::domain::endpoint::{Endpoint, Id};
+use porchlight::domain::facts::Site;
 use porchlight::probe::Wire;
 use porchlight::sample::{self, Door, InMemory, Mode};
 use rand::rngs::StdRng;
@@ -19,7 +21,6 @@ use tokio::io::DuplexStream;
 use url::Url;
 
 use crate::house::{House, Time, live};
-use crate::town::site;
 
 const TWO_DAYS: Duration = Duration::from_secs(48 * 3600);
 const QUARTER: Duration = Duration::from_secs(15 * 60);
@@ -90,6 +91,18 @@ url = "/api/app/login"
 method = "POST"
 json = { username = "{{username}}", password = "{{password}}" }
 "##;
+
+fn site() -> Site {
+    Site {
+        name: Text::One(Lang::En, "Locks".into()),
+        zone: jiff::tz::TimeZone::UTC,
+        support: vec![],
+        lockout: None,
+        recovering_for: Duration::from_secs(300),
+        sample: None,
+        public_url: None,
+    }
+}
 
 struct Street(InMemory);
 
@@ -164,7 +177,6 @@ fn two_days(seed: u64) {
     while time.since_start() < TWO_DAYS {
         let until = time.since_start() + Duration::from_secs(random.random_range(60..5 * 3600));
         lives += 1;
-        println!("life {lives} from {:?}", time.since_start());
         live(async {
             let street = Arc::new(Street(wallet.clone()));
             let known = (site(), config.components.clone(), endpoints.as_slice());
