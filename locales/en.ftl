@@ -107,6 +107,8 @@ phase-cancelled = Cancelled
 now-heading = Happening now
 announcement = Announcement
 announced-at = Posted { $at }
+own-network = Since { $at } Porchlight's own network has been down, so this page cannot tell whether you can log in now. It does not mean that you cannot.
+own-network-of = Since { $at } a network of Porchlight's own has been down, so this page cannot tell whether these work now: { $ways }. It does not mean that they do not.
 storing-fails = Since { $at } results are not being stored; { $waiting ->
     [one] one waits
    *[other] { $waiting } wait
@@ -220,12 +222,23 @@ rows-more = Showing the latest { $n }; { $more } earlier ones are not listed.
 missing-title = There is no such page
 missing-line = The address may be mistyped. Login status is on the front page.
 
+## Who knocks
+
+about-title = Who is Porchlight in your log?
+about-who = Porchlight looks for a status page whether login services work. The requests you see were sent by whoever runs this page; they are neither an attack nor a crawler.
+about-what = It opens the login page as a user does and, where an account of its own was made for it, logs in and out again. It guesses no passwords, goes round no captcha and does not pose as a browser.
+about-often = One host gets a few requests a second at most, and usually one in half a minute. One account logs in at most 12 times an hour, and not again for 15 minutes after a failure. An answer 429, or a block, keeps us away for 15 minutes, then 1 hour, then 6 hours; Retry-After is honoured.
+about-tell = Each request has an X-Request-Id that begins with porchlight-, and names what it looks at after endpoint=. The User-Agent begins so:
+about-stop = To make it stop, or go slower: write to whoever runs this page, or answer 429.
+
 ## What a check found, in a sentence for readers
 
 outcome-success = Answered as it should.
 cause-server = This is on the server’s side, not your phone or account.
-cause-refused = The cause may be the server, or the way we check it.
+cause-refused = The cause may be the server, or the way we check it; an outdated app is turned down the same way.
 cause-network = This is a network problem; another network may work.
+cause-account = This is about our test account only, not about yours.
+cause-system = This is about the encryption that devices support; please don’t lower your device’s security for it.
 
 failure-dns_nxdomain = The login server’s name can’t be found.
 failure-dns_error = Looking up the login server’s address fails.
@@ -240,7 +253,7 @@ failure-tls_chain = The login server’s security certificate is incomplete.
 failure-tls_version = The login server does not support current encryption.
 failure-tls_error = A secure connection to the login server fails.
 failure-timeout_tls = Securing the connection to the login server takes too long.
-failure-timeout_headers = The login server’s answer does not begin in time.
+failure-timeout_headers = The login server’s answer begins and then gets stuck.
 failure-timeout_ttfb = The login server takes the request and does not answer.
 failure-timeout_body = The login server’s answer does not finish in time.
 failure-reset = The connection to the login server breaks off.
@@ -283,3 +296,64 @@ unknown-own_stall = Our monitor stalled for a moment; this check tells us nothin
 unknown-own_clock = Our monitor’s clock was changed; this check tells us nothing.
 unknown-own_storage = Our monitor’s storage failed; this check tells us nothing.
 unknown-stopping = Our monitor is shutting down; this check tells us nothing.
+
+## What a knock found, in a sentence for operators
+
+operator-outcome-success = It answered as it should.
+
+operator-failure-dns_nxdomain = The name does not exist. Check its spelling, the registration and the zone.
+operator-failure-dns_error = The name could not be looked up: no address, or its name servers fail or are silent. Ask them yourself.
+operator-failure-connect_refused = Nothing listens on that port, or a firewall refuses. Check that the service runs, and where it listens.
+operator-failure-connect_unreachable = There is no way there. Check routes and firewalls between here and the endpoint.
+operator-failure-connect_timeout = The connection is not taken in time: packets are dropped, or the backlog is full.
+operator-failure-tls_expired = A certificate of the chain has expired. Renew it, and check why it was not renewed by itself.
+operator-failure-tls_not_yet = The certificate is not valid yet. Check when it begins, and the server’s clock.
+operator-failure-tls_name = The certificate is for other names. Check what is served for this name (SNI).
+operator-failure-tls_untrusted = Nobody whom this machine trusts has issued the certificate: self-signed, or by a private authority.
+operator-failure-tls_chain = The server does not send its intermediate certificate. Configure the full chain; browsers that cached it hide this.
+operator-failure-tls_version = We share no version or cipher of TLS: 1.2 and 1.3 are offered.
+operator-failure-tls_error = The TLS handshake breaks off. What it said stands in the error.
+operator-failure-timeout_tls = It connects, but the TLS handshake does not end in time. Often a proxy without a backend.
+operator-failure-timeout_headers = The head of the answer has begun and does not end in time.
+operator-failure-timeout_ttfb = The request is sent and not a byte of an answer comes in time. Look at the application and what it waits for.
+operator-failure-timeout_body = The head came, the body does not end in time.
+operator-failure-reset = The connection is reset under way: the process died, or something in between cut it.
+operator-failure-empty_reply = The connection is closed without an answer. The process may have crashed on this request.
+operator-failure-protocol = What answers does not speak HTTP as it should. Check the port and what listens there.
+operator-failure-header_too_large = The head of the answer is larger than 64 KiB. Look for cookies that pile up.
+operator-failure-body_too_large = The answer, decoded, is larger than 2 MiB. Point the endpoint at a smaller page.
+operator-failure-body_incomplete = The answer ends before it is whole. Something closes the connection early.
+operator-failure-decode_error = The answer is not encoded as it says (gzip, br, zstd).
+operator-failure-redirect_unexpected = It redirects. Expect it (status, location), follow it (redirects), or check why it does.
+operator-failure-redirect_downgrade = It redirects from https to http. Secrets would travel in the open, so it is not followed.
+operator-failure-redirect_blocked = It redirects to where we may not go, or with something that is not for there. Nothing was sent.
+operator-failure-redirect_scheme = It redirects to an address that is neither http nor https.
+operator-failure-redirect_loop = It redirects in circles, or more often than allowed.
+operator-failure-http_4xx = It turns the request down. Check path, method, headers and body here, and rules and releases there.
+operator-failure-http_5xx = The service, or the proxy in front of it, fails. Look into its log.
+operator-failure-maintenance_page = It shows a maintenance page. If that is planned, announce it as a maintenance.
+operator-failure-assertion = The answer came, and is not what is expected of it. What was seen stands beside each assertion.
+operator-failure-form_missing = The form to log in with is not on the page. A release may have changed it, or scripts draw it.
+operator-failure-token_missing = A value that a later step needs was not in the answer. Check the capture.
+operator-failure-session_broken = The login succeeded, and the next step is not let in. Look at cookies and where sessions are kept.
+operator-failure-accepts_wrong_password = A wrong password was accepted. Treat it as a security incident, now.
+
+operator-degraded-slow = It answered right, later than `degraded_after`.
+operator-degraded-partial_addresses = Some of its addresses are dead. Take them out of the name, or mend them.
+operator-degraded-ipv6_down = It works over IPv4 only, though its name has IPv6 addresses.
+operator-degraded-assertion = An assertion that is not vital does not hold, or the certificate ends soon.
+
+operator-unknown-throttled = It asks us to knock less often (429). We wait; raise the interval, or let us through.
+operator-unknown-blocked = A bot wall answered in place of the service, or `unknown_when` held. Let our User-Agent or address through; we do not evade it.
+operator-unknown-challenge = A captcha or a second factor was asked for. Exempt the test account, or configure its second factor.
+operator-unknown-credentials_rejected = The test account’s name or password is not taken. Logins stop until somebody has looked.
+operator-unknown-account_locked = The test account is locked. Logins stop; unlock it, and find out who used it up.
+operator-unknown-credential_expired = The test account’s password must be changed. Logins stop until the new one is configured.
+operator-unknown-budget = Not logged in, so as not to lock the account or trouble the service: its budget or its rate is spent.
+operator-unknown-own_network = Our own network, or our proxy, is in the way. Check this machine first.
+operator-unknown-own_dns = Our resolvers fail. See /etc/resolv.conf.
+operator-unknown-own_resources = This machine is out of descriptors, memory or ports. Raise limits, or knock less.
+operator-unknown-own_stall = We did not run for a while, so what we measured means nothing. Look for a full CPU or a sleeping machine.
+operator-unknown-own_clock = Our clock cannot be trusted, so no date of a certificate is judged. Check time synchronisation.
+operator-unknown-own_storage = Results cannot be stored. Check the disk.
+operator-unknown-stopping = We are stopping.

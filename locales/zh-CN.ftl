@@ -107,6 +107,8 @@ phase-cancelled = 已取消
 now-heading = 正在发生
 announcement = 公告
 announced-at = { $at } 发布
+own-network = 自 { $at } 起，门灯自己的网络不通，无法确认现在能否登录；这不代表登录有故障。
+own-network-of = 自 { $at } 起，门灯自己的网络有一路不通，无法确认{ $ways }现在能否使用；这不代表有故障。
 storing-fails = 自 { $at } 起监测结果未能写入存储，{ $waiting } 条在内存中等待。
 storing-lost = 另有 { $lost } 条未能保存。
 covers = 受影响
@@ -202,12 +204,23 @@ rows-more = 只列出最近 { $n } 条，更早的另有 { $more } 条。
 missing-title = 没有这一页
 missing-line = 地址可能写错了。登录状态在首页。
 
+## 谁在敲门
+
+about-title = 您的日志里的门灯是谁
+about-who = 门灯替一个状态页定时查看登录服务是否可用。您看到的请求来自运行本页的人，不是攻击，也不是爬虫。
+about-what = 它像用户一样打开登录页；配置了专用测试账号时，还会登录并退出。它不猜密码，不绕过验证码，不冒充浏览器。
+about-often = 对一个主机每秒最多几次请求，通常几十秒一次；同一账号每小时最多登录 12 次，失败后 15 分钟内不再试。收到 429 或被拦截，就停 15 分钟、1 小时、6 小时；遵守 Retry-After。
+about-tell = 每个请求都带有 X-Request-Id（以 porchlight- 开头），endpoint= 后面是检测项。User-Agent 以此开头：
+about-stop = 想让它停下或放慢：请联系运行本页的人，或对它回应 429。
+
 ## 检测结果：给读者的一句话
 
 outcome-success = 正常应答。
 cause-server = 这属于服务器原因，与您的手机和账号无关。
-cause-refused = 可能是服务器原因，也可能是检测设置有误。
+cause-refused = 可能是服务器原因，也可能是检测设置有误；应用版本过旧时也会这样被拒绝。
 cause-network = 这属于网络原因，可以换一个网络试一次。
+cause-account = 这只涉及检测专用账号，与您的账号无关。
+cause-system = 这与设备支持的加密协议有关，请不要为此降低设备的安全设置。
 
 failure-dns_nxdomain = 找不到登录服务器的域名。
 failure-dns_error = 查询登录服务器的地址时出错。
@@ -222,7 +235,7 @@ failure-tls_chain = 登录服务器的安全证书不完整。
 failure-tls_version = 登录服务器不支持现行的加密协议。
 failure-tls_error = 与登录服务器建立加密连接失败。
 failure-timeout_tls = 与登录服务器建立加密连接超时。
-failure-timeout_headers = 登录服务器的应答迟迟没有开头。
+failure-timeout_headers = 登录服务器的应答刚开头就卡住了。
 failure-timeout_ttfb = 登录服务器收到请求后没有回应。
 failure-timeout_body = 登录服务器的应答没有按时传完。
 failure-reset = 与登录服务器的连接中途断开。
@@ -265,3 +278,64 @@ unknown-own_stall = 监测程序一度停顿，这次没有结论。
 unknown-own_clock = 监测程序的时钟被调整，这次没有结论。
 unknown-own_storage = 监测程序的存储出错，这次没有结论。
 unknown-stopping = 监测程序正在停止，这次没有结论。
+
+## 检测结果：给运维的一句话
+
+operator-outcome-success = 应答正常。
+
+operator-failure-dns_nxdomain = 域名不存在。请检查拼写、域名注册和解析记录。
+operator-failure-dns_error = 域名查不出地址：没有记录，或权威服务器出错、无响应。请直接向它查询核对。
+operator-failure-connect_refused = 端口上没有程序在监听，或被防火墙拒绝。请检查服务是否在运行、监听在哪里。
+operator-failure-connect_unreachable = 没有路由可达。请检查本机到目标之间的路由和防火墙。
+operator-failure-connect_timeout = 连接迟迟建立不了：数据包被丢弃，或监听队列已满。
+operator-failure-tls_expired = 证书链中有证书已过期。请更换，并查明为何没有自动续期。
+operator-failure-tls_not_yet = 证书尚未生效。请检查生效时间和服务器时钟。
+operator-failure-tls_name = 证书不含这个域名。请检查服务器为该域名（SNI）配置的证书。
+operator-failure-tls_untrusted = 证书不是由本机信任的机构签发：自签名，或私有机构签发。
+operator-failure-tls_chain = 服务器没有发送中间证书。请配置完整的证书链；缓存过它的浏览器会掩盖这个问题。
+operator-failure-tls_version = 双方没有共同的 TLS 版本或加密套件；我们支持 1.2 和 1.3。
+operator-failure-tls_error = TLS 握手中断，原因见错误信息。
+operator-failure-timeout_tls = 连上了，但 TLS 握手没有按时完成。常见于代理后面没有可用的后端。
+operator-failure-timeout_headers = 应答头已开始，但没有按时传完。
+operator-failure-timeout_ttfb = 请求已发出，时限内一个字节都没有收到。请查看应用在等待什么。
+operator-failure-timeout_body = 应答头已收到，正文没有按时传完。
+operator-failure-reset = 连接中途被重置：进程退出，或被中间设备切断。
+operator-failure-empty_reply = 对方没有应答就关闭了连接，可能是处理这个请求时崩溃。
+operator-failure-protocol = 对方说的不是合规的 HTTP。请检查端口以及监听它的程序。
+operator-failure-header_too_large = 应答头超过 64 KiB。请检查是否有不断堆积的 Cookie。
+operator-failure-body_too_large = 应答解码后超过 2 MiB。请改为检测一个更小的页面。
+operator-failure-body_incomplete = 应答没有传完就结束了，连接被提前关闭。
+operator-failure-decode_error = 应答的编码（gzip、br、zstd）与声明不符。
+operator-failure-redirect_unexpected = 它跳转了。请写明预期（status、location），或跟随（redirects），或查明原因。
+operator-failure-redirect_downgrade = 它从 https 跳转到 http。秘密会以明文传输，因此没有跟随。
+operator-failure-redirect_blocked = 它要跳转到不允许去的地方，或会把不该给对方的内容带过去。什么都没有发出。
+operator-failure-redirect_scheme = 它要跳转的地址既不是 http 也不是 https。
+operator-failure-redirect_loop = 它循环跳转，或跳转次数超过上限。
+operator-failure-http_4xx = 请求被拒绝。请核对这边的路径、方法、请求头和正文，以及那边的规则和近期发布。
+operator-failure-http_5xx = 服务或其前面的代理出错。请查看它的日志。
+operator-failure-maintenance_page = 它显示维护页面。如属计划内，请发布维护公告。
+operator-failure-assertion = 收到了应答，但与预期不符。每条断言旁写着实际看到的值。
+operator-failure-form_missing = 页面上没有登录表单。可能是新版本改动了页面，或表单由脚本生成。
+operator-failure-token_missing = 后续步骤需要的值不在应答里。请检查 capture。
+operator-failure-session_broken = 登录成功，下一步却不被放行。请检查 Cookie 和会话存储。
+operator-failure-accepts_wrong_password = 错误的密码被接受了。请立即按安全事件处理。
+
+operator-degraded-slow = 应答正确，但晚于 `degraded_after`。
+operator-degraded-partial_addresses = 部分地址已失效。请从解析中移除，或修复它们。
+operator-degraded-ipv6_down = 域名有 IPv6 地址，但只有 IPv4 可用。
+operator-degraded-assertion = 一条非关键的断言不成立，或证书即将到期。
+
+operator-unknown-throttled = 对方要求降低频率（429）。我们会等待；请拉长间隔，或为我们放行。
+operator-unknown-blocked = 应答的是防护系统而不是服务，或 `unknown_when` 成立。请为我们的 User-Agent 或地址放行；我们不会绕过它。
+operator-unknown-challenge = 遇到人机验证或二步验证。请为检测专用账号豁免，或配置它的二步验证。
+operator-unknown-credentials_rejected = 检测专用账号的用户名或密码不被接受。登录已停止，等待人工处理。
+operator-unknown-account_locked = 检测专用账号被锁定。登录已停止；请解锁，并查明是谁用完了次数。
+operator-unknown-credential_expired = 检测专用账号的密码必须修改。配置新密码之前不再登录。
+operator-unknown-budget = 为避免锁定账号或打扰服务，这次没有登录：次数或频率额度已用完。
+operator-unknown-own_network = 问题出在我们自己的网络或代理。请先检查本机。
+operator-unknown-own_dns = 我们自己的域名解析出错。请看 /etc/resolv.conf。
+operator-unknown-own_resources = 本机的文件描述符、内存或端口用尽。请提高上限，或减少检测。
+operator-unknown-own_stall = 监测程序有一段时间没有运行，量到的结果不作数。请检查 CPU 是否占满、机器是否休眠。
+operator-unknown-own_clock = 本机时钟不可信，因此不判断证书日期。请检查时间同步。
+operator-unknown-own_storage = 结果无法写入存储。请检查磁盘。
+operator-unknown-stopping = 监测程序正在停止。

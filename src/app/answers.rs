@@ -10,8 +10,9 @@ use jiff::tz::TimeZone;
 use super::live::chain;
 use super::{Live, Load, ReloadError};
 use crate::control::{
-    self, Answer, Answers, Check, ComponentLine, DaemonLine, Door, EndpointLine, EvidenceLine, Knock,
-    KnockLine, NoteLine, NoticeLine, Own, Question, Refusal, Status, Wanted,
+    self, Answer, Answers, AttemptLine, CanaryLine, Check, ComponentLine, DaemonLine, Door, EndpointLine,
+    EvidenceLine, Knock, KnockLine, LoginLine, NetworkLine, NoteLine, NoticeLine, Own, Question, Refusal,
+    Status, Wanted,
 };
 use crate::domain::component::{Component, Lang, Text};
 use crate::domain::endpoint::{Endpoint, Id};
@@ -22,7 +23,9 @@ use crate::domain::notice::{Announcement, Maintenance, Notices};
 use crate::domain::outage::is_flapping;
 use crate::domain::summary::summarize;
 use crate::exhibit::{self, Exhibit};
+use crate::pipeline::logins::{LoginBudget, LoginsAt};
 use crate::probe::Probed;
+use crate::probe::gate::Group;
 use crate::store::{Kept, Of};
 
 /// Knows the running daemon, and where its config came from.
@@ -77,6 +80,11 @@ impl Answers for Desk {
             Question::Reload => self.reload().await,
             Question::Probe { endpoint } => self.probe(&endpoint).await,
             Question::Evidence { endpoint } => self.evidence(&endpoint).await,
+            Question::Logins => Answer::Logins { logins: login_lines(&self.live.logins) },
+            Question::ResumeLogin { account } => match self.live.logins.resume(&account).await {
+                Ok(stops) => Answer::LoginResumed { stops },
+                Err(error) => Answer::refused(Refusal::Failed, chain(&error)),
+            },
             Question::Notices => {
                 let facts = self.live.spine.facts.borrow().clone();
                 let now = self.live.spine.clock.now();
@@ -150,6 +158,22 @@ pub fn kept(kept: Vec<Kept>) -> Vec<EvidenceLine> {
         Some(EvidenceLine { outage, seen: Exhibit::read(&it.seen)? })
     };
     kept.into_iter().filter_map(line).collect()
+}
+
+/// What was tried with each account, as a person is told of it.
+pub fn login_lines(logins: &LoginBudget) -> Vec<LoginLine> {
+    let line = |it: LoginsAt| LoginLine {
+        account: it.door.account,
+        origin: it.door.origin,
+        attempts: it
+            .attempts
+            .iter()
+            .map(|(at, ended)| AttemptLine { at: format!("{at:.0}"), ended: ended.wire().to_owned() })
+            .collect(),
+        stopped: it.stop.map(|it| it.reason.wire().to_owned()),
+        stopped_since: it.stop.map(|it| format!("{:.0}", it.since)),
+    };
+    logins.list().into_iter().map(line).collect()
 }
 
 /// What takes a while with thousands of endpoints, off the async threads.
@@ -233,6 +257,7 @@ fn own(live: &Live, storing: Storing, now: Moment) -> Own {
         stalled_s_ago: live.own.last_stall().map(|it| it.as_secs_f64()),
         doubts_clock: live.own.doubts_the_clock(),
         doubts_network: live.own.doubts_the_network(),
+        networks: live.own.gates.groups().iter().map(|it| network_line(it)).collect(),
         storing: storing == Storing::Works,
         not_stored_since,
         waiting,
@@ -241,6 +266,22 @@ fn own(live: &Live, storing: Storing, now: Moment) -> Own {
         damaged: files.damaged,
         vanished: files.vanished,
         rendered_s_ago: published.map(|it| now.mono.saturating_sub(it.mono).as_secs_f64()),
+    }
+}
+
+fn network_line(group: &Group) -> NetworkLine {
+    let standing = group.standing();
+    let canaries = group.network.canaries.iter().zip(&standing.canaries);
+    NetworkLine {
+        id: standing.network,
+        lost_since: standing.lost.as_ref().map(|it| it.since.to_string()),
+        why: standing.lost.as_ref().map(|it| it.why.wire().to_owned()),
+        canaries: canaries
+            .map(|(canary, said)| CanaryLine {
+                url: canary.url.to_string(),
+                said: said.map(|it| it.wire().to_owned()),
+            })
+            .collect(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Builds the daemon and takes it apart; the only room that knows everyone.
 
+mod alone;
 mod answers;
 mod chores;
 mod crew;
@@ -24,7 +25,8 @@ use crate::publish::Publisher;
 use crate::schedule::chores::Scheduler;
 use crate::store::Store;
 
-pub use answers::{NOT_KNOCKED, Source, kept, knock, listed};
+pub use alone::Alone;
+pub use answers::{NOT_KNOCKED, Source, kept, knock, listed, login_lines};
 pub use crew::Crew;
 pub use listen::StartError;
 pub use live::{Live, Load};

@@ -10,8 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use super::answers::LostLines;
 use super::listen::{StartError, listen};
-use crate::observe::{self, OwnSeen, PageSeen, Process, Seen, StoreSeen};
+use crate::observe::{self, NetworkSeen, OwnSeen, PageSeen, Process, Seen, StoreSeen};
 use crate::pipeline::Spine;
+use crate::probe::gate::Group;
 use crate::probe::own::OwnHealth;
 use crate::publish::Publisher;
 use crate::serve;
@@ -97,10 +98,21 @@ impl Shown {
                 stalls: self.own.stalls.get(),
                 clock_steps: self.own.steps.get(),
                 clock_doubted: self.own.doubts_the_clock(),
+                missed: self.own.missed_by_ticks(),
+                networks: self.own.gates.groups().iter().map(|it| network(it)).collect(),
                 lost_lines: self.lost_lines.as_ref().map_or(0, |count| count()),
             },
             notes: notes.list(),
             process: Process::read(),
         }
+    }
+}
+
+fn network(group: &Group) -> NetworkSeen {
+    let standing = group.standing();
+    NetworkSeen {
+        id: standing.network,
+        lost: standing.lost.is_some(),
+        said: standing.said.into_iter().map(|(said, count)| (said.wire(), count)).collect(),
     }
 }

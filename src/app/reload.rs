@@ -98,6 +98,8 @@ impl Live {
             .collect();
         let (endpoints, change) = self.repost(endpoints, &moved, &newcomers, &mut reloaded);
         let site = Arc::new(wanted.site.clone());
+        self.own.gates.set(&wanted.networks);
+        let lost = Arc::clone(&self.own.gates.lost().borrow());
         self.spine.facts.send_modify(|facts| {
             let before: HashMap<&EndpointId, &Arc<EndpointFacts>> =
                 facts.endpoints.iter().map(|it| (&it.endpoint.id, it)).collect();
@@ -115,13 +117,17 @@ impl Live {
                     }
                 }
             });
-            *facts = Arc::new(Facts {
+            let mut after = Facts {
                 site: Arc::clone(&site),
                 components: wanted.components.clone().into(),
                 endpoints: known.collect(),
                 notices: Arc::new(written.notices),
                 storing: facts.storing,
-            });
+                lost: Arc::from([]),
+            };
+            // An endpoint may have come to another network.
+            after.lose(Arc::clone(&lost));
+            *facts = Arc::new(after);
         });
         // A schedule that has ended ends the daemon; nothing is to be done about it here.
         let _ = self.changes.send(change).await;
@@ -287,12 +293,15 @@ fn keep_what_is_open(running: &Config, wanted: &mut Config) -> Vec<&'static str>
         (wanted.store.data != running.store.data, "store.data"),
         (wanted.sample != running.sample, "sample"),
         (wanted.metrics != running.metrics, "metrics"),
+        (wanted.probe.contact != running.probe.contact, "probe.contact"),
     ];
     wanted.server = running.server.clone();
     wanted.site.public_url = running.site.public_url.clone();
     wanted.store.data = running.store.data.clone();
     wanted.sample = running.sample.clone();
     wanted.metrics = running.metrics.clone();
+    wanted.probe.contact = running.probe.contact.clone();
+    wanted.site.probe_contact = running.site.probe_contact.clone();
     wanted.site.sample = running.site.sample.clone();
     differs.into_iter().filter_map(|(differs, key)| differs.then_some(key)).collect()
 }

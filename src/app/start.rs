@@ -26,9 +26,9 @@ use crate::domain::notice::Notices;
 use crate::notes::Notes;
 use crate::pipeline::knocks::Meters;
 use crate::pipeline::logins::LoginBudget;
-use crate::pipeline::{self, Spine, follow_storing};
+use crate::pipeline::{self, Spine, follow_storing, gates};
 use crate::probe::own::OwnHealth;
-use crate::probe::{Manners, Outbound, Prober};
+use crate::probe::{Greeting, Manners, Outbound, Prober};
 use crate::publish::{Publisher, Vitals, keep, render};
 use crate::schedule;
 use crate::serve;
@@ -104,18 +104,24 @@ impl App {
             endpoints: known,
             notices: Arc::new(notices),
             storing: Storing::default(),
+            lost: Arc::from([]),
         };
         let site = facts.site.clone();
         let workers: Vec<Arc<Endpoint>> = facts.endpoints.iter().map(|it| it.endpoint.clone()).collect();
         let (facts, seen) = watch::channel(Arc::new(facts));
 
         let own = Arc::new(OwnHealth::new(clock.clone()));
+        own.gates.set(&config.networks);
         let notes = Arc::new(Notes::new(clock.clone()));
         let logins = LoginBudget::open(store.clone(), clock.clone(), notes.clone()).await?;
         let logins = Arc::new(logins);
         let manners = Arc::new(Manners::of(config.probe.per_host));
+        let greeting =
+            Greeting { page: config.server.public_url.clone(), contact: config.probe.contact.clone() };
+        let outbound = outbound.introducing(greeting);
         let prober = Prober::new(outbound, own.clone(), clock.clone(), manners.clone());
         let prober = prober.guarded(logins.clone()).until(stop.clone());
+        let canaries = prober.canaries();
         let spine = Arc::new(Spine {
             prober: Box::new(prober),
             store: store.clone(),
@@ -165,6 +171,9 @@ impl App {
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
+        tasks.spawn(gates::follow(spine.clone(), own.gates.lost(), stop.clone()));
+        let watching = canaries.watch(stop.clone(), tasks.clone());
+        tasks.spawn(must_live("the canaries' watch", watching, stop.clone(), failed.clone()));
         let door = door(&config.server, addr, publisher.clone())?;
         let tls = door.tls.clone();
         if let Some(tls) = tls.clone() {

@@ -8,6 +8,7 @@ mod exhibit;
 mod exit;
 mod init;
 mod log;
+mod login;
 mod man;
 mod manual;
 mod notice;
@@ -105,6 +106,11 @@ enum Command {
     Evidence(#[command(flatten)] evidence::Flags),
     /// Write a first config of your own, from three questions or flags
     Init(#[command(flatten)] init::Flags),
+    /// What was tried with the accounts that log in; let one log in again
+    Login {
+        #[command(subcommand)]
+        command: LoginCommand,
+    },
     /// Print the manual page, as roff
     Man,
     /// Print the config's manual, or what it says of one key
@@ -153,6 +159,24 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+enum LoginCommand {
+    /// Print what was tried in the last hour, and which account may not log in
+    List {
+        /// Print a JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let an account log in again that was refused, locked, challenged or out of date
+    Resume {
+        /// The account's id in the config
+        account: String,
+        /// Print a JSON object instead of a sentence
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum NoticeCommand {
     /// Print them all, with what has become of each
     List {
@@ -185,6 +209,10 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => man::completions(shell, Arguments::command()),
         Command::Evidence(flags) => evidence::evidence(place, &flags),
         Command::Init(flags) => init::init(flags, place),
+        Command::Login { command: LoginCommand::List { json } } => login::list(place, json),
+        Command::Login { command: LoginCommand::Resume { account, json } } => {
+            login::resume(place, &account, json)
+        }
         Command::Man => man::man(Arguments::command()),
         Command::Manual { topic } => Ok(manual::manual(topic.as_deref())),
         Command::Notice { command: NoticeCommand::List { json } } => notice::list(place, json),

@@ -9,15 +9,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Exit, Place, exhibit, load, printable, tell};
-use crate::app;
+use crate::app::{self, Alone};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::control::{Answer, AskError, Knock, Question, Refusal, ask};
+use crate::domain::component::Lang;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::flow::Depth;
 use crate::probe::own::OwnHealth;
-use crate::probe::{Outbound, Probed, Prober};
+use crate::probe::{Greeting, Manners, Outbound, Probed, Prober};
 use crate::sample::SampleWallet;
+use crate::words::Words;
 
 /// Who knocked, as it is told.
 #[derive(Clone, Copy)]
@@ -97,9 +99,23 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
     }
     let own = Arc::new(OwnHealth::new(clock.clone()));
     let ticking = own.clone();
-    let prober = Prober::new(Outbound::new(), own, clock, Arc::default());
+    let (page, contact) = (config.server.public_url.clone(), config.probe.contact.clone());
+    let outbound = Outbound::new().introducing(Greeting { page, contact });
+    let manners = Arc::new(Manners::of(config.probe.per_host));
+    let prober = Prober::new(outbound, own, clock.clone(), manners);
+    // A login is spent from the budget that a daemon keeps; without it nobody logs in.
+    let (prober, depth, alone) = match endpoint.logs_in() {
+        false => (prober, Depth::Whole, None),
+        true => match Alone::open(&config.store.data, clock).await {
+            Ok(alone) => (prober.guarded(alone.logins.clone()), Depth::Whole, Some(alone)),
+            Err(error) => {
+                super::tell_error(&error.context("nobody logs in: the budget of logins cannot be kept here"));
+                (prober, Depth::Harmless, None)
+            }
+        },
+    };
     let mut ticks = tokio::time::interval(crate::probe::own::TICK);
-    let probing = prober.probe(endpoint, Depth::Whole, Duration::ZERO);
+    let probing = prober.probe(endpoint, depth, Duration::ZERO);
     let mut probing = std::pin::pin!(probing);
     let probed = loop {
         tokio::select! {
@@ -109,6 +125,9 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
         }
     };
     stop.cancel();
+    if let Some(Err(error)) = alone.map(Alone::end) {
+        super::tell_error(&error);
+    }
     probed
 }
 
@@ -144,8 +163,21 @@ fn show(it: &Knock, by: By) {
         Some(reason) => tell(format_args!("  outcome     {} ({})", it.outcome, printable(reason))),
         None => tell(format_args!("  outcome     {}", it.outcome)),
     }
+    if let Some(reason) = &it.reason
+        && let Some(means) = Words::get(lang()).operator(&it.outcome, Some(reason))
+    {
+        tell(format_args!("  means       {means}"));
+    }
     tell("");
     exhibit::details(&it.evidence, it.evidence.steps.len() > 1);
+}
+
+/// That of the terminal; the names of things stay as the config has them.
+#[expect(clippy::disallowed_methods, reason = "the language of a terminal is no setting of ours")]
+fn lang() -> Lang {
+    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let first = set.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
+    if first.starts_with("zh") { Lang::Zh } else { Lang::En }
 }
 
 fn as_json(it: &Knock, by: By) -> serde_json::Value {

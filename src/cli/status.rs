@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::table::{Row, print};
 use super::{Exit, Place, counted, load, printable, tell};
 use crate::clock::{Clock, SystemClock};
-use crate::control::{Answer, AskError, EndpointLine, Own, Question, Status, ask};
+use crate::control::{Answer, AskError, CanaryLine, EndpointLine, NetworkLine, Own, Question, Status, ask};
 use crate::domain::moment::between;
 use crate::store;
 
@@ -121,7 +121,48 @@ fn own(own: &Own) -> Vec<(&'static str, String)> {
     if own.doubts_network {
         lines.push(("network", "in doubt: no name of any host can be looked up".to_owned()));
     }
+    lines.extend(own.networks.iter().map(|it| ("network", network(it))));
     lines
+}
+
+/// How one of our networks is, and which canaries do not answer as they should.
+fn network(it: &NetworkLine) -> String {
+    let id = printable(&it.id);
+    let fails = |it: &&CanaryLine| matches!(it.said.as_deref(), Some("wrong" | "silent" | "no_name"));
+    let failing: Vec<String> = it.canaries.iter().filter(fails).map(canary).collect();
+    let named = if failing.is_empty() { String::new() } else { format!(": {}", failing.join(", ")) };
+    let (all, fail) = (it.canaries.len(), failing.len());
+    if let Some(since) = &it.lost_since {
+        let why = match it.why.as_deref() {
+            Some("no_names") => "names cannot be looked up",
+            Some("portal") => "something else answers in the place of others",
+            _ => "we cannot get out",
+        };
+        let since = to_the_second(since);
+        return format!("`{id}` LOST since {since}, {why}; {fail} of {} fail{named}", canaries(all));
+    }
+    if it.canaries.iter().all(|it| it.said.is_none()) {
+        return format!("`{id}`: no canary was heard yet");
+    }
+    let verb = if fail == 1 { "fails" } else { "fail" };
+    if fail == 0 {
+        format!("`{id}` works by its {}", canaries(all))
+    } else {
+        format!("`{id}` works; {fail} of {} {verb}{named}", canaries(all))
+    }
+}
+
+fn canaries(count: usize) -> String {
+    if count == 1 { "1 canary".to_owned() } else { format!("{count} canaries") }
+}
+
+fn canary(it: &CanaryLine) -> String {
+    let said = match it.said.as_deref() {
+        Some("wrong") => "answers wrongly",
+        Some("no_name") => "is not found",
+        _ => "is silent",
+    };
+    format!("{} {said}", printable(&it.url))
 }
 
 fn endpoint(it: &EndpointLine) -> Row {
@@ -204,6 +245,7 @@ mod tests {
             stalled_s_ago: None,
             doubts_clock: false,
             doubts_network: false,
+            networks: Vec::new(),
             storing: false,
             not_stored_since: Some("2026-11-23T01:02:03.456789012Z".to_owned()),
             waiting: 1,
@@ -215,6 +257,26 @@ mod tests {
         };
         let said = "FAILS since 2026-11-23 01:02:03 UTC, waiting in memory: 1 result, 2 results LOST";
         assert_eq!(own(&failing)[0].1, said);
+    }
+
+    #[test]
+    fn a_lost_network_is_told_with_the_canaries_that_fail() {
+        let told = |said: [Option<&str>; 3], why: Option<&str>| {
+            let canary = |(index, said): (usize, Option<&str>)| CanaryLine {
+                url: format!("tcp://192.0.2.{index}:53"),
+                said: said.map(str::to_owned),
+            };
+            network(&NetworkLine {
+                id: "default".to_owned(),
+                lost_since: why.map(|_| "2026-11-23T01:02:03.456Z".to_owned()),
+                why: why.map(str::to_owned),
+                canaries: said.into_iter().enumerate().map(canary).collect(),
+            })
+        };
+        insta::assert_snapshot!(told([Some("right"); 3], None), @"`default` works by its 3 canaries");
+        insta::assert_snapshot!(told([None; 3], None), @"`default`: no canary was heard yet");
+        insta::assert_snapshot!(told([Some("right"), Some("silent"), Some("right")], None), @"`default` works; 1 of 3 canaries fails: tcp://192.0.2.1:53 is silent");
+        insta::assert_snapshot!(told([Some("silent"), Some("no_name"), Some("right")], Some("unreachable")), @"`default` LOST since 2026-11-23 01:02:03 UTC, we cannot get out; 2 of 3 canaries fail: tcp://192.0.2.0:53 is silent, tcp://192.0.2.1:53 is not found");
     }
 
     #[test]

@@ -10,7 +10,6 @@ use super::account::Known;
 use super::flow::{self, Reading};
 use super::kinds;
 use super::names::Names;
-use super::network;
 use super::report::{Report, Span};
 use super::secret::Secrets;
 use super::section::Section;
@@ -20,7 +19,6 @@ use crate::domain::endpoint::{
     Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Id, Thresholds,
 };
 use crate::domain::kind::Kind;
-use crate::domain::network::Network;
 use crate::domain::request::{Fence, Proxy};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -59,7 +57,6 @@ pub(super) struct Around<'a> {
     pub(super) accounts: &'a [Known],
     /// Where targets may send us.
     pub(super) fence: &'a Arc<Fence>,
-    pub(super) networks: &'a [Network],
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Endpoint> {
@@ -152,8 +149,7 @@ fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, every: Option<Durati
     };
     let (deadline, degraded_after) =
         deadlines(section, &cadence, if every.is_some() { DEADLINE_MOST } else { REPORTED_MOST });
-    let network = section.optional("network", id);
-    let network = network.and_then(|it| network::known(section.report, it, around.networks));
+    let network = section.optional("network", id).and_then(|it| around.names.network(section.report, it));
     let mut threshold =
         |key| section.optional(key, |it| integer(it, 1..=THRESHOLD_MOST)).map(Spanned::into_inner);
     let default = Thresholds::default();

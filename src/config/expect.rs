@@ -205,6 +205,9 @@ fn test(report: &Report<'_>, entry: Entry<'_>, grammar: &Grammar) -> Vec<Test> {
     }
     let span = entry.span();
     let read = |section: &mut Section<'_, '_>| {
+        if section.is_empty() {
+            report.absent(span, "this asserts nothing", grammar.help);
+        }
         let mut found: Vec<Test> = Vec::new();
         let mut add = |test: Option<Spanned<Test>>| found.extend(test.map(Spanned::into_inner));
         let text = |it: &Entry<'_>| phrase(it, TEXT_LENGTH);
@@ -222,11 +225,7 @@ fn test(report: &Report<'_>, entry: Entry<'_>, grammar: &Grammar) -> Vec<Test> {
         }
         found
     };
-    let found = Section::read(report, "this assertion", entry, read).unwrap_or_default();
-    if found.is_empty() {
-        report.absent(span, "this asserts nothing", grammar.help);
-    }
-    found
+    Section::read(report, "this assertion", entry, read).unwrap_or_default()
 }
 
 fn literal(entry: &Entry<'_>, grammar: &Grammar) -> Result<Test, Wrong> {

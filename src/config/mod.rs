@@ -61,6 +61,7 @@ pub struct Config {
     pub server: Server,
     pub store: Store,
     pub probe: Probe,
+    /// Those that have canaries.
     pub networks: Vec<Network>,
     pub components: Vec<Component>,
     pub endpoints: Vec<Endpoint>,

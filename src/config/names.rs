@@ -9,11 +9,13 @@ use super::nearest::nearest;
 use super::report::{Report, Span};
 use super::section::{Entry, listed};
 use crate::domain::endpoint::{ComponentId, EndpointId, Id};
+use crate::domain::network::{self, NetworkId};
 
 /// The ids the file gives away, and what the endpoints belong to.
 pub(super) struct Names {
     components: BTreeMap<ComponentId, Span>,
     endpoints: BTreeMap<EndpointId, Option<ComponentId>>,
+    networks: BTreeMap<NetworkId, Span>,
     accounts: BTreeMap<Id, Span>,
 }
 
@@ -22,6 +24,7 @@ impl Names {
     pub(super) fn scan(file: &DeTable<'_>, report: &Report<'_>) -> Self {
         let components = Given::of(&[("component", "component")], file, report);
         let endpoints = Given::of(&[("endpoint", "endpoint")], file, report);
+        let networks = Given::of(&[("network", "network")], file, report);
         let accounts = Given::of(&[("account", "account")], file, report).0;
         // A page shows both kinds together, and links to them by id.
         Given::of(&[("maintenance", "notice"), ("announcement", "notice")], file, report);
@@ -33,7 +36,7 @@ impl Names {
             let component = of.remove(&id).flatten();
             (id, component)
         });
-        Self { components: components.0, endpoints: endpoints.collect(), accounts }
+        Self { components: components.0, endpoints: endpoints.collect(), accounts, networks: networks.0 }
     }
 
     /// The id, if there is such an account.
@@ -59,6 +62,15 @@ impl Names {
         let known = self.endpoints.contains_key(id.get_ref());
         if !known {
             missing(report, "endpoint", &id, self.endpoints.keys());
+        }
+        known.then(|| id.into_inner())
+    }
+
+    /// The id, if there is such a network, or it is the default one.
+    pub(super) fn network(&self, report: &Report<'_>, id: Spanned<Id>) -> Option<NetworkId> {
+        let known = id.get_ref().as_str() == network::DEFAULT || self.networks.contains_key(id.get_ref());
+        if !known {
+            missing(report, "network", &id, self.networks.keys());
         }
         known.then(|| id.into_inner())
     }

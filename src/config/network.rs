@@ -1,4 +1,4 @@
-//! Reads `[[network]]`: how we see that it is us.
+//! Reads `[[network]]`: canaries that tell whether it is us.
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -6,84 +6,115 @@ use url::Url;
 
 use super::report::Report;
 use super::section::{Entry, Section, Wrong, checked, wrong};
-use super::value::{id, phrase, string, url};
-use crate::domain::endpoint::Id;
+use super::value::{id, phrase, url};
+use crate::domain::endpoint::Endpoint;
 use crate::domain::network::{Canary, DEFAULT, Network};
+use crate::domain::request::Proxy;
 
-/// Fewer canaries prove little: one of them may be down by itself.
-const CANARIES_WANTED: usize = 3;
-const CANARIES_LIMIT: usize = 20;
+const SCHEMES: [&str; 3] = ["http", "https", "tcp"];
+const EXAMPLE: &str =
+    "[\"https://www.example.com/\", \"tcp://192.0.2.53:53\", { url = \"http://…\", contains = \"…\" }]";
+/// One that is in trouble of its own is outvoted from here on.
+const ENOUGH: usize = 3;
+/// Each is knocked at every 15 seconds.
+const CANARIES_LIMIT: usize = 10;
 const CONTAINS_LENGTH: usize = 1_000;
 
-pub(super) fn network(section: &mut Section<'_, '_>) -> Option<Network> {
+pub(super) fn read(
+    section: &mut Section<'_, '_>,
+    proxy: &Option<Proxy>,
+    endpoints: &[Endpoint],
+) -> Option<Network> {
     let report = section.report;
-    let this = section.required("id", "\"default\"", id);
-    let at = section.span.clone();
-    let entries = match section.has("canaries") {
-        true => section.entries("canaries", CANARIES_LIMIT),
-        false => section.need("canaries", "[\"tcp://192.0.2.1:443\"]").into_iter().collect(),
-    };
-    let count = entries.len();
-    let canaries: Vec<Canary> = entries.into_iter().filter_map(|entry| canary(report, entry)).collect();
-    if (1..CANARIES_WANTED).contains(&count) {
-        report.warn(
-            at.clone(),
-            format!("a network with fewer than {CANARIES_WANTED} canaries is easily taken for broken"),
-            "name three places of three different owners",
+    let id = section.required("id", &format!("\"{DEFAULT}\""), id);
+    if section.lacks("canaries") && section.has("canaries") {
+        let span = section.take("canaries").map(|it| it.span()).unwrap_or_default();
+        report.wrong(span, "a network without canaries tells nothing", format!("write canaries = {EXAMPLE}"));
+        return None;
+    }
+    if !section.has("canaries") {
+        section.need("canaries", EXAMPLE);
+        return None;
+    }
+    let entries = section.entries("canaries", CANARIES_LIMIT);
+    let (span, count) = (entries.first().map(|it| it.span()).unwrap_or_default(), entries.len());
+    let canaries: Vec<Canary> = entries.into_iter().filter_map(|it| canary(report, it, proxy)).collect();
+    twice(report, &span, &canaries);
+    let network = Network { id: id?.into_inner(), canaries };
+    if count == network.canaries.len() && count < ENOUGH {
+        let message =
+            format!("{count} of three canaries: one that is in trouble of its own is taken for ours");
+        report.warn(span.clone(), message, "name three, of three providers");
+    }
+    if !endpoints.iter().any(|it| network.stands_for(it)) {
+        let message = format!("no endpoint is knocked at through the network `{}`", network.id);
+        let help = format!(
+            "write network = \"{}\" in an [[endpoint]], or call it \"{DEFAULT}\": it stands for all that name none",
+            network.id
         );
+        report.warn(span, message, help);
     }
-    if count == 0 && section.has("canaries") {
-        report.wrong(at, "a network without canaries says nothing", "name three, or leave the network out");
-    }
-    Some(Network { id: this?.into_inner(), canaries })
+    Some(network)
 }
 
-fn canary(report: &Report<'_>, entry: Entry<'_>) -> Option<Canary> {
-    if !matches!(entry.get_ref(), DeValue::Table(_)) {
-        return checked(report, &entry, |it| place(report, it)).map(Spanned::into_inner);
-    }
-    let read = |section: &mut Section<'_, '_>| {
-        let url = section.required("url", "\"https://example.com/\"", |it| http(report, it));
-        let contains = section.optional("contains", |it| phrase(it, CONTAINS_LENGTH));
-        Some(Canary { url: url?.into_inner(), contains: contains.map(Spanned::into_inner), proxy: None })
-    };
-    Section::read(report, "a canary", entry, read)?
-}
-
-fn place(report: &Report<'_>, entry: &Entry<'_>) -> Result<Canary, Wrong> {
-    let help = "write \"tcp://192.0.2.1:443\", \"https://example.com/\" or { url = \"…\", contains = \"…\" }";
-    let text = string(entry)?;
-    if !text.starts_with("tcp://") {
-        return http(report, entry)
-            .map(|url| Canary { url, contains: None, proxy: None })
-            .map_err(|it| Wrong { help: help.to_owned(), ..it });
-    }
-    match Url::parse(text) {
-        Ok(url) if matches!(url.path(), "" | "/") && url.username().is_empty() && url.query().is_none() => {
-            match (url.host_str(), url.port()) {
-                (Some(_), Some(_)) => Ok(Canary { url, contains: None, proxy: None }),
-                _ => wrong("a tcp canary needs a host and a port", help),
+fn canary(report: &Report<'_>, entry: Entry<'_>, proxy: &Option<Proxy>) -> Option<Canary> {
+    let (url, contains) = if matches!(entry.get_ref(), DeValue::Table(_)) {
+        Section::read(report, "`canaries`", entry, |section| {
+            let url = section.need("url", "\"http://www.example.com/nonce.txt\"");
+            let url = url.and_then(|it| checked(report, &it, |it| place(report, it)))?;
+            let contains = section.optional("contains", |it| phrase(it, CONTAINS_LENGTH));
+            if let Some(contains) = &contains
+                && url.get_ref().scheme() == "tcp"
+            {
+                report.wrong(
+                    contains.span(),
+                    "a canary over tcp says nothing that could contain this",
+                    "use http or https, or leave `contains` out",
+                );
             }
-        }
-        _ => wrong("this is not the address of a canary", help),
-    }
-}
-
-fn http(report: &Report<'_>, entry: &Entry<'_>) -> Result<Url, Wrong> {
-    url(report, entry, &["http", "https"])
-}
-
-/// A network that an endpoint may name.
-pub(super) fn known(report: &Report<'_>, id: Spanned<Id>, networks: &[Network]) -> Option<Id> {
-    // Whoever names none means this one, too.
-    if id.get_ref().as_str() == DEFAULT || networks.iter().any(|it| it.id == *id.get_ref()) {
-        return Some(id.into_inner());
-    }
-    let names: Vec<&str> = networks.iter().map(|it| it.id.as_str()).collect();
-    let help = match names.as_slice() {
-        [] => "add a [[network]] of that id".to_owned(),
-        names => format!("the networks are: {}", names.join(", ")),
+            Some((url, contains.map(Spanned::into_inner)))
+        })??
+    } else {
+        (checked(report, &entry, |it| place(report, it))?, None)
     };
-    report.wrong(id.span(), format!("there is no network `{}`", id.get_ref()), help);
-    None
+    let url = url.into_inner();
+    let proxy = proxy.clone().filter(|_| url.scheme() != "tcp");
+    Some(Canary { url, contains, proxy })
+}
+
+fn place(report: &Report<'_>, entry: &Entry<'_>) -> Result<Url, Wrong> {
+    let help = "write \"https://www.example.com/\", \"http://…\", or \"tcp://192.0.2.53:53\" with its port";
+    let written = entry.get_ref().as_str().unwrap_or_default();
+    // To the parser of addresses this scheme is a stranger; a path would say nothing.
+    if let Some(rest) = written.trim().strip_prefix("tcp://") {
+        if written.contains('@') {
+            report.hide(entry.span());
+            return wrong("an address must not carry a user or password", help);
+        }
+        let good = Url::parse(written.trim())
+            .ok()
+            .filter(|it| it.host_str().is_some_and(|host| !host.is_empty()) && !rest.starts_with(':'));
+        let Some(good) = good else { return wrong("this canary has no host", help) };
+        if !matches!(good.path(), "" | "/") || good.query().is_some() || good.fragment().is_some() {
+            return wrong("a canary over tcp has no path", help);
+        }
+        if good.port().is_none_or(|port| port == 0) {
+            return wrong("the canary's port is missing", help);
+        }
+        return Ok(good);
+    }
+    if entry.get_ref().is_str() && !written.contains("://") {
+        return wrong("this is not the address of a canary", help);
+    }
+    url(report, entry, &SCHEMES).map_err(|it| Wrong { help: help.to_owned(), ..it })
+}
+
+/// Two words of one mouth are one word.
+fn twice(report: &Report<'_>, span: &super::report::Span, canaries: &[Canary]) {
+    let again =
+        |(index, it): &(usize, &Canary)| canaries.iter().take(*index).any(|other| other.url == it.url);
+    if let Some((_, it)) = canaries.iter().enumerate().find(again) {
+        let message = format!("the canary {} stands here twice", it.url);
+        report.warn(span.clone(), message, "name another: it would fail together with itself");
+    }
 }

@@ -19,7 +19,6 @@ use super::value::{boolean, string};
 use super::{Config, account, component, network, notice, probe, server, site};
 use crate::domain::component::{Component, Role};
 use crate::domain::endpoint::Endpoint;
-use crate::domain::network::Network;
 use crate::domain::request::Fence;
 
 /// A page with more is not read by people.
@@ -87,13 +86,12 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     let wallet = sample.iter().flat_map(|it| [it.listen, it.control]);
     let ours: Vec<_> =
         [server.listen].into_iter().chain(wallet).chain(metrics.iter().map(|it| it.listen)).collect();
-    let read = one(section, "probe", "[probe]", |it| (probe::read(it, &secrets, &ours), private(it)));
-    let ((probe, proxy), allowed) = read.unwrap_or_default();
+    let probe = one(section, "probe", "[probe]", |it| (probe::read(it, &secrets, &ours), private(it)));
+    let ((probe, proxy), allowed) = probe.unwrap_or_default();
+    site.probe_contact = probe.contact.clone();
     let never = ours.iter().map(ToString::to_string).collect();
     let fence = Arc::new(Fence { allowed, never });
     let accounts = many(section, "account", "[[account]]", ACCOUNTS_LIMIT, |it| account::read(it, &secrets));
-    let networks = many(section, "network", "[[network]]", NETWORKS_LIMIT, network::network);
-    twice(section.report, &networks);
 
     let components =
         many(section, "component", "[[component]]", COMPONENTS_LIMIT, |it| component::read(it, names));
@@ -107,10 +105,11 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
         ours: &ours,
         accounts: &accounts,
         fence: &fence,
-        networks: &networks,
     };
     let endpoints =
         many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));
+    let networks =
+        many(section, "network", "[[network]]", NETWORKS_LIMIT, |it| network::read(it, &proxy, &endpoints));
     let maintenances = many(section, "maintenance", "[[maintenance]]", NOTICES_LIMIT, |it| {
         notice::maintenance(it, names, zone, now)
     });
@@ -183,16 +182,6 @@ fn many<'r, 'i, T>(
     let entries = section.entries(key, limit);
     let read = |entry: Entry<'i>| Section::read(report, what, entry, &read)?;
     entries.into_iter().filter_map(read).collect()
-}
-
-/// The same id for two networks.
-fn twice(report: &Report<'_>, networks: &[Network]) {
-    for (index, network) in networks.iter().enumerate() {
-        if networks.iter().take(index).any(|it| it.id == network.id) {
-            let message = format!("there are two networks `{}`", network.id);
-            report.wrong(0..0, message, "put their canaries into one, or give one another id");
-        }
-    }
 }
 
 /// Warns of a page that could never say "yes".

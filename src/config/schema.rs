@@ -18,8 +18,8 @@ enum Shape {
     /// The same, by name.
     Assertions,
     Body,
-    Canaries,
     Captures,
+    Canaries,
     Contacts,
     Count,
     /// A number of days.
@@ -35,9 +35,9 @@ enum Shape {
     Instant,
     Json,
     Length,
-    PerHost,
     /// Logins an hour.
     Logins,
+    PerHost,
     Proxy,
     Push,
     Rcodes,
@@ -77,16 +77,16 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("server", "trusted_proxies", Shape::Texts, "[]"),
     ("server", "tls", Shape::Tls, ""),
     ("probe", "proxy", Shape::Proxy, r#""none""#),
+    ("probe", "allow_private", Shape::Texts, "[]"),
     ("probe", "per_host", Shape::PerHost, r#"{ "requests_per_second": 5, "connections": 6 }"#),
     ("probe", "contact", Shape::Words, ""),
-    ("network", "id", Shape::Id, ""),
-    ("network", "canaries", Shape::Canaries, ""),
-    ("probe", "allow_private", Shape::Texts, "[]"),
     ("store", "data", Shape::Words, r#""data""#),
     ("store", "keep_results", Shape::Length, r#""90d""#),
     ("sample", "listen", Shape::Address, r#""127.0.0.1:8081""#),
     ("sample", "control", Shape::Address, r#""127.0.0.1:8082""#),
     ("metrics", "listen", Shape::Address, r#""127.0.0.1:8083""#),
+    ("network", "id", Shape::Id, ""),
+    ("network", "canaries", Shape::Canaries, ""),
     ("component", "id", Shape::Id, ""),
     ("component", "name", Shape::Text, ""),
     ("component", "group", Shape::Text, ""),
@@ -176,8 +176,8 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("component", &["id", "name"]),
     ("account", &["id", "username", "password"]),
     ("endpoint", &["id", "component"]),
-    ("network", &["id", "canaries"]),
     ("endpoint.step", &["name"]),
+    ("network", &["id", "canaries"]),
     ("maintenance", &["id", "title", "starts_at", "ends_at"]),
     ("announcement", &["id", "title"]),
 ];
@@ -284,13 +284,17 @@ fn shaped(shape: Shape) -> Value {
             json!({ "type": "string", "pattern": "^(?:[0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$" })
         }
         Shape::Body => or_secret(json!({ "type": "string" })),
-        Shape::Canaries => {
-            let place = || json!({ "type": "string", "pattern": "^(?:tcp|https?)://[^\\s@]+$" });
-            list(json!({ "anyOf": [place(), {
-                "type": "object", "additionalProperties": false, "required": ["url"],
-                "properties": { "url": place(), "contains": words() } }] }))
-        }
         Shape::Captures => login::captures(),
+        Shape::Canaries => {
+            let place = || {
+                json!({ "type": "string", "pattern":
+                    "^\\s*(?:[Hh][Tt][Tt][Pp][Ss]?://[^\\s@#]+|tcp://[^\\s@#/?]+:[0-9]{1,5}/?)\\s*$" })
+            };
+            let one = json!({ "anyOf": [place(), {
+                "type": "object", "additionalProperties": false, "required": ["url"],
+                "properties": { "url": place(), "contains": words() } }] });
+            json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1, "maxItems": 10 }] })
+        }
         Shape::Contacts => list(json!({
             "type": "object", "additionalProperties": false, "required": ["label", "url"],
             "properties": { "label": text(), "url": { "type": "string", "pattern": "^(?:https|tel|mailto):" } } })),
@@ -331,12 +335,12 @@ fn shaped(shape: Shape) -> Value {
         }
         Shape::Json => json!({ "type": ["object", "array"] }),
         Shape::Length => json!({ "type": "string", "pattern": "^\\s*(?:[0-9]+(?:ms|s|m|h|d))+\\s*$" }),
+        Shape::Logins => json!({ "type": "integer", "minimum": 1, "maximum": 3600 }),
         Shape::PerHost => {
             let number = |most: u32| json!({ "type": "integer", "minimum": 1, "maximum": most });
             json!({ "type": "object", "additionalProperties": false, "properties": {
                 "requests_per_second": number(100_000), "connections": number(10_000) } })
         }
-        Shape::Logins => json!({ "type": "integer", "minimum": 1, "maximum": 3600 }),
         Shape::Proxy => {
             let place = || json!({ "type": "string", "pattern": "^(?:http|socks5h?)://[^\\s@/]+/?$" });
             json!({ "anyOf": [place(), { "const": "none" }, {

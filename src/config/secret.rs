@@ -78,6 +78,10 @@ impl Secrets<'_> {
     /// optional `prefix = "Bearer "` in front.
     pub(super) fn read(&self, report: &Report<'_>, entry: Entry<'_>) -> Option<SecretString> {
         let whole = entry.span();
+        // Whatever stands where a reference belongs may be the secret itself.
+        if entry.get_ref().as_table().is_none() {
+            report.hide(whole.clone());
+        }
         Section::read(report, "a secret", entry, |section| {
             let written = PLACES.map(|place| (place, section.take(place)));
             let mut written = written.into_iter().filter_map(|(place, entry)| Some((place, entry?)));

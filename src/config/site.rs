@@ -46,6 +46,7 @@ pub(super) fn default_site() -> Site {
         support: Vec::new(),
         lockout: None,
         recovering_for: RECOVERING_FOR,
+        probe_contact: None,
         sample: None,
         public_url: None,
     }
@@ -68,6 +69,7 @@ pub(super) fn site(section: &mut Section<'_, '_>) -> Site {
         support,
         lockout: lockout.map(Spanned::into_inner),
         recovering_for: recovering_for.map_or(default.recovering_for, Spanned::into_inner),
+        probe_contact: None,
         sample: None,
         public_url: None,
     }

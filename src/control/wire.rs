@@ -9,7 +9,7 @@ use crate::exhibit::Exhibit;
 /// Of this protocol; raised when an older reader would misunderstand a newer writer.
 pub const VERSION: u32 = 1;
 /// Names of questions, for the sentence to who asks another.
-const KNOWN: &str = "status, reload, probe, evidence, notices";
+const KNOWN: &str = "status, reload, probe, evidence, notices, logins, resume";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
@@ -25,6 +25,12 @@ pub enum Question {
         endpoint: String,
     },
     Notices,
+    /// What was tried with each account.
+    Logins,
+    /// Let an account log in again.
+    ResumeLogin {
+        account: String,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,6 +40,8 @@ struct Asked {
     ask: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
 }
 
 impl Question {
@@ -44,8 +52,13 @@ impl Question {
             Self::Probe { endpoint } => ("probe", Some(endpoint.clone())),
             Self::Evidence { endpoint } => ("evidence", Some(endpoint.clone())),
             Self::Notices => ("notices", None),
+            Self::Logins => ("logins", None),
+            Self::ResumeLogin { account } => {
+                let (ask, account) = ("resume".to_owned(), Some(account.clone()));
+                return finished(&Asked { v: VERSION, ask, endpoint: None, account });
+            }
         };
-        finished(&Asked { v: VERSION, ask: ask.to_owned(), endpoint })
+        finished(&Asked { v: VERSION, ask: ask.to_owned(), endpoint, account: None })
     }
 
     /// Strictly: nothing that is not understood in full is answered.
@@ -55,14 +68,25 @@ impl Question {
         if asked.v != VERSION {
             return Err(format!("this daemon speaks version {VERSION} of the protocol, not {}", asked.v));
         }
+        match (asked.ask.as_str(), asked.account) {
+            ("resume", Some(account)) if asked.endpoint.is_none() => {
+                return Ok(Self::ResumeLogin { account });
+            }
+            ("resume", _) => return Err("`resume` needs an `account` and nothing else".to_owned()),
+            (_, Some(_)) => return Err(format!("`{}` takes no `account`", asked.ask)),
+            (_, None) => (),
+        }
         match (asked.ask.as_str(), asked.endpoint) {
+            ("logins", None) => Ok(Self::Logins),
             ("status", None) => Ok(Self::Status),
             ("reload", None) => Ok(Self::Reload),
             ("notices", None) => Ok(Self::Notices),
             ("probe", Some(endpoint)) => Ok(Self::Probe { endpoint }),
             ("evidence", Some(endpoint)) => Ok(Self::Evidence { endpoint }),
             ("probe" | "evidence", None) => Err(format!("`{}` needs an `endpoint`", asked.ask)),
-            ("status" | "reload" | "notices", Some(_)) => Err(format!("`{}` takes no `endpoint`", asked.ask)),
+            ("status" | "reload" | "notices" | "logins", Some(_)) => {
+                Err(format!("`{}` takes no `endpoint`", asked.ask))
+            }
             _ => Err(format!("this daemon does not know that question; it knows {KNOWN}")),
         }
     }
@@ -80,6 +104,12 @@ pub enum Answer {
     },
     Notices {
         notices: Vec<NoticeLine>,
+    },
+    Logins {
+        logins: Vec<LoginLine>,
+    },
+    LoginResumed {
+        stops: usize,
     },
     Refused {
         why: Refusal,
@@ -238,6 +268,9 @@ pub struct Own {
     pub stalled_s_ago: Option<f64>,
     pub doubts_clock: bool,
     pub doubts_network: bool,
+    /// Those that have canaries.
+    #[serde(default)]
+    pub networks: Vec<NetworkLine>,
     pub storing: bool,
     pub not_stored_since: Option<String>,
     pub waiting: u64,
@@ -250,6 +283,24 @@ pub struct Own {
     #[serde(default)]
     pub vanished: bool,
     pub rendered_s_ago: Option<f64>,
+}
+
+/// A network of ours, by its canaries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkLine {
+    pub id: String,
+    /// None while it works.
+    pub lost_since: Option<String>,
+    /// `unreachable`, `no_names` or `portal`.
+    pub why: Option<String>,
+    /// What each canary said last; none before its first word.
+    pub canaries: Vec<CanaryLine>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryLine {
+    pub url: String,
+    pub said: Option<String>,
 }
 
 /// One knock for a person, phase by phase.
@@ -292,6 +343,26 @@ pub struct NoticeLine {
     pub covers: Vec<String>,
 }
 
+/// An account at an origin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginLine {
+    /// `-` when a wrong password is sent with nobody's name.
+    pub account: String,
+    pub origin: String,
+    /// Of the last hour, oldest first.
+    pub attempts: Vec<AttemptLine>,
+    /// Why it does not log in until a person says so.
+    pub stopped: Option<String>,
+    pub stopped_since: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptLine {
+    pub at: String,
+    /// `let_in`, `refused` or `not_known`.
+    pub ended: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,7 +380,7 @@ mod tests {
     fn what_is_not_understood_in_full_gets_a_sentence() {
         let said = |line: &str| Question::read(line.as_bytes()).unwrap_err();
         insta::assert_snapshot!(said(r#"{"v":2,"ask":"status"}"#), @"this daemon speaks version 1 of the protocol, not 2");
-        insta::assert_snapshot!(said(r#"{"v":1,"ask":"stop"}"#), @"this daemon does not know that question; it knows status, reload, probe, evidence, notices");
+        insta::assert_snapshot!(said(r#"{"v":1,"ask":"stop"}"#), @"this daemon does not know that question; it knows status, reload, probe, evidence, notices, logins, resume");
         insta::assert_snapshot!(said(r#"{"v":1,"ask":"probe"}"#), @"`probe` needs an `endpoint`");
         insta::assert_snapshot!(said(r#"{"v":1,"ask":"reload","endpoint":"web"}"#), @"`reload` takes no `endpoint`");
         for line in [r#"{"v":1,"ask":"status","force":true}"#, "GET / HTTP/1.1", "", "[]", "{", "\u{0}"] {

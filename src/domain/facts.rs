@@ -10,8 +10,9 @@ use url::Url;
 use super::component::{Component, Text};
 use super::endpoint::{Endpoint, EndpointId};
 use super::moment::Moment;
+use super::network::{Lost, name_of};
 use super::notice::Notices;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, UnknownReason};
 use super::span::{self, Health, Span};
 
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Facts {
     pub endpoints: Vec<Arc<EndpointFacts>>,
     pub notices: Arc<Notices>,
     pub storing: Storing,
+    /// Networks through which nothing can be learnt now.
+    pub lost: Arc<[Lost]>,
 }
 
 /// What the operator says about the page itself.
@@ -39,6 +42,8 @@ pub struct Site {
     pub sample: Option<SamplePage>,
     /// Where readers find the page; its path ends with `/`.
     pub public_url: Option<Url>,
+    /// Whom the operator of a target may write to.
+    pub probe_contact: Option<String>,
 }
 
 impl Site {
@@ -75,6 +80,8 @@ pub struct EndpointFacts {
     pub history: Arc<Vec<Span>>,
     pub health: Health,
     pub last: Option<LastResult>,
+    /// The network it is knocked at through is lost to us now.
+    pub cut_off: bool,
 }
 
 /// The last result that said something, and the last knock of any outcome.
@@ -100,9 +107,24 @@ pub enum Storing {
 }
 
 impl EndpointFacts {
-    /// Health as it may be told now.
+    /// Health as it may be told now:
+    ///
+    /// | its last result | its network | told |
+    /// | --- | --- | --- |
+    /// | no longer fresh, or none | any | unknown |
+    /// | fresh, or kept fresh by an earlier one | works | its health |
+    /// | says that our network failed | lost to us | unknown, at once |
+    /// | a success | lost to us | its health: it did answer |
     pub fn told(&self, now: Moment) -> Health {
-        if self.is_fresh(now) { self.health } else { Health::Unknown }
+        if self.is_fresh(now) && !self.is_out_of_sight() { self.health } else { Health::Unknown }
+    }
+
+    /// Whether its last knock did not get out of our own network, which is lost still.
+    pub fn is_out_of_sight(&self) -> bool {
+        let ours = |it: LastResult| {
+            matches!(it.outcome, Outcome::Unknown(UnknownReason::OwnNetwork | UnknownReason::OwnDns))
+        };
+        self.cut_off && self.last.is_some_and(ours)
     }
 
     pub fn is_fresh(&self, now: Moment) -> bool {
@@ -119,6 +141,17 @@ impl EndpointFacts {
 impl Facts {
     pub fn endpoint(&self, id: &EndpointId) -> Option<&Arc<EndpointFacts>> {
         self.endpoints.iter().find(|it| &it.endpoint.id == id)
+    }
+
+    /// From now on these networks are lost to us, and no others.
+    pub fn lose(&mut self, lost: Arc<[Lost]>) {
+        for endpoint in &mut self.endpoints {
+            let cut_off = lost.iter().any(|it| it.network.as_str() == name_of(&endpoint.endpoint));
+            if endpoint.cut_off != cut_off {
+                Arc::make_mut(endpoint).cut_off = cut_off;
+            }
+        }
+        self.lost = lost;
     }
 
     /// The endpoints of a component.

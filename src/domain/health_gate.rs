@@ -26,7 +26,7 @@
 //! | no canary with a name can be looked up, though the gate is open | stays | stays | `own_dns` if it failed by its lookup, else stays | stays |
 //! | no host asked of late can be looked up, three at least | the same | the same | the same | the same |
 //! | doubt the date: the wall clock was set, most certificates fail on theirs (three hosts at least, or those of the canaries), or the server's clock says otherwise | stays | stays | `own_clock` if the certificate failed on its dates, else stays | stays |
-//! | missed so much of the time that what is left is no more than a good answer may take | stays | `own_stall` | `own_stall`, unless the failure proves itself | stays |
+//! | missed so much of it that it would be in time without that; or half of one that was given up early | stays | `own_stall` | `own_stall`, unless the failure proves itself | stays |
 //! | are well | stays | stays | stays | stays |
 //!
 //! Storage is no row of it. What waits for the disk is judged, since it was seen
@@ -36,6 +36,9 @@
 use std::time::Duration;
 
 use super::outcome::{FailureClass, Outcome, UnknownReason};
+
+/// Nobody gives up on us for being gone so shortly.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What one knock at a canary came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +128,15 @@ impl Closed {
         }
     }
 
+    /// For an operator.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Unreachable => "most of its canaries cannot be reached",
+            Self::NoNames => "the names of most of its canaries cannot be looked up",
+            Self::Portal => "something else answers in the place of its canaries",
+        }
+    }
+
     fn reason(self) -> UnknownReason {
         match self {
             Self::Unreachable | Self::Portal => UnknownReason::OwnNetwork,
@@ -202,10 +214,16 @@ pub fn fails_on_dates(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Failure(FailureClass::TlsExpired | FailureClass::TlsNotYet))
 }
 
-/// Whether what we attended to of a knock is no more than a good answer may
-/// take: `missed` of its `total` we were not running.
+/// Whether `missed` of a knock's `total`, in which we were not running, may be
+/// what is wrong with it. One that is late without that is late by itself; one
+/// that was given up early is ours when we missed half of it, and enough for
+/// somebody to lose patience.
 pub fn is_starved(total: Duration, missed: Duration, degraded_after: Duration) -> bool {
-    !missed.is_zero() && total.saturating_sub(missed) <= degraded_after
+    if degraded_after < total {
+        !missed.is_zero() && total.saturating_sub(missed) <= degraded_after
+    } else {
+        PATIENCE <= missed && total <= missed.saturating_mul(2)
+    }
 }
 
 /// What is as true when we look at it late: somebody said no in so many words.

@@ -152,6 +152,11 @@ fn an_answer_is_late_by_us_when_what_is_left_of_it_is_in_time() {
         // … and for a little: it is late by itself.
         ((2000, 100, 1000), false),
         ((2000, 5000, 1000), true),
+        // Given up early, by a step's own deadline or by the other side.
+        ((500, 260, 1000), true),
+        ((500, 240, 1000), false),
+        ((5, 70, 1000), false),
+        ((5, 0, 1000), false),
     ];
     for ((total, missed, limit), expected) in table {
         assert_eq!(is_starved(ms(total), ms(missed), ms(limit)), expected, "{total} {missed} {limit}");

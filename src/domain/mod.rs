@@ -4,6 +4,7 @@ pub mod account;
 pub mod backoff;
 pub mod certificate;
 pub mod component;
+pub mod cost;
 pub mod day;
 pub mod endpoint;
 pub mod evidence;

@@ -4,6 +4,7 @@
 //! | what | doubt |
 //! | --- | --- |
 //! | endpoints, and none of them has a fresh result | no recent result |
+//! | a network of ours is lost, as its canaries tell | network lost |
 //! | results do not reach the disk | not stored |
 //! | a page of the database is known to be broken | damaged |
 //! | the database's file is not the one we opened | vanished |
@@ -41,6 +42,7 @@ pub struct Soundness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
     NoRecentResult,
+    NetworkLost,
     NotStored,
     Damaged,
     Vanished,
@@ -48,12 +50,19 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    pub const ALL: [Self; 5] =
-        [Self::NoRecentResult, Self::NotStored, Self::Damaged, Self::Vanished, Self::NotRendered];
+    pub const ALL: [Self; 6] = [
+        Self::NoRecentResult,
+        Self::NetworkLost,
+        Self::NotStored,
+        Self::Damaged,
+        Self::Vanished,
+        Self::NotRendered,
+    ];
 
     pub fn wire(self) -> &'static str {
         match self {
             Self::NoRecentResult => "no_recent_result",
+            Self::NetworkLost => "network_lost",
             Self::NotStored => "not_stored",
             Self::Damaged => "damaged",
             Self::Vanished => "vanished",
@@ -65,6 +74,7 @@ impl Doubt {
     pub fn about(self) -> &'static str {
         match self {
             Self::NoRecentResult => "results",
+            Self::NetworkLost => "network",
             Self::NotStored => "store",
             Self::Damaged => "database",
             Self::Vanished => "database_file",
@@ -76,6 +86,7 @@ impl Doubt {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::NoRecentResult => "no endpoint has a recent result",
+            Self::NetworkLost => "our own network is down: most canaries do not answer as they should",
             Self::NotStored => "results are not being stored",
             Self::Damaged => {
                 "the database is damaged; copy the data directory, then stop porchlight and restore a backup"
@@ -95,6 +106,7 @@ pub fn doubts(facts: &Facts, files: Soundness, rendered_until: Option<Moment>, n
     let rendered = rendered_until.is_some_and(|until| now.mono < until.mono);
     let all = [
         (silent, Doubt::NoRecentResult),
+        (!facts.lost.is_empty(), Doubt::NetworkLost),
         (facts.storing != Storing::Works, Doubt::NotStored),
         (files.damaged, Doubt::Damaged),
         (files.vanished, Doubt::Vanished),
@@ -157,6 +169,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::domain::endpoint::Id;
+    use crate::domain::health_gate::Closed;
+    use crate::domain::network::Lost;
     use crate::publish::fixture;
 
     #[test]
@@ -197,7 +212,14 @@ mod tests {
             Soundness { damaged: true, vanished: false },
             Soundness { damaged: false, vanished: true },
         );
-        let table: [(Facts, Soundness, Option<Moment>, &[Doubt]); 11] = [
+        let mut cut_off = fine.clone();
+        cut_off.lose(std::sync::Arc::from([Lost {
+            network: Id::parse("default").unwrap(),
+            since: now.wall,
+            why: Closed::Unreachable,
+        }]));
+        let table: [(Facts, Soundness, Option<Moment>, &[Doubt]); 12] = [
+            (cut_off, well, later, &[Doubt::NetworkLost]),
             (fine.clone(), well, later, &[]),
             (silent(1), well, later, &[]),
             (silent(0), well, later, &[Doubt::NoRecentResult]),

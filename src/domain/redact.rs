@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// What stands in the place of a secret.
 pub const MASK: &str = "***";
@@ -42,12 +43,25 @@ impl Shown {
         Self(Cow::Borrowed(text))
     }
 
+    /// A digest in hex: it stands for something that was shown to everybody.
+    pub fn digest(bytes: &[u8]) -> Self {
+        Self(Cow::Owned(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl std::ops::Deref for Shown {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
 }
 
@@ -66,11 +80,19 @@ impl fmt::Debug for Shown {
 /// Knows the secrets of one knock, and shows texts without them.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    /// Every form of every secret, in lower case, by its first byte.
-    forms: BTreeMap<u8, BTreeSet<Vec<u8>>>,
-    /// All of their bytes.
-    weight: usize,
+    secrets: BTreeSet<String>,
+    /// Made of them when the first text is shown: most knocks show none.
+    forms: OnceLock<Forms>,
+}
+
+/// Every form of every secret.
+#[derive(Clone, Default)]
+struct Forms {
+    /// In lower case, by the first byte.
+    by_first: BTreeMap<u8, BTreeSet<Vec<u8>>>,
     longest: usize,
+    /// There are more than [`MOST`] bytes of them.
+    too_many: bool,
 }
 
 /// Never what it knows.
@@ -83,8 +105,8 @@ impl fmt::Debug for Redactor {
 impl Redactor {
     /// A secret that was configured: hidden however short it is.
     pub fn add(&mut self, secret: &str) {
-        for form in derive::forms(secret) {
-            self.keep(form);
+        if !secret.is_empty() && self.secrets.insert(secret.to_owned()) {
+            self.forms = OnceLock::new();
         }
     }
 
@@ -121,27 +143,45 @@ impl Redactor {
     }
 
     fn show(&self, text: &str, limit: usize, breaks: bool) -> Shown {
-        if MOST < self.weight {
+        let forms = self.forms.get_or_init(|| Forms::of(&self.secrets));
+        if forms.too_many {
             return Shown::fixed(MASK);
         }
-        let seen = beginning(text, limit.saturating_add(self.longest).saturating_add(SLACK));
-        let mut hidden = self.secrets(seen);
+        let seen = beginning(text, limit.saturating_add(forms.longest).saturating_add(SLACK));
+        let mut hidden = forms.whole(seen);
         hidden.extend(shapes::of(seen));
         // A line is cut by nobody but us; a body by whoever sends it, too.
         if breaks || seen.len() < text.len() {
-            hidden.extend(self.tail(seen));
+            hidden.extend(forms.tail(seen));
         }
         let masked = escaped(&masked(seen, hidden), breaks);
         Shown(Cow::Owned(beginning(&masked, limit).to_owned()))
     }
+}
+
+impl Forms {
+    fn of(secrets: &BTreeSet<String>) -> Self {
+        let mut forms = Self::default();
+        let mut weight = 0;
+        for secret in secrets {
+            for form in derive::forms(secret) {
+                weight += form.len();
+                if MOST < weight {
+                    return Self { too_many: true, ..Self::default() };
+                }
+                forms.keep(&form);
+            }
+        }
+        forms
+    }
 
     /// Where secrets stand, whole.
-    fn secrets(&self, text: &str) -> Vec<Range<usize>> {
+    fn whole(&self, text: &str) -> Vec<Range<usize>> {
         let lower = text.to_ascii_lowercase();
         let bytes = lower.as_bytes();
         let mut found = Vec::new();
         for (from, first) in bytes.iter().enumerate() {
-            let Some(forms) = self.forms.get(first) else { continue };
+            let Some(forms) = self.by_first.get(first) else { continue };
             let rest = bytes.get(from..).unwrap_or_default();
             let longest = forms.iter().filter(|form| rest.starts_with(form)).map(Vec::len).max();
             found.extend(longest.map(|length| from..from + length));
@@ -157,7 +197,7 @@ impl Redactor {
         let last = bytes.len().saturating_sub(TAIL);
         let begins = |from: &usize| {
             let rest = bytes.get(*from..).unwrap_or_default();
-            let forms = rest.first().and_then(|first| self.forms.get(first));
+            let forms = rest.first().and_then(|first| self.by_first.get(first));
             forms.is_some_and(|forms| forms.iter().any(|form| form.starts_with(rest)))
         };
         (oldest..last)
@@ -167,14 +207,11 @@ impl Redactor {
             .map(|from| from..bytes.len())
     }
 
-    fn keep(&mut self, form: String) {
+    fn keep(&mut self, form: &str) {
         let form = form.to_ascii_lowercase().into_bytes();
         let Some(&first) = form.first() else { return };
-        let length = form.len();
-        if self.forms.entry(first).or_default().insert(form) {
-            self.weight = self.weight.saturating_add(length);
-            self.longest = self.longest.max(length);
-        }
+        self.longest = self.longest.max(form.len());
+        self.by_first.entry(first).or_default().insert(form);
     }
 }
 

@@ -10,6 +10,7 @@ use super::day::{self, Day, PartHistory, Stretch};
 use super::endpoint::{ComponentId, Endpoint, EndpointId};
 use super::facts::{EndpointFacts, Facts, Storing};
 use super::moment::{Moment, between, minus, plus};
+use super::network::name_of;
 use super::notice::{Announcement, Covers, Maintenance, Phase};
 use super::outage::{Outage, folded, is_flapping, outages};
 use super::outcome::Outcome;
@@ -48,6 +49,19 @@ pub struct Summary {
     /// The last knock at anything shown.
     pub last_knock: Option<Timestamp>,
     pub storing: Storing,
+    pub blind: Option<Blind>,
+}
+
+/// What we cannot know, since a network of our own is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blind {
+    /// Since the first of them was lost.
+    pub since: Timestamp,
+    /// The public components that are knocked at through one of them, in the order
+    /// they are shown; whether each is known still by other endpoints is its status.
+    pub components: Vec<ComponentId>,
+    /// Whether they are all that is knocked at.
+    pub all: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -144,7 +158,25 @@ pub fn summarize(facts: &Facts, now: Moment) -> Summary {
             .collect(),
         last_knock,
         storing: facts.storing,
+        blind: blind(facts),
     }
+}
+
+/// None while every public endpoint's network works, as far as canaries tell.
+fn blind(facts: &Facts) -> Option<Blind> {
+    let hit =
+        |it: &&EndpointFacts| facts.lost.iter().find(|lost| lost.network.as_str() == name_of(&it.endpoint));
+    let public = facts.components.iter().filter(|it| it.public);
+    let watched: Vec<(&Component, Option<Timestamp>)> = public
+        .filter_map(|it| {
+            let endpoints = || facts.endpoints_of(it).map(|it| &**it);
+            endpoints().next()?;
+            Some((it, endpoints().filter_map(|it| hit(&it)).map(|lost| lost.since).min()))
+        })
+        .collect();
+    let since = watched.iter().filter_map(|(_, since)| *since).min()?;
+    let blind = watched.iter().filter(|(_, since)| since.is_some()).map(|(it, _)| it.id.clone());
+    Some(Blind { since, components: blind.collect(), all: watched.iter().all(|(_, since)| since.is_some()) })
 }
 
 /// The status of any component now, whether the public sees it or not.

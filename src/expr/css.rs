@@ -247,6 +247,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a bound ten times the expectation, on work without waiting"
+    )]
     fn the_worst_pages_end_soon() {
         for (name, page) in bombs() {
             let began = Instant::now();
@@ -259,7 +263,6 @@ mod tests {
                 let _ = page.first("p", None);
             }
             assert!(began.elapsed() < Duration::from_secs(10), "{name}: {:?}", began.elapsed());
-            println!("{name}: {:?}", began.elapsed());
         }
     }
 

@@ -121,11 +121,22 @@ pub const CATALOGUE: &[Family] = &[
     ),
     counter("porchlight_stalls_total", "", "Times the process stood still for more than half a second."),
     counter("porchlight_clock_steps_total", "", "Times the wall clock was set by more than 5 s."),
+    counter(
+        "porchlight_missed_seconds_total",
+        "",
+        "Time in which the process was kept from running, as its ticker tells.",
+    ),
     gauge(
         "porchlight_clock_doubted",
         "",
         "1 while certificates' dates are not judged because the clock was set.",
     ),
+    gauge(
+        "porchlight_network_lost",
+        "network",
+        "1 while most canaries of a network of ours fail and its results are not believed.",
+    ),
+    counter("porchlight_canary_knocks_total", "network,said", "Knocks at canaries by what they said."),
     counter(
         "porchlight_log_lines_lost_total",
         "",

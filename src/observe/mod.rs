@@ -11,4 +11,4 @@ pub use encode::Format;
 pub use families::{CATALOGUE, Family, Kind};
 pub use process::Process;
 pub use routes::{CONNECTIONS, Scrape, router};
-pub use write::{OwnSeen, PageSeen, Seen, StoreSeen, write};
+pub use write::{NetworkSeen, OwnSeen, PageSeen, Seen, StoreSeen, write};

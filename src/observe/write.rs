@@ -1,6 +1,7 @@
 //! From what was counted to samples, family by family.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -74,7 +75,17 @@ pub struct OwnSeen {
     pub stalls: u64,
     pub clock_steps: u64,
     pub clock_doubted: bool,
+    pub missed: Duration,
+    pub networks: Vec<NetworkSeen>,
     pub lost_lines: u64,
+}
+
+/// One network that has canaries.
+pub struct NetworkSeen {
+    pub id: String,
+    pub lost: bool,
+    /// How often its canaries said what.
+    pub said: Vec<(&'static str, u32)>,
 }
 
 pub fn write(seen: &Seen, format: Format) -> String {
@@ -105,6 +116,7 @@ pub fn write(seen: &Seen, format: Format) -> String {
             "porchlight_http_shown_out_total" => Some(seen.page.shown_out.to_string()),
             "porchlight_stalls_total" => Some(seen.own.stalls.to_string()),
             "porchlight_clock_steps_total" => Some(seen.own.clock_steps.to_string()),
+            "porchlight_missed_seconds_total" => Some(seen.own.missed.as_secs_f64().to_string()),
             "porchlight_clock_doubted" => one(i64::from(seen.own.clock_doubted)),
             "porchlight_log_lines_lost_total" => Some(seen.own.lost_lines.to_string()),
             "process_start_time_seconds" => one(started(seen.now).as_second()),
@@ -133,6 +145,18 @@ fn labelled(out: &mut Exposition, family: &str, seen: &Seen) {
         }
         "porchlight_component_status" => {
             seen.facts.components.iter().for_each(|it| component(out, seen, it));
+        }
+        "porchlight_network_lost" => {
+            for network in &seen.own.networks {
+                out.sample(&[("network", &network.id)], u8::from(network.lost));
+            }
+        }
+        "porchlight_canary_knocks_total" => {
+            for network in &seen.own.networks {
+                for (said, count) in &network.said {
+                    out.sample(&[("network", &network.id), ("said", said)], count);
+                }
+            }
         }
         "porchlight_operator_notes" => {
             for told in Told::ALL {

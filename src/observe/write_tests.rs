@@ -53,7 +53,14 @@ fn seen(facts: Facts) -> Seen {
             came: 4,
             shown_out: 0,
         },
-        own: OwnSeen { stalls: 1, clock_steps: 0, clock_doubted: false, lost_lines: 0 },
+        own: OwnSeen {
+            stalls: 1,
+            clock_steps: 0,
+            clock_doubted: false,
+            missed: Duration::from_millis(1500),
+            networks: vec![NetworkSeen { id: "default".to_owned(), lost: true, said: vec![("silent", 2)] }],
+            lost_lines: 0,
+        },
         notes: Vec::new(),
         process: Process::read(),
     }

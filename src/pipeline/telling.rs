@@ -142,7 +142,8 @@ pub fn resumed(endpoint: Arc<Endpoint>, loaded: Loaded, now: Moment) -> (Endpoin
         }
     });
     let health = loaded.state.health;
-    (EndpointFacts { endpoint, history: Arc::new(loaded.history), health, last }, loaded.state)
+    let history = Arc::new(loaded.history);
+    (EndpointFacts { endpoint, history, health, last, cut_off: false }, loaded.state)
 }
 
 /// What is left of a result's freshness. One from the future was stamped by a

@@ -16,7 +16,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
 use crate::domain::evidence::CertificateSeen;
-use crate::domain::redact::Redactor;
+use crate::domain::redact::{Redactor, Shown};
 
 /// Certificates of one chain that are looked at; real ones have two or three.
 pub const CHAIN: usize = 10;
@@ -39,13 +39,12 @@ pub fn earliest(chain: &[CertificateDer<'_>], verified: bool, now: Timestamp) ->
 pub fn seen(certificate: &[u8], redactor: &Redactor) -> Option<CertificateSeen> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let validity = parsed.validity();
-    let fingerprint: String = Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect();
     Some(CertificateSeen {
         subject: redactor.line(&parsed.subject().to_string()),
         issuer: redactor.line(&parsed.issuer().to_string()),
         not_before: Timestamp::from_second(validity.not_before.timestamp()).ok()?,
         not_after: Timestamp::from_second(validity.not_after.timestamp()).ok()?,
-        fingerprint: redactor.line(&fingerprint),
+        fingerprint: Shown::digest(&Sha256::digest(certificate)),
     })
 }
 

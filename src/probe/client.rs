@@ -5,27 +5,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use hickory_resolver::TokioResolver;
+use reqwest::header::HeaderMap;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 
 use super::classify::DnsFault;
+use super::greeting::Greeting;
 use super::marks::{ConnectMark, HandshakeMark, Trace};
 use super::names::{self, Names};
 use super::proxy;
 use super::verify::{Dates, Verifier};
+use crate::domain::endpoint::EndpointId;
 use crate::domain::request::Request;
 
 /// Where the system says whom to ask.
 const RESOLVERS: &str = "/etc/resolv.conf";
-
-/// Says who knocks; the version helps a target's operator to report us.
-const USER_AGENT: &str = concat!("porchlight/", env!("CARGO_PKG_VERSION"), " (status page monitor)");
 
 /// The way out: what all connections share, and which addresses they may take.
 #[derive(Clone)]
 pub struct Outbound {
     shared: Arc<Shared>,
     only: Only,
+    greeting: Arc<Greeting>,
+    /// What every request of the knock under way says of us.
+    said: HeaderMap,
     /// The host of whom [`Only::This`] is an address; others have their own.
     host: Option<Arc<str>>,
     /// Every connection goes to this socket, whatever its URL names.
@@ -97,10 +100,18 @@ impl Outbound {
             #[cfg(feature = "simulation")]
             wire: None,
         };
+        Self::over(shared)
+    }
+
+    fn over(shared: Shared) -> Self {
+        let greeting: Arc<Greeting> = Arc::default();
+        let said = greeting.headers(None, 0);
         Self {
             shared: Arc::new(shared),
             only: Only::Any,
             host: None,
+            greeting,
+            said,
             #[cfg(feature = "simulation")]
             socket: None,
         }
@@ -116,13 +127,7 @@ impl Outbound {
             no_tls: no_tls(),
             wire: Some(wire),
         };
-        Self {
-            shared: Arc::new(shared),
-            only: Only::Any,
-            host: None,
-            #[cfg(feature = "simulation")]
-            socket: None,
-        }
+        Self::over(shared)
     }
 
     /// Sends what a client of ours has made ready.
@@ -143,6 +148,17 @@ impl Outbound {
     /// The same way, taking these addresses alone.
     pub fn only(&self, only: Only) -> Self {
         Self { only, ..self.clone() }
+    }
+
+    /// Says this of us from now on.
+    pub fn introducing(self, greeting: Greeting) -> Self {
+        let said = greeting.headers(None, 0);
+        Self { greeting: Arc::new(greeting), said, ..self }
+    }
+
+    /// The same way for one knock at this endpoint.
+    pub fn to(&self, endpoint: &EndpointId) -> Self {
+        Self { said: self.greeting.headers(Some(endpoint), rand::random()), ..self.clone() }
     }
 
     /// The same way, taking this address of that host alone.
@@ -187,7 +203,7 @@ impl Outbound {
     /// Asks this name server and no other.
     pub fn asking(self, nameserver: SocketAddr) -> Self {
         let verifier = self.shared.verifier.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Self::made(verifier, Some(nameserver))
+        Self { greeting: self.greeting, said: self.said, ..Self::made(verifier, Some(nameserver)) }
     }
 
     /// Connects to the Unix socket at `socket` instead of looking a name up and
@@ -227,7 +243,7 @@ impl Outbound {
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(0)
-            .user_agent(USER_AGENT)
+            .default_headers(self.said.clone())
             .dns_resolver(Names {
                 resolver,
                 trace: trace.clone(),

@@ -53,15 +53,20 @@ const SHOWN: [&str; 34] = [
 const HEADERS: usize = 60;
 const HIDDEN: Shown = Shown::HIDDEN;
 
-/// What an answer showed, to be added to the evidence of its probe. The body
-/// only `with_body`: that of a success is nobody's business.
-pub(super) fn of_answer(seen: &Seen, redactor: &Redactor, with_body: bool, blank: Evidence) -> Evidence {
+/// What an answer showed, to be added to the evidence of its probe. Headers and
+/// body only of what is no success: there they are nobody's business, and
+/// making them safe to show takes longer than reading them.
+pub(super) fn of_answer(seen: &Seen, redactor: &Redactor, trouble: bool, blank: Evidence) -> Evidence {
+    if !trouble {
+        let line = Redactor::default().line(&format!("{} {}", seen.http_version, seen.status));
+        return Evidence { status_line: Some(line), ..blank };
+    }
     let mut headers: Vec<(Shown, Shown)> =
         seen.headers.iter().take(HEADERS).map(|(name, value)| header(name, value, redactor)).collect();
     if let Some(more) = seen.headers.len().checked_sub(HEADERS).filter(|more| 0 < *more) {
         headers.push((redactor.line(&format!("and {more} more")), HIDDEN));
     }
-    let body = seen.body.as_deref().filter(|_| with_body);
+    let body = seen.body.as_deref();
     Evidence {
         status_line: Some(redactor.line(&format!("{} {}", seen.http_version, seen.status))),
         headers,
@@ -92,6 +97,14 @@ pub(super) fn learn(redactor: &mut Redactor, seen: &Seen) {
             && let Some((_, rest)) = value.split_once('=')
         {
             redactor.add_found(rest.split(';').next().unwrap_or_default());
+        }
+        // Codes and states that are handed on in an address.
+        if name == "location"
+            && let Some((_, query)) = value.split_once(['?', '#'])
+        {
+            for (_, value) in url::form_urlencoded::parse(query.as_bytes()).filter(|(_, it)| 8 <= it.len()) {
+                redactor.add_found(&value);
+            }
         }
     }
 }
@@ -152,11 +165,12 @@ mod tests {
     }
 
     #[test]
-    fn the_body_of_a_success_is_not_kept_and_headers_are_bounded() {
+    fn of_a_success_little_is_kept_and_of_the_rest_headers_are_bounded() {
         let mut seen = seen();
         seen.headers = (0..1000).map(|it| (format!("x-{it}"), "v".repeat(10_000))).collect();
         let shown = evidence(&seen, &Redactor::default(), false);
-        assert!(shown.body.is_empty());
+        assert!(shown.body.is_empty() && shown.headers.is_empty());
+        let shown = evidence(&seen, &Redactor::default(), true);
         assert_eq!(shown.headers.len(), HEADERS + 1);
         assert_eq!(shown.headers[HEADERS].0.as_str(), "and 940 more");
     }

@@ -247,7 +247,8 @@ impl Group {
         round < state.round || (round == state.round && health_gate::gate(&state.words).is_some())
     }
 
-    fn bearing(&self, began: Duration) -> Bearing {
+    /// The same from what is known.
+    pub(super) fn bearing(&self, began: Duration) -> Bearing {
         let state = self.state();
         let gate = match (state.gate, state.opened) {
             (Gate::Open, Some((opened, why))) if began <= opened => Gate::Closed(why),
@@ -271,15 +272,12 @@ impl State {
         match (self.gate, gate) {
             (Gate::Open, Gate::Closed(why)) => {
                 self.closed_at = Some(self.began.unwrap_or(now).wall);
-                tracing::warn!(
-                    "The network `{}` is lost to us ({}): what fails there is unknown, not down",
-                    network.id,
-                    why.wire()
-                );
+                // The operator is told by a note.
+                tracing::debug!("The network `{}` is lost to us ({})", network.id, why.wire());
             }
             (Gate::Closed(why), Gate::Open) => {
                 self.opened = Some((now.mono, why));
-                tracing::info!("The network `{}` is back; its results are believed again", network.id);
+                tracing::debug!("The network `{}` is back", network.id);
             }
             _ => (),
         }

@@ -19,6 +19,7 @@ mod evidence;
 mod fence;
 mod flow;
 pub mod gate;
+mod greeting;
 mod http;
 pub mod logins;
 pub mod manners;
@@ -56,6 +57,7 @@ pub use wire::Wire;
 use canary::Canaries;
 pub use client::Outbound;
 use codes::{Codes, InMemory};
+pub use greeting::{ABOUT, Greeting};
 use logins::{Logins, Unguarded};
 pub use manners::Manners;
 use own::OwnHealth;
@@ -211,7 +213,8 @@ impl Prober {
     pub async fn probe(&self, endpoint: &Endpoint, depth: Depth, fresh_for: Duration) -> Probed {
         let at = self.kit.clock.now();
         let before = self.kit.before(at);
-        let knocked = addresses::knock(&self.kit, endpoint, depth).await;
+        let kit = &Kit { outbound: Arc::new(self.kit.outbound.to(&endpoint.id)), ..self.kit.clone() };
+        let knocked = addresses::knock(kit, endpoint, depth).await;
         let outcome = self.kit.believed(endpoint, before, knocked.outcome, knocked.total).await;
         let Knocked { http_status, total, phases, peer, checks, error, .. } = knocked;
         // Whoever took captures knows more secrets than the config does.

@@ -39,7 +39,11 @@ impl Kit {
         };
         let Some(group) = self.own.gates.of(endpoint) else { return concluded(outcome, &we) };
         // What is no failure once we know ourselves needs no canary.
-        let bearing = group.consult(endpoint, concluded(outcome, &we), before.began).await;
+        let bearing = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => group.bearing(before.began),
+            bearing = group.consult(endpoint, concluded(outcome, &we), before.began) => bearing,
+        };
         we.gate = bearing.gate;
         we.no_names = bearing.no_names;
         we.dates_doubted = bearing.dates_fail;

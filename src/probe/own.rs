@@ -142,6 +142,11 @@ impl OwnHealth {
         Duration::from_micros(self.missed.load(Ordering::Acquire).saturating_add(silent))
     }
 
+    /// The same without the time since the last tick: it only ever grows.
+    pub fn missed_by_ticks(&self) -> Duration {
+        Duration::from_micros(self.missed.load(Ordering::Acquire))
+    }
+
     /// How long ago we last stood still; none when we never did.
     pub fn last_stall(&self) -> Option<Duration> {
         let end = self.last_stall_end.load(Ordering::Acquire);

@@ -35,6 +35,7 @@ pub struct SummaryDto {
     site: SiteDto,
     sample: bool,
     storing: StoringDto,
+    own_network: OwnNetworkDto,
     last_knock: Option<String>,
     components: Vec<ComponentDto>,
     outages: Vec<OutageDto>,
@@ -78,6 +79,14 @@ struct StoringDto {
     since: Option<String>,
     waiting: Option<u64>,
     lost: Option<u64>,
+}
+
+/// What we cannot know, since a network of our own is lost. Empty where none is
+/// known to be, and in the body that says nothing is known.
+#[derive(Debug, Default, Serialize)]
+struct OwnNetworkDto {
+    lost_since: Option<String>,
+    components: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -195,6 +204,10 @@ impl SummaryDto {
             site: site_dto(site),
             sample: site.sample.is_some(),
             storing: times.storing(summary.storing),
+            own_network: summary.blind.as_ref().map_or_else(OwnNetworkDto::default, |it| OwnNetworkDto {
+                lost_since: Some(times.write(it.since)),
+                components: it.components.iter().map(ToString::to_string).collect(),
+            }),
             last_knock: summary.last_knock.map(|at| times.write(at)),
             components: summary.components.iter().map(|it| times.component(it, summary)).collect(),
             outages: summary
@@ -232,6 +245,7 @@ impl SummaryDto {
             site: site_dto(site),
             sample: site.sample.is_some(),
             storing: StoringDto::default(),
+            own_network: OwnNetworkDto::default(),
             last_knock: None,
             components: Vec::new(),
             outages: Vec::new(),

@@ -45,6 +45,7 @@ pub fn site() -> Site {
         ],
         lockout: Some(Duration::from_secs(1800)),
         recovering_for: Duration::from_secs(300),
+        probe_contact: None,
         sample: None,
         public_url: None,
     }
@@ -108,6 +109,7 @@ pub fn watched(
         history: Arc::new(history),
         health,
         last: Some(last),
+        cut_off: false,
     })
 }
 
@@ -155,6 +157,7 @@ pub fn fine() -> Facts {
         ],
         notices: Arc::new(Notices::default()),
         storing: Storing::Works,
+        lost: Arc::from([]),
     }
 }
 

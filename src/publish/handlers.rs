@@ -37,6 +37,7 @@ pub fn router(publisher: Arc<Publisher>) -> Router {
             &under("en/"),
             get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.en, |it| &it.en)),
         )
+        .route(&under("about-probe"), get(async |State(it): Shared, asked: HeaderMap| it.about(&asked)))
         .route(&under("c/{id}"), get(zh_component))
         .route(&under("en/c/{id}"), get(en_component))
         .route(
@@ -124,6 +125,10 @@ impl Publisher {
             Lang::En => &edition.cannot_tell.en,
         };
         stale.reply_as(StatusCode::OK, asked, NO_STORE)
+    }
+
+    fn about(&self, asked: &HeaderMap) -> Response {
+        self.about.reply_as(StatusCode::OK, asked, NO_STORE)
     }
 
     fn nowhere(&self, asked: &HeaderMap) -> Response {

@@ -74,6 +74,7 @@ pub struct Publisher {
     edition: ArcSwap<Edition>,
     published: Notify,
     missing: Body,
+    about: Body,
     /// Begins and ends with `/`.
     base: String,
     pages: Pages,
@@ -117,6 +118,7 @@ impl Publisher {
             edition: ArcSwap::from_pointee(edition),
             published: Notify::new(),
             missing: render::missing(site)?,
+            about: render::about(site)?,
             base: site.base().to_owned(),
             pages: Pages::default(),
             now,

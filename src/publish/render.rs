@@ -8,7 +8,7 @@ use super::body::{Body, HTML, JSON};
 use super::view::Teller;
 use super::view::component_page::ComponentPage;
 use super::view::frame::home;
-use super::view::front::{Front, Missing, StalePage};
+use super::view::front::{About, AboutIn, Front, Missing, StalePage};
 use crate::domain::component::Lang;
 use crate::domain::endpoint::ComponentId;
 use crate::domain::facts::{Facts, Site};
@@ -100,6 +100,22 @@ pub fn missing(site: &Site) -> Result<Body, RenderError> {
         en: Words::get(Lang::En),
         home_zh: home(site, Lang::Zh),
         home_en: home(site, Lang::En),
+        style: policy::style(),
+    };
+    Ok(Body::new(HTML, &Lang::ALL, template.render()?)?)
+}
+
+/// The page that our User-Agent names, in both languages.
+pub fn about(site: &Site) -> Result<Body, RenderError> {
+    let both = Lang::ALL.iter().map(|&lang| AboutIn {
+        lang: lang.tag(),
+        words: Words::get(lang),
+        home: home(site, lang),
+    });
+    let template = About {
+        both: both.collect(),
+        agent: concat!("porchlight/", env!("CARGO_PKG_VERSION")),
+        contact: site.probe_contact.clone(),
         style: policy::style(),
     };
     Ok(Body::new(HTML, &Lang::ALL, template.render()?)?)

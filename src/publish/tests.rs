@@ -51,6 +51,7 @@ fn all_pages() -> Vec<(String, Bytes)> {
     pages.push(("stale.zh.html".into(), stale.zh.identity));
     pages.push(("stale.en.html".into(), stale.en.identity));
     pages.push(("missing.html".into(), render::missing(&fixture::site()).unwrap().identity));
+    pages.push(("missing-about.html".into(), render::about(&fixture::site()).unwrap().identity));
     for lang in Lang::ALL {
         for name in ["sms", "app", "way-7"] {
             let page = render::component(&fixture::busy_with_app(), fixture::now(), lang, &fixture::id(name));
@@ -706,6 +707,16 @@ async fn below_a_base_path_every_door_opens_and_none_beside_it() {
 }
 
 #[test]
+fn the_page_that_our_user_agent_names_says_who_to_write_to_in_both_languages() {
+    let site = Site { probe_contact: Some("ops@example.com".to_owned()), ..fixture::site() };
+    let about = html(&render::about(&site).unwrap());
+    for word in ["mailto:ops@example.com", "lang=\"en\"", "lang=\"zh-CN\"", "porchlight/"] {
+        assert!(about.contains(word), "{word}");
+    }
+    assert_eq!(about.matches("mailto:").count(), 2);
+}
+
+#[test]
 fn below_a_base_path_every_link_stays_there_and_only_public_url_makes_it_whole() {
     let facts = below_a_path(fixture::of(Verdict::Partial));
     let rendered = render(&facts, fixture::now()).unwrap();
@@ -829,7 +840,7 @@ fn the_summary_that_cannot_tell_does_not_say_that_storing_fails() {
 #[tokio::test]
 async fn health_is_asked_in_text_or_json_and_is_never_kept() {
     let door = Door::open(fixture::of(Verdict::Yes));
-    for (path, checks) in [("/livez", 3), ("/readyz", 5)] {
+    for (path, checks) in [("/livez", 3), ("/readyz", 6)] {
         let text = door.get(path).await;
         assert_eq!((text.status, text.header(header::CACHE_CONTROL)), (StatusCode::OK, "no-store"));
         assert_eq!(text.text().lines().filter(|it| it.starts_with("ok ")).count(), checks, "{}", text.text());

@@ -183,8 +183,7 @@ impl Book {
         now: Timestamp,
         mode: Mode,
         channel: Channel,
-        to: &str,
-        code: &str,
+        (to, code): (&str, &str),
     ) -> Admission {
         if to != channel.ours() && mode != Mode::WrongPasswordAccepted {
             self.tally.wrong += 1;

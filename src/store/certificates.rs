@@ -50,3 +50,40 @@ pub fn tell_certificate(
         .doing(doing)?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::endpoint::Id;
+    use crate::store::open;
+    use crate::store::tx::Rows;
+
+    #[test]
+    fn each_threshold_is_news_once_and_a_renewed_certificate_begins_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let (connection, _lock, _) = open::for_writing(dir.path()).unwrap();
+        let rows = Rows::default();
+        let tx = Tx::new(&connection, &rows);
+        let tell = |id: &str, print: &str, days, second| {
+            let at = Timestamp::from_second(second).unwrap();
+            tell_certificate(&tx, &Id::parse(id).unwrap(), print, days, at).unwrap()
+        };
+        for (id, print, days, news) in [
+            ("web", "one", 14, true),
+            ("web", "one", 14, false),
+            ("web", "one", 21, false),
+            ("web", "one", 7, true),
+            ("web", "two", 7, true),
+            ("web", "one", 7, false),
+            ("app", "one", 7, true),
+        ] {
+            assert_eq!(tell(id, print, days, 1_000), news, "{id} {print} {days}");
+        }
+        for index in 0..100 {
+            tell("web", &format!("many-{index}"), 3, 2_000 + index);
+        }
+        let kept: u32 =
+            connection.query_row("SELECT count(*) FROM certificate_told", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, MOST + 1, "and that of the other endpoint");
+    }
+}

@@ -78,6 +78,57 @@ fn a_refused_knock_is_not_said_to_be_the_servers_fault_alone() {
     }
 }
 
+#[test]
+fn every_class_and_reason_has_a_sentence_for_readers_and_one_for_operators() {
+    let mut outcomes = vec![Outcome::Success];
+    outcomes.extend(FailureClass::ALL.iter().map(|&it| Outcome::Failure(it)));
+    outcomes.extend(DegradedReason::ALL.iter().map(|&it| Outcome::Degraded(it)));
+    outcomes.extend(UnknownReason::ALL.iter().map(|&it| Outcome::Unknown(it)));
+    assert_eq!(outcomes.len(), 1 + 36 + 4 + 14);
+    for words in Lang::ALL.map(Words::get) {
+        let mut told = std::collections::HashSet::new();
+        for &outcome in &outcomes {
+            let reader = words.outcome(outcome);
+            let operator = words.operator(outcome.kind(), outcome.reason());
+            let operator = operator.unwrap_or_else(|| panic!("{outcome:?} has none"));
+            let ends = |it: &str| it.ends_with('.') || it.ends_with('。');
+            assert!(ends(&reader) && ends(&operator), "{reader} {operator}");
+            assert!(outcome == Outcome::Success || reader != operator, "{reader}");
+            assert!(told.insert(operator.clone()), "{operator} is said twice");
+            assert!(outcome == Outcome::Success || told.insert(reader.clone()), "{reader} is said twice");
+        }
+        assert_eq!(words.operator("failure", Some("something_newer")), None);
+    }
+}
+
+#[test]
+fn every_class_and_reason_speaks_to_one_of_the_five_causes_or_to_none() {
+    use FailureClass as F;
+    for &class in FailureClass::ALL {
+        let wanted = match class {
+            F::ConnectUnreachable | F::ConnectTimeout => Cause::Network,
+            F::TlsVersion => Cause::System,
+            F::Http4xx => Cause::App,
+            _ => Cause::Server,
+        };
+        assert_eq!(Cause::of(Outcome::Failure(class)), Some(wanted), "{class:?}");
+    }
+    for &reason in DegradedReason::ALL {
+        let addresses = matches!(reason, DegradedReason::PartialAddresses | DegradedReason::Ipv6Down);
+        let wanted = if addresses { Cause::Network } else { Cause::Server };
+        assert_eq!(Cause::of(Outcome::Degraded(reason)), Some(wanted), "{reason:?}");
+    }
+    for &reason in UnknownReason::ALL {
+        let of_account = ["challenge", "credentials_rejected", "account_locked", "credential_expired"];
+        let wanted = of_account.contains(&reason.wire()).then_some(Cause::Account);
+        assert_eq!(Cause::of(Outcome::Unknown(reason)), wanted, "{reason:?}");
+    }
+    for words in Lang::ALL.map(Words::get) {
+        let told = words.cause(Outcome::Unknown(UnknownReason::AccountLocked));
+        assert!(told.ends_with(&words.say("cause-account")), "{told}");
+    }
+}
+
 /// The text of every file that may name a key.
 fn speakers() -> String {
     fn read(path: &Path, text: &mut String) {
@@ -110,7 +161,7 @@ fn every_key_asked_for_is_there() {
 
 #[test]
 fn no_sentence_is_left_over() {
-    const BY_NAME: [&str; 9] = [
+    const BY_NAME: [&str; 10] = [
         "status-",
         "health-",
         "phase-",
@@ -120,6 +171,7 @@ fn no_sentence_is_left_over() {
         "verdict-",
         "advice-",
         "state-",
+        "operator-",
     ];
     let text = speakers();
     for key in keys(Lang::Zh).keys() {

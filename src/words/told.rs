@@ -3,30 +3,41 @@
 use super::Words;
 use crate::domain::component::Lang;
 use crate::domain::notice::Phase;
-use crate::domain::outcome::{DegradedReason, FailureClass, Outcome};
+use crate::domain::outcome::{DegradedReason, FailureClass, Outcome, UnknownReason};
 use crate::domain::span::Health;
 use crate::domain::status::Status;
 
-/// Which of the five usual causes of a failed login an outcome speaks to. What
-/// we can see from outside is never an account, an app or a phone.
+/// Which of the five usual causes of a failed login an outcome speaks to. From
+/// outside we never see a reader's account, app or phone; what is said of these
+/// three says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     Network,
+    /// That of our own, made for knocking.
+    Account,
+    /// The server turns our knock down, as it does an app that it no longer
+    /// knows: its own fault, or a knock set up wrongly.
+    App,
+    System,
+    /// Or its maintenance.
     Server,
-    /// The server turns our knock down: its own fault, or a knock set up wrongly.
-    Refused,
 }
 
 impl Cause {
     /// None when the outcome says nothing about the door.
     pub fn of(outcome: Outcome) -> Option<Self> {
+        use UnknownReason::{AccountLocked, Challenge, CredentialExpired, CredentialsRejected};
         match outcome {
+            Outcome::Unknown(AccountLocked | Challenge | CredentialExpired | CredentialsRejected) => {
+                Some(Self::Account)
+            }
             Outcome::Success | Outcome::Unknown(_) => None,
             Outcome::Failure(FailureClass::ConnectUnreachable | FailureClass::ConnectTimeout)
             | Outcome::Degraded(DegradedReason::PartialAddresses | DegradedReason::Ipv6Down) => {
                 Some(Self::Network)
             }
-            Outcome::Failure(FailureClass::Http4xx) => Some(Self::Refused),
+            Outcome::Failure(FailureClass::Http4xx) => Some(Self::App),
+            Outcome::Failure(FailureClass::TlsVersion) => Some(Self::System),
             Outcome::Failure(_) | Outcome::Degraded(_) => Some(Self::Server),
         }
     }
@@ -53,13 +64,25 @@ impl Words {
         }
     }
 
+    /// What one probe saw and what to do about it, for an operator; by the names
+    /// of an outcome, which may be those of another version. None when it has none.
+    pub fn operator(&self, kind: &str, reason: Option<&str>) -> Option<String> {
+        let key = match reason {
+            Some(reason) => format!("operator-{kind}-{reason}"),
+            None => "operator-outcome-success".to_owned(),
+        };
+        self.bundle.has_message(&key).then(|| self.say(&key))
+    }
+
     /// What is wrong and whose side it is on.
     pub fn cause(&self, outcome: Outcome) -> String {
         let told = self.outcome(outcome);
         let cause = match Cause::of(outcome) {
             Some(Cause::Network) => self.say("cause-network"),
             Some(Cause::Server) => self.say("cause-server"),
-            Some(Cause::Refused) => self.say("cause-refused"),
+            Some(Cause::Account) => self.say("cause-account"),
+            Some(Cause::App) => self.say("cause-refused"),
+            Some(Cause::System) => self.say("cause-system"),
             None => return told,
         };
         self.sentences(&[told, cause])

@@ -16,6 +16,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Between two tries to get the first page: a hundredth of what a start takes.
 const TRY_AGAIN: Duration = Duration::from_micros(250);
 
+/// All endpoints are one host's, which wants to be asked so much.
+const MANNERLESS: &str = "[probe]\nper_host = { requests_per_second = 100000, connections = 10000 }\n";
+
 /// What the daemon is told to watch.
 pub struct Watch {
     pub target: SocketAddr,
@@ -38,8 +41,10 @@ impl Watch {
     }
 
     fn config(&self, listen: SocketAddr, data: &Path) -> String {
-        let mut text =
-            format!("[server]\nlisten = \"{listen}\"\n[store]\ndata = {:?}\n", data.display().to_string());
+        let mut text = format!(
+            "[server]\nlisten = \"{listen}\"\n[store]\ndata = {:?}\n{MANNERLESS}",
+            data.display().to_string()
+        );
         for component in 0..self.components {
             text.push_str(&format!("[[component]]\nid = \"c{component}\"\nname = \"Way {component}\"\n"));
         }

@@ -40,18 +40,20 @@ pub fn run(lab: &Lab) -> anyhow::Result<Vec<Row>> {
 fn measure(room: &std::path::Path, watch: &Watch, target: &Target, over: &str) -> anyhow::Result<Vec<Row>> {
     let daemon = Daemon::start(room, watch)?;
     std::thread::sleep(WARM_UP);
-    target.take();
     let (began, before) = (Instant::now(), daemon.process.cpu()?);
+    let warm_up = target.take();
     std::thread::sleep(WINDOW);
     let used = daemon.process.cpu()? - before;
     let arrivals = target.take();
     let resident = daemon.process.resident()?;
     daemon.stop()?;
-    let (late, missed, slots) = lateness(&arrivals, began)?;
+    let rounds = rounds(warm_up.iter().chain(&arrivals), began);
+    let confirmed = arrivals.len() - rounds.len();
+    let (late, missed, slots) = lateness(&rounds, began)?;
     let share = |share| Series::one(crate::report::quantile(&late, share));
     let cost = used / f64::from(u32::try_from(arrivals.len())?) * 1000.0;
     let note = format!(
-        "{} knocks, {missed} missed of {slots} due in the last minute, {cost:.2} CPU s per 1000, {resident:.0} MB resident",
+        "{} knocks, {confirmed} of them confirm, {missed} missed of {slots} due in the last minute, {cost:.2} CPU s per 1000, {resident:.0} MB resident",
         arrivals.len()
     );
     Ok(vec![
@@ -63,6 +65,21 @@ fn measure(room: &std::path::Path, watch: &Watch, target: &Target, over: &str) -
         Row::new(format!("5000 a minute over fresh {over}: missed"), "", Series::one(f64::from(missed)))
             .goal(Goal::NeverAbove(0.0)),
     ])
+}
+
+/// The knocks since `began` that a bell began: one so soon after the one
+/// before confirms it, and is due when that one was over.
+fn rounds<'a>(arrivals: impl Iterator<Item = &'a Arrival>, began: Instant) -> Vec<Arrival> {
+    let mut before: BTreeMap<u32, Instant> = BTreeMap::new();
+    let mut rounds = Vec::new();
+    for arrival in arrivals {
+        let last = before.insert(arrival.endpoint, arrival.at);
+        let rung = last.is_none_or(|last| MINUTE / 2 <= arrival.at.saturating_duration_since(last));
+        if rung && began <= arrival.at {
+            rounds.push(*arrival);
+        }
+    }
+    rounds
 }
 
 /// How late each knock was in milliseconds, how many of the last minute never

@@ -1,9 +1,10 @@
 //! Logins in steps, against real sockets and the sample wallet.
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use porchlight::clock::{Clock, SystemClock};
 use porchlight::config::{Config, Surroundings};
@@ -16,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::knock::told;
+use crate::pki::Pki;
+use crate::target::Target;
 
 /// As the config file has it: the endpoint with these lines, relative to `base`.
 pub fn endpoint(base: &str, lines: &str) -> Endpoint {
@@ -31,7 +34,7 @@ pub fn file(base: &str, lines: &str) -> String {
         id = "sample"
         username = {{ sample = "username" }}
         password = {{ sample = "password" }}
-        totp = {{ env = "TOTP" }}
+        totp = {{ secret = {{ env = "TOTP" }}, period = 300 }}
         [[component]]
         id = "web"
         name = "Web"
@@ -64,16 +67,19 @@ pub fn prober(outbound: Outbound) -> (Prober, Arc<OwnHealth>) {
     (Prober::new(outbound, own.clone(), clock, Arc::default()), own)
 }
 
-pub async fn knock_at(prober: &Prober, own: &OwnHealth, endpoint: &Endpoint, depth: Depth) -> Probed {
-    let mut ticks = tokio::time::interval(Duration::from_millis(100));
-    let probing = prober.probe(endpoint, depth, Duration::from_secs(180));
-    let mut probing = std::pin::pin!(probing);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => own.tick(),
-            probed = &mut probing => return probed,
+/// With the watchdog ticking beside it, as in the daemon.
+pub async fn knock_at(prober: &Prober, own: &Arc<OwnHealth>, endpoint: &Endpoint, depth: Depth) -> Probed {
+    let ticked = own.clone();
+    let ticker = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            ticks.tick().await;
+            ticked.tick();
         }
-    }
+    });
+    let probed = prober.probe(endpoint, depth, Duration::from_secs(180)).await;
+    ticker.abort();
+    probed
 }
 
 async fn knock(endpoint: &Endpoint) -> Probed {
@@ -131,4 +137,568 @@ async fn a_login_is_walked_through_as_a_person_does_it() {
     assert_eq!(steps(&probed), ["page success", "sign-in success", "me success", "log-out success"]);
     assert_eq!((probed.evidence.step.as_deref(), probed.error.as_ref().map(|it| it.as_str())), (None, None));
     assert_eq!(probed.result.http_status, Some(200), "of the last step in order");
+}
+
+/// A target that answers by what it is asked, and remembers it.
+struct Door {
+    target: Target,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Door {
+    /// `answer` gets the whole request; an empty answer is never given: it hangs.
+    fn new(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = asked.clone();
+        let target = Target::new(move |mut stream| {
+            let request = whole(&mut stream);
+            if request.is_empty() {
+                return;
+            }
+            seen.lock().unwrap().push(request.clone());
+            let answer = answer(&request);
+            if answer.is_empty() {
+                // Until the other side has had enough.
+                let _ = stream.read(&mut [0]);
+                return;
+            }
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        Self { target, asked }
+    }
+
+    fn url(&self, host: &str) -> String {
+        format!("http://{host}:{}/", self.target.addr.port())
+    }
+
+    fn here(&self) -> String {
+        self.url("127.0.0.1")
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// `GET /me` and the like.
+    fn lines(&self) -> Vec<String> {
+        let line = |it: &String| it.split(" HTTP/").next().unwrap_or_default().to_owned();
+        self.asked().iter().map(line).collect()
+    }
+}
+
+/// A request with its body.
+fn whole(stream: &mut impl Read) -> String {
+    let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length =
+                head.lines().find_map(|it| it.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            if length.unwrap_or(0_usize) <= body.len() {
+                return text;
+            }
+        }
+        match stream.read(&mut piece) {
+            Ok(0) | Err(_) => return text,
+            Ok(read) => bytes.extend_from_slice(&piece[..read]),
+        }
+    }
+}
+
+/// An answer with these header lines and this body.
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+fn redirect(status: &str, to: &str) -> String {
+    answer(status, &format!("Location: {to}\r\n"), "")
+}
+
+/// Steps that log in and out at a door, with these lines between.
+fn around(between: &str) -> String {
+    format!(
+        r#"
+        account = "sample"
+        every = "5s"
+        deadline = "2s"
+        [[endpoint.step]]
+        name = "page"
+        url = "/login"
+        [[endpoint.step]]
+        name = "sign-in"
+        url = "/in"
+        form = {{ user = "{{{{username}}}}", password = "{{{{password}}}}" }}
+        {between}
+        [[endpoint.step]]
+        name = "log-out"
+        url = "/out"
+        method = "POST"
+        always = true"#
+    )
+}
+
+const ME: &str = "[[endpoint.step]]\nname = \"me\"\nurl = \"/me\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_capture_reaches_the_next_step() {
+    let door = Door::new(|request| match request {
+        it if it.starts_with("GET /page") => answer(
+            "200 OK",
+            "x-token: of-header\r\nSet-Cookie: sid=of-cookie; HttpOnly\r\n",
+            r#"<p id="a">of css</p><i data-x="of-attribute"></i><form action="/in?x=1"><input type="hidden" name="csrf" value="of &amp; form"></form>id=of-regex;"#,
+        ),
+        it if it.starts_with("POST /json") => answer("200 OK", "", r#"{"deep":[{"token":"of-json"}]}"#),
+        _ => answer("200 OK", "", "fine"),
+    });
+    let lines = r##"
+        [[endpoint.step]]
+        name = "page"
+        url = "/page"
+        capture.h = { header = "X-Token" }
+        capture.c = { cookie = "sid" }
+        capture.s = { css = "#a" }
+        capture.a = { css = "i", attribute = "data-x" }
+        capture.r = { regex = "id=([a-z-]+);" }
+        capture.f = { form = "form" }
+        [[endpoint.step]]
+        name = "json"
+        url = "/json"
+        method = "POST"
+        json = { all = ["{{h}}", "{{c}}", "{{s}}", "{{a}}", "{{r}}", "{{f.csrf}}"] }
+        capture.j = { json = "$.deep[0].token" }
+        [[endpoint.step]]
+        name = "form"
+        form = { of = "f", mine = "{{j}}" }
+        headers = { x-after = "{{s}}" }"##;
+    let probed = knock(&endpoint(&door.here(), lines)).await;
+    assert_eq!(told(probed.result.outcome), "success", "{:?}", probed.error);
+    assert_eq!(door.lines(), ["GET /page", "POST /json", "POST /in?x=1"]);
+    let asked = door.asked();
+    assert!(
+        asked[1]
+            .ends_with(r#"{"all":["of-header","of-cookie","of css","of-attribute","of-regex","of & form"]}"#),
+        "{}",
+        asked[1]
+    );
+    assert!(asked[2].ends_with("csrf=of+%26+form&mine=of-json"), "{}", asked[2]);
+    assert!(asked[2].contains("x-after: of css\r\n") && asked[2].contains("cookie: sid=of-cookie\r\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_step_that_failed_is_named_with_what_was_looked_for() {
+    for (capture, uses, expected, said) in [
+        (
+            r##"capture.t = { css = "#token" }"##,
+            "{{t}}",
+            "failure/token_missing",
+            "step \"page\": `t` could not be captured from css #token, which is not there",
+        ),
+        (
+            r#"capture.t = { json = "$.a" }"#,
+            "{{t}}",
+            "failure/token_missing",
+            "step \"page\": `t` could not be captured from json $.a, since the answer is not JSON",
+        ),
+        (
+            r#"capture.t = { form = "form#login" }"#,
+            "{{t.csrf}}",
+            "failure/form_missing",
+            "step \"page\": the form `t` (form#login) could not be read: the page has none",
+        ),
+        (
+            r#"capture.t = { form = "form.other" }"#,
+            "{{t.csrf}}",
+            "failure/token_missing",
+            "step \"next\": nothing was captured as {{t.csrf}}",
+        ),
+    ] {
+        let door = Door::new(|_| answer("200 OK", "", r#"<form class="other"></form>"#));
+        let lines = format!(
+            "[[endpoint.step]]\nname = \"page\"\n{capture}\n[[endpoint.step]]\nname = \"next\"\nheaders = {{ x = \"{uses}\" }}"
+        );
+        let probed = knock(&endpoint(&door.here(), &lines)).await;
+        assert_eq!(told(probed.result.outcome), expected, "{capture}");
+        let error = probed.error.map(|it| it.to_string()).unwrap_or_default();
+        assert!(error.starts_with(said), "{error}");
+        assert!(
+            probed.evidence.step.as_deref().is_some_and(|it| said.contains(it)),
+            "{:?}",
+            probed.evidence.step
+        );
+        assert_eq!(door.asked().len(), 1, "{capture}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_does_not_hold_is_told_from_a_page_that_is_down() {
+    let followed = format!("{ME}\nredirects = 1");
+    for (me, step, expected) in [
+        (answer("401 Unauthorized", "", ""), ME, "failure/session_broken"),
+        (answer("403 Forbidden", "", ""), ME, "failure/session_broken"),
+        (redirect("302 Found", "/login?next=/me"), ME, "failure/session_broken"),
+        (redirect("302 Found", "/login?next=/me"), followed.as_str(), "failure/session_broken"),
+        (redirect("302 Found", "/error"), ME, "failure/redirect_unexpected"),
+        (answer("500 Oh", "", ""), ME, "failure/http_5xx"),
+        (answer("200 OK", "", "hello"), ME, "success"),
+    ] {
+        let said = me.lines().next().unwrap_or_default().to_owned();
+        let door = Door::new(move |request| match request {
+            it if it.starts_with("GET /me") => me.clone(),
+            _ => answer("200 OK", "", "page"),
+        });
+        let probed = knock(&endpoint(&door.here(), &around(step))).await;
+        assert_eq!(told(probed.result.outcome), expected, "{said}: {:?}", probed.error);
+        assert_eq!(door.lines().last().map(String::as_str), Some("POST /out"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logging_out_follows_every_login_and_nothing_else() {
+    // Before the login was sent there is nothing to log out of.
+    let door = Door::new(|_| answer("500 Oh", "", ""));
+    let probed = knock(&endpoint(&door.here(), &around(ME))).await;
+    assert_eq!(told(probed.result.outcome), "failure/http_5xx");
+    assert_eq!(door.lines(), ["GET /login"]);
+    // A hanging page after it uses up the time of the flow, and not that for logging out.
+    let door = Door::new(|request| match request {
+        it if it.starts_with("GET /me") => String::new(),
+        _ => answer("200 OK", "", "page"),
+    });
+    let wanted = endpoint(&door.here(), &around(ME));
+    let began = Instant::now();
+    let probed = knock(&wanted).await;
+    assert_eq!(told(probed.result.outcome), "failure/timeout_ttfb", "{:?}", probed.error);
+    assert_eq!(door.lines(), ["GET /login", "POST /in", "GET /me", "POST /out"]);
+    assert!(wanted.deadline <= probed.result.total, "{:?}", probed.result.total);
+    // The door for logging out hangs: bounded, and no latency.
+    let door = Door::new(|request| match request {
+        it if it.starts_with("POST /out") => String::new(),
+        it if it.starts_with("GET /me") => answer("500 Oh", "", ""),
+        _ => answer("200 OK", "", "page"),
+    });
+    let probed = knock(&endpoint(&door.here(), &around(ME))).await;
+    assert_eq!(told(probed.result.outcome), "failure/http_5xx", "the first failure decides");
+    assert!(probed.result.total < Duration::from_secs(5), "{:?}", probed.result.total);
+    assert!(began.elapsed() < Duration::from_secs(40));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_has_a_deadline_of_its_own() {
+    let door = Door::new(|request| match request {
+        it if it.starts_with("GET /me") => String::new(),
+        _ => answer("200 OK", "", "page"),
+    });
+    let mut wanted = endpoint(&door.here(), &around(&format!("{ME}\ndeadline = \"200ms\"")));
+    wanted.deadline = Duration::from_secs(60);
+    let probed = knock(&wanted).await;
+    assert_eq!(told(probed.result.outcome), "failure/timeout_ttfb", "{:?}", probed.error);
+    assert!(probed.result.total < Duration::from_secs(20), "{:?}", probed.result.total);
+    assert_eq!(probed.evidence.step.as_deref(), Some("me"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_and_cookies_never_go_to_where_a_target_sends_us() {
+    for (status, by, expected) in [
+        ("307 Temporary Redirect", "redirect", "failure/redirect_blocked"),
+        ("302 Found", "redirect", "failure/redirect_blocked"),
+        ("308 Permanent Redirect", "redirect", "failure/redirect_blocked"),
+        ("200 OK", "captured", "failure/redirect_blocked"),
+        ("200 OK", "form", "failure/redirect_blocked"),
+    ] {
+        let sink = Door::new(|_| answer("200 OK", "", "thanks"));
+        let there = sink.url("localhost");
+        let door = Door::new(move |request| match request {
+            it if it.starts_with("GET /login") => answer(
+                "200 OK",
+                &format!(
+                    "x-next: {there}\r\nSet-Cookie: sid=secret-cookie; Domain=localhost\r\nSet-Cookie: b=secret-cookie\r\n"
+                ),
+                &format!("<form action='{there}'><input type=hidden name=csrf value=1></form>"),
+            ),
+            _ => redirect(status, &there),
+        });
+        let address = match by {
+            "redirect" => "url = \"/in\"\nredirects = 3\nform = { u = \"{{username}}\" }",
+            "captured" => "url = \"{{next}}\"\nform = { u = \"{{username}}\" }",
+            _ => "form = { of = \"page\", u = \"{{username}}\" }",
+        };
+        let lines = format!(
+            "account = \"sample\"\nevery = \"5s\"\n[[endpoint.step]]\nname = \"page\"\nurl = \"/login\"\ncapture.next = {{ header = \"x-next\" }}\ncapture.page = {{ form = \"form\" }}\n[[endpoint.step]]\nname = \"in\"\n{address}\n[probe]\nallow_private = [\"localhost\"]"
+        );
+        let probed = knock(&endpoint(&door.here(), &lines)).await;
+        assert_eq!(told(probed.result.outcome), expected, "{status} {by}: {:?}", probed.error);
+        assert_eq!(sink.asked(), Vec::<String>::new(), "{status} {by}");
+    }
+    // Without anything secret it is gone to, and no cookie goes along.
+    let sink = Door::new(|_| answer("200 OK", "", "hello"));
+    let there = sink.url("localhost");
+    let door = Door::new(move |_| {
+        let set = format!(
+            "Location: {there}\r\nSet-Cookie: sid=secret-cookie; Domain=localhost\r\nSet-Cookie: b=secret-cookie\r\n"
+        );
+        answer("302 Found", &set, "")
+    });
+    let open = "redirects = 1\n[probe]\nallow_private = [\"localhost\"]";
+    let probed = knock(&endpoint(&door.here(), open)).await;
+    assert_eq!(told(probed.result.outcome), "success", "{:?}", probed.error);
+    assert_eq!(sink.lines(), ["GET /"]);
+    assert!(!sink.asked()[0].contains("secret-cookie"), "{}", sink.asked()[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_cannot_send_us_into_our_own_house() {
+    let house = Door::new(|_| answer("200 OK", "", "keys"));
+    let port = house.target.addr.port();
+    for (to, allowed, expected, reached) in [
+        (house.url("localhost"), "", "failure/redirect_blocked", 0),
+        (house.url("[::ffff:127.0.0.1]"), "", "failure/redirect_blocked", 0),
+        (house.url("127.1.2.3"), "", "failure/redirect_blocked", 0),
+        ("http://169.254.169.254/latest/meta-data/".to_owned(), "0.0.0.0/0", "failure/redirect_blocked", 0),
+        ("file:///etc/passwd".to_owned(), "", "failure/redirect_scheme", 0),
+        (house.url("localhost"), "10.0.0.0/8", "failure/redirect_blocked", 0),
+        // The host that the operator wrote down may be private, whatever its port.
+        (house.here(), "", "success", 1),
+    ] {
+        let before = house.asked().len();
+        let leads = to.clone();
+        let door = Door::new(move |_| redirect("302 Found", &leads));
+        let lines = format!(
+            "redirects = 2\n[probe]\nallow_private = [{}]",
+            if allowed.is_empty() { String::new() } else { format!("\"{allowed}\"") }
+        );
+        let probed = knock(&endpoint(&door.here(), &lines)).await;
+        assert_eq!(told(probed.result.outcome), expected, "{to} {allowed}: {:?}", probed.error);
+        assert_eq!(house.asked().len() - before, reached, "{to} {allowed}");
+    }
+    // Our own listeners never.
+    let door = Door::new(move |_| redirect("302 Found", &format!("http://127.0.0.1:{port}/")));
+    let before = house.asked().len();
+    let lines = format!(
+        "redirects = 2\n[probe]\nallow_private = [\"127.0.0.0/8\"]\n[metrics]\nlisten = \"127.0.0.1:{port}\""
+    );
+    let probed = knock(&endpoint(&door.here(), &lines)).await;
+    assert_eq!(told(probed.result.outcome), "failure/redirect_blocked", "{:?}", probed.error);
+    assert_eq!(house.asked().len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_are_counted_and_never_go_round() {
+    let count = |path: &str| path.trim_start_matches('/').parse::<u32>().unwrap_or_default();
+    let door = Door::new(move |request| {
+        let path = request.split(' ').nth(1).unwrap_or_default();
+        if path == "/3" {
+            answer("200 OK", "", "here")
+        } else {
+            redirect("302 Found", &format!("/{}", count(path) + 1))
+        }
+    });
+    for (redirects, expected, asked) in
+        [(3, "success", 4), (2, "failure/redirect_loop", 3), (0, "failure/redirect_unexpected", 1)]
+    {
+        let before = door.asked().len();
+        let probed = knock(&endpoint(&door.here(), &format!("redirects = {redirects}"))).await;
+        assert_eq!(told(probed.result.outcome), expected, "{redirects}: {:?}", probed.error);
+        assert_eq!(door.asked().len() - before, asked);
+    }
+    let round =
+        Door::new(|request| redirect("302 Found", if request.starts_with("GET /a") { "/b" } else { "/a" }));
+    let probed = knock(&endpoint(&format!("{}a", round.here()), "redirects = 10")).await;
+    assert_eq!(told(probed.result.outcome), "failure/redirect_loop");
+    assert_eq!(round.lines(), ["GET /a", "GET /b"]);
+    // A cookie makes it another request: many pages try so whether one is kept.
+    let tries = Door::new(|request| match request.contains("cookie: seen=1") {
+        true => answer("200 OK", "", "here"),
+        false => answer("302 Found", "Location: /\r\nSet-Cookie: seen=1\r\n", ""),
+    });
+    let probed = knock(&endpoint(&tries.here(), "redirects = 1")).await;
+    assert_eq!(told(probed.result.outcome), "success", "{:?}", probed.error);
+}
+
+/// Serves these bytes over TLS, for `localhost`.
+async fn tls_door(pki: &Pki, answer: String) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (chain, key) = pki.pems();
+    let chain: Vec<_> = pem(&chain, "CERTIFICATE").into_iter().map(Into::into).collect();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(pem(&key, "PRIVATE KEY").remove(0).into());
+    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    port
+}
+
+fn pem(text: &str, what: &str) -> Vec<Vec<u8>> {
+    use base64::Engine as _;
+    let begins = format!("-----BEGIN {what}-----");
+    let parts = text.split(&begins).skip(1).filter_map(|it| it.split("-----END").next());
+    let decode =
+        |it: &str| base64::engine::general_purpose::STANDARD.decode(it.replace(['\n', '\r'], "")).unwrap();
+    parts.map(decode).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_hop_shows_a_certificate_of_its_own() {
+    let pki = Pki::new();
+    let [expired, good] = [pki.serve("expired").await, pki.serve("good").await];
+    let plain = Door::new(|_| answer("200 OK", "", "hello"));
+    for (to, expected) in [
+        (format!("https://localhost:{expired}/"), "failure/tls_expired"),
+        (format!("https://localhost:{good}/"), "success"),
+        (plain.url("localhost"), "failure/redirect_downgrade"),
+    ] {
+        let port = tls_door(&pki, redirect("302 Found", &to)).await;
+        let wanted = endpoint(&format!("https://localhost:{port}/"), "redirects = 1");
+        let (prober, own) = prober(Outbound::trusting(pki.verifier()));
+        let probed = knock_at(&prober, &own, &wanted, Depth::Whole).await;
+        assert_eq!(told(probed.result.outcome), expected, "{to}: {:?}", probed.error);
+    }
+    assert_eq!(plain.asked(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_harmless_round_sends_nothing_of_the_account() {
+    let door = Door::new(|_| answer("200 OK", "", "page"));
+    let confirm = format!("{ME}\n[[endpoint.step]]\nname = \"look\"\nurl = \"/look\"\nconfirm = true");
+    let wanted = endpoint(&door.here(), &around(&confirm));
+    let (prober, own) = prober(Outbound::new());
+    let probed = knock_at(&prober, &own, &wanted, Depth::Harmless).await;
+    assert_eq!(told(probed.result.outcome), "unknown/budget", "{:?}", probed.error);
+    assert_eq!(door.lines(), ["GET /login", "GET /look"]);
+    assert!(!door.asked().concat().contains(sample::PASSWORD));
+    let whole = knock_at(&prober, &own, &wanted, Depth::Whole).await;
+    assert_eq!(told(whole.result.outcome), "success", "{:?}", whole.error);
+    assert_eq!(door.lines()[2..], ["GET /login", "POST /in", "GET /me", "POST /out"]);
+    let down = Door::new(|_| answer("500 Oh", "", ""));
+    let wanted = endpoint(&down.here(), &around(ME));
+    let probed = knock_at(&prober, &own, &wanted, Depth::Harmless).await;
+    assert_eq!(told(probed.result.outcome), "failure/http_5xx");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_of_the_second_factor_is_sent_once() {
+    let door = Door::new(|_| answer("200 OK", "", "page"));
+    let wanted = endpoint(
+        &door.here(),
+        &around("[[endpoint.step]]\nname = \"code\"\nurl = \"/code\"\nform = { code = \"{{totp}}\" }"),
+    );
+    let (prober, own) = prober(Outbound::new());
+    let first = knock_at(&prober, &own, &wanted, Depth::Whole).await;
+    assert_eq!(told(first.result.outcome), "success", "{:?}", first.error);
+    let sent = door
+        .asked()
+        .iter()
+        .filter_map(|it| it.split_once("code=").map(|(_, it)| it.to_owned()))
+        .collect::<Vec<_>>();
+    assert!(sent.len() == 1 && sent[0].len() == 6 && sent[0].chars().all(|c| c.is_ascii_digit()), "{sent:?}");
+    let second = knock_at(&prober, &own, &wanted, Depth::Whole).await;
+    assert_eq!(told(second.result.outcome), "unknown/budget", "{:?}", second.error);
+    assert!(
+        second
+            .error
+            .is_some_and(|it| it.as_str().starts_with("step \"code\": this period's code was used already"))
+    );
+    assert_eq!(door.lines().iter().filter(|it| *it == "POST /code").count(), 1);
+    assert_eq!(door.lines().last().map(String::as_str), Some("POST /out"), "and it logged out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_logs_out_first() {
+    let stop = CancellationToken::new();
+    let told_to_stop = stop.clone();
+    let door = Door::new(move |request| match request {
+        it if it.starts_with("GET /me") => {
+            told_to_stop.cancel();
+            String::new()
+        }
+        _ => answer("200 OK", "", "page"),
+    });
+    let mut wanted = endpoint(&door.here(), &around(ME));
+    wanted.deadline = Duration::from_secs(60);
+    let (prober, own) = prober(Outbound::new());
+    let prober = prober.until(stop);
+    let began = Instant::now();
+    let probed = knock_at(&prober, &own, &wanted, Depth::Whole).await;
+    assert_eq!(told(probed.result.outcome), "unknown/stopping");
+    assert_eq!(door.lines().last().map(String::as_str), Some("POST /out"));
+    assert!(began.elapsed() < Duration::from_secs(30), "it did not wait for the deadline");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hostile_page_sends_ends_in_a_class() {
+    let forms = "<form><input type=hidden name=a value=b></form>".repeat(10_000);
+    let attribute = format!("<form id=login><input type=hidden name=a value={}></form>", "x".repeat(1 << 20));
+    let cookies: String = (0..90).map(|it| format!("Set-Cookie: c{it}={}\r\n", "v".repeat(3_000))).collect();
+    let deep = "<div>".repeat(100_000);
+    for (name, headers, body, capture, expected) in [
+        ("forms", String::new(), forms, r#"capture.t = { form = "form" }"#, "failure/form_missing"),
+        ("attribute", String::new(), attribute, r#"capture.t = { form = "form" }"#, "failure/form_missing"),
+        (
+            "a large value",
+            String::new(),
+            "y".repeat(1 << 20),
+            r#"capture.t = { regex = "(y+)" }"#,
+            "failure/token_missing",
+        ),
+        ("cookies", cookies, "ok".to_owned(), r#"capture.t = { regex = "(ok)" }"#, "success"),
+        ("depth", String::new(), deep, r#"capture.t = { css = "div" }"#, "failure/token_missing"),
+        (
+            "a header's bytes",
+            "x-bad: a\u{85}b\u{ff}\r\n".to_owned(),
+            String::new(),
+            r#"capture.t = { header = "x-bad" }"#,
+            "success",
+        ),
+        (
+            "an escape in a header",
+            "x-bad: a\u{1b}[31m\r\n".to_owned(),
+            String::new(),
+            r#"capture.t = { header = "x-bad" }"#,
+            "failure/protocol",
+        ),
+    ] {
+        let door = Door::new(move |_| answer("200 OK", &headers, &body));
+        let uses = if capture.contains("form") { "{{t.a}}" } else { "{{t}}" };
+        let lines = format!(
+            "deadline = \"20s\"\n[[endpoint.step]]\nname = \"page\"\n{capture}\n[[endpoint.step]]\nname = \"next\"\nquery = {{ x = \"{uses}\" }}"
+        );
+        let probed = knock(&endpoint(&door.here(), &lines)).await;
+        assert_eq!(told(probed.result.outcome), expected, "{name}: {:?}", probed.error);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_lets_in_by_a_redirect_too_and_ends_the_session() {
+    let wallet = wallet().await;
+    let base = format!("http://{}/login", wallet.addr);
+    let lines = r#"
+    account = "sample"
+    every = "5s"
+    [[endpoint.step]]
+    name = "page"
+    capture.page = { form = "form" }
+    [[endpoint.step]]
+    name = "sign-in"
+    form = { of = "page", username = "{{username}}", password = "{{password}}" }
+    redirects = 1
+    contains = "sample"
+    [[endpoint.step]]
+    name = "log-out"
+    url = "/logout"
+    method = "POST"
+    [[endpoint.step]]
+    name = "gone"
+    url = "/me"
+    status = 401
+    always = true"#;
+    let lines = lines.replace("method = \"POST\"", "method = \"POST\"\nstatus = 303");
+    let probed = knock(&endpoint(&base, &lines)).await;
+    assert_eq!(told(probed.result.outcome), "success", "{:?} {:?}", probed.error, probed.evidence);
 }

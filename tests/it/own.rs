@@ -58,6 +58,34 @@ fn a_stop_of_six_seconds_is_never_an_outage() {
     assert_eq!(down_spans(&daemon), 0);
 }
 
+/// A twentieth of a processor: stopped for 380 ms of every 400, which is no stall.
+#[test]
+fn a_twentieth_of_a_processor_is_never_an_outage_nor_slow() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Target::new(|mut stream| {
+        read_head(&mut stream);
+        std::thread::sleep(Duration::from_millis(100));
+        let _ = std::io::Write::write_all(&mut stream, page("200 OK", "fine").as_bytes());
+    });
+    let config = watching(&target).replace("1900ms", "300ms").replace("\"2s\"", "\"1s\"");
+    let daemon = Daemon::start(dir.path(), &config);
+    wait_until("it is known to be up", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let known: i64 = outcomes(&daemon).iter().map(|(_, count)| count).sum();
+    for _ in 0..40 {
+        daemon.signal("STOP");
+        std::thread::sleep(Duration::from_millis(380));
+        daemon.signal("CONT");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    wait_until("it is up again", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let seen = outcomes(&daemon);
+    let stall = porchlight::domain::outcome::UnknownReason::OwnStall.code();
+    assert!(known + 10 < seen.iter().map(|(_, count)| count).sum(), "{seen:?}");
+    assert!(seen.iter().all(|(code, _)| *code == 0 || *code == stall), "{seen:?}");
+    assert!(seen.iter().any(|(code, _)| *code == stall), "{seen:?}");
+    assert_eq!(down_spans(&daemon), 0);
+}
+
 #[test]
 fn spent_descriptors_are_never_an_outage() {
     let dir = tempfile::tempdir().unwrap();

@@ -119,6 +119,7 @@ impl House {
             endpoints: resumed.iter().map(|it| Arc::new(it.0.clone())).collect(),
             notices: Arc::new(Notices::default()),
             storing: Storing::default(),
+            lost: Arc::from([]),
         };
         let own = Arc::new(OwnHealth::new(clock.clone()));
         let notes = Arc::new(porchlight::notes::Notes::new(clock.clone()));

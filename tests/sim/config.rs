@@ -162,6 +162,7 @@ pub fn site() -> Site {
         support: vec![],
         lockout: None,
         recovering_for: Duration::from_secs(300),
+        probe_contact: None,
         sample: None,
         public_url: None,
     }

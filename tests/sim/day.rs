@@ -164,7 +164,8 @@ fn every_outage_longer_than_an_interval_and_a_confirmation_is_found_and_none_is_
             .filter(|it| it.0 == DOWN)
             .map(|(_, from, to)| (since(from), since(to.unwrap())))
             .collect();
-        faults.extend(compared(endpoint, outages, down, &mut found));
+        let heard = |it: &Outage| heard(&connection, endpoint, it);
+        faults.extend(compared(endpoint, outages, down, (&mut found, &heard)));
     }
     eprintln!("{found}");
     eprintln!(
@@ -182,12 +183,22 @@ fn since(wall: i64) -> Duration {
     Duration::from_millis(u64::try_from(wall - EPOCH_MS).unwrap())
 }
 
+/// The codes of what was stored of an endpoint during an outage.
+fn heard(connection: &rusqlite::Connection, endpoint: &Endpoint, it: &Outage) -> Vec<u8> {
+    let sql = "SELECT outcome FROM result JOIN endpoint ON endpoint.id = endpoint
+               WHERE name = ?1 AND at_ms BETWEEN ?2 AND ?3";
+    let mut select = connection.prepare(sql).unwrap();
+    let wall = |time: Duration| EPOCH_MS + i64::try_from(time.as_millis()).unwrap();
+    let during = (endpoint.id.as_str(), wall(it.from), wall(it.to));
+    select.query_map(during, |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
 /// Holds what was told of one endpoint against what was.
 fn compared(
     endpoint: &Endpoint,
     outages: &[Outage],
     mut down: Vec<(Duration, Duration)>,
-    found: &mut Table,
+    (found, heard): (&mut Table, &dyn Fn(&Outage) -> Vec<u8>),
 ) -> Vec<String> {
     let Cadence::Every(every) = endpoint.cadence else { unreachable!() };
     let mut faults = Vec::new();
@@ -203,7 +214,11 @@ fn compared(
         found.count(it.to - it.from, must, told.is_some());
         let Some((from, to)) = told else {
             if must {
-                faults.push(format!("`{}` (every {every:?}): missed {it:?}", endpoint.id));
+                faults.push(format!(
+                    "`{}` (every {every:?}): missed {it:?}, heard {:?}",
+                    endpoint.id,
+                    heard(it)
+                ));
             }
             continue;
         };

@@ -4,8 +4,7 @@
 //! The prober is the shipped one: its HTTP client, the handshake and its trust
 //! check, deadlines, phases, assertions, classes, own health. What is not on the
 //! way: names are not looked up, and a connection is made to a Unix socket of
-//! this process where a real one dials TCP. The writer's thread is a task, and
-//! own health is asked four times less often than in the daemon.
+//! this process where a real one dials TCP. The writer's thread is a task.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -21,7 +20,7 @@ use porchlight::domain::facts::{Facts, Storing};
 use porchlight::domain::flow::Depth;
 use porchlight::domain::moment::Moment;
 use porchlight::pipeline::{self, Knock, Spine, follow_storing};
-use porchlight::probe::own::OwnHealth;
+use porchlight::probe::own::{OwnHealth, TICK};
 use porchlight::probe::{Outbound, Probed, Prober};
 use porchlight::schedule;
 use porchlight::store::{self, SimulatedWriter, Store};
@@ -36,8 +35,6 @@ use crate::{config, world};
 
 /// As the store has it.
 const PACE: Duration = Duration::from_millis(20);
-/// Fewer than in `app`, for speed; a stall is a gap of more than half a second.
-const TICK: Duration = Duration::from_millis(400);
 
 /// What is to be lived through.
 pub struct Stay {
@@ -157,6 +154,7 @@ async fn lives(stay: Stay, dir: &Path) -> Lived {
         endpoints: facts,
         notices: Arc::default(),
         storing: Storing::default(),
+        lost: Arc::from([]),
     };
     let spine = Arc::new(Spine {
         prober: Box::new(Shared(knocking.clone())),

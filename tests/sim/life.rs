@@ -100,6 +100,7 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
         endpoints: facts,
         notices: Arc::new(notices),
         storing: Storing::default(),
+        lost: Arc::from([]),
     };
     let (facts, seen) = watch::channel(Arc::new(facts));
     let own = Arc::new(OwnHealth::new(clock.clone()));

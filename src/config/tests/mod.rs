@@ -1,7 +1,11 @@
 //! Whole files: what is read from good ones, and every word said about bad ones.
 
+mod assertions;
+mod canaries;
 mod faults;
+mod flows;
 mod good;
+mod kinds;
 mod manual;
 mod network;
 mod notices;

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 const PIECE: usize = 512;
 /// Parts shorter than this are no secrets by themselves.
 const PART: usize = 4;
+/// Long enough that hiding it hides no plain word.
+const LONG_PART: usize = 8;
 /// The least of a base64 text that tells anything.
 const CORE: usize = 6;
 /// Words before a secret that are none.
@@ -43,6 +45,8 @@ fn parts(secret: &str) -> BTreeSet<String> {
         .filter(|part| PART <= part.len() && !PLAIN.contains(&part.to_ascii_lowercase().as_str()))
         .map(str::to_owned)
         .collect();
+    // What is left where a target drops or replaces what it cannot write.
+    parts.extend(secret.split(|c: char| !c.is_ascii()).filter(|it| LONG_PART <= it.len()).map(str::to_owned));
     if let Some(login) = basic(secret)
         && let Some((username, password)) = login.split_once(':')
     {

@@ -57,6 +57,11 @@ pub fn check(expression: &str) -> Result<(), String> {
     compiled(expression).map(drop)
 }
 
+/// Names of everything an expression can look at.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    types::VARIABLES.iter().map(|(name, _)| *name)
+}
+
 /// Whether it needs the body of the answer.
 pub fn reads_body(expression: &str) -> bool {
     compiled(expression).is_ok_and(|it| {

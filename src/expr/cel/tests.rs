@@ -186,6 +186,7 @@ fn an_expression_that_cannot_be_evaluated_is_no_success() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a bound ten times the expectation, on work without waiting")]
 fn the_worst_expressions_end_soon() {
     let numbers = format!("[{}0]", "1,".repeat(99_000));
     let texts = format!("[{}0]", format!("\"{}\",", "a".repeat(50)).repeat(19_000));
@@ -201,9 +202,8 @@ fn the_worst_expressions_end_soon() {
     ] {
         assert_eq!(check(expression), Ok(()), "{expression}");
         let began = Instant::now();
-        let said = asked(expression, body);
+        let _ = asked(expression, body);
         let took = began.elapsed();
-        println!("{took:?} {expression}: {}", format!("{said:?}").chars().take(90).collect::<String>());
         assert!(took < std::time::Duration::from_secs(10), "{expression}: {took:?}");
     }
 }

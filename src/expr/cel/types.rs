@@ -55,6 +55,9 @@ pub(super) fn check(expression: &IdedExpr) -> Result<(), String> {
     }
 }
 
+/// Whether an argument may be of a type.
+type Fits = fn(&Type) -> bool;
+
 struct Scope {
     /// The names that loops bind, the innermost last.
     bound: Vec<(String, Type)>,
@@ -152,12 +155,12 @@ impl Scope {
         }
         let name = call.func_name.as_str();
         let wrong = || Err(mismatch(name, &given));
-        let fits = |wanted: &[fn(&Type) -> bool]| {
+        let fits = |wanted: &[Fits]| {
             given.len() == wanted.len() && given.iter().zip(wanted).all(|(of, fits)| fits(of))
         };
-        let (text, boolean): (fn(&Type) -> bool, fn(&Type) -> bool) =
-            (|of| matches!(of, Text | Any), |of| matches!(of, Bool | Any));
-        let any: fn(&Type) -> bool = |_| true;
+        let text: Fits = |of| matches!(of, Text | Any);
+        let boolean: Fits = |of| matches!(of, Bool | Any);
+        let any: Fits = |_| true;
         let answer = |good: bool, of: Type| if good { Ok(of) } else { wrong() };
         let method = call.target.is_some();
         match (name, method) {

@@ -39,6 +39,24 @@ pub(super) struct Missed {
     pub(super) said: String,
 }
 
+/// What a step would have captured from an answer that is not right: nobody may
+/// see it all the same.
+pub(super) fn glimpse(step: &Step, (seen, url): (&Seen, &Url), jar: &Jar) -> Vec<String> {
+    let text = seen.body.as_deref().unwrap_or_default();
+    let mut values = Vec::new();
+    for capture in &step.captures {
+        match &capture.from {
+            Source::Form(selector) => {
+                let form = css::form(text, selector).ok().flatten();
+                values.extend(form.into_iter().flat_map(|it| it.hidden).map(|(_, value)| value));
+            }
+            from => values.extend(find(from, seen, text, url, jar).ok().flatten()),
+        }
+    }
+    values.retain(|it| it.len() <= VALUE_LIMIT);
+    values
+}
+
 impl Captured {
     /// By name, or a form's `NAME.action` and `NAME.field`.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -94,7 +112,7 @@ impl Captured {
                 Ok(Some(value)) => _ = self.values.insert(capture.name.clone(), value),
                 _ if !is_needed(capture, step, flow) => (),
                 Ok(None) => return Err(missed(capture, "which is not there")),
-                Err(why) => return Err(missed(capture, &why)),
+                Err(why) => return Err(missed(capture, &format!("since {why}"))),
             }
         }
         Ok(())
@@ -168,7 +186,7 @@ fn missed(capture: &Capture, why: &str) -> Missed {
     };
     Missed {
         class: FailureClass::TokenMissing,
-        said: format!("`{}` could not be captured from {place}: {why}", capture.name),
+        said: format!("`{}` could not be captured from {place}, {why}", capture.name),
     }
 }
 
@@ -284,29 +302,29 @@ mod tests {
             (
                 Source::Header("x-none".to_owned()),
                 "",
-                "`it` could not be captured from the header `x-none`: which is not there",
+                "`it` could not be captured from the header `x-none`, which is not there",
             ),
             (
                 Source::Cookie("none".to_owned()),
                 "",
-                "`it` could not be captured from the cookie `none`: which is not there",
+                "`it` could not be captured from the cookie `none`, which is not there",
             ),
             (
                 Source::Json("$.b".to_owned()),
                 "{}",
-                "`it` could not be captured from json $.b: which is not there",
+                "`it` could not be captured from json $.b, which is not there",
             ),
             (
                 Source::Json("$.*".to_owned()),
                 "[1,2]",
-                "`it` could not be captured from json $.*: it finds 2 values, not one",
+                "`it` could not be captured from json $.*, since it finds 2 values, not one",
             ),
-            (css("i", Some("id")), PAGE, "`it` could not be captured from css i, its id: which is not there"),
-            (regex("no(pe)"), PAGE, "`it` could not be captured from regex no(pe): which is not there"),
+            (css("i", Some("id")), PAGE, "`it` could not be captured from css i, its id, which is not there"),
+            (regex("no(pe)"), PAGE, "`it` could not be captured from regex no(pe), which is not there"),
             (
                 regex("(x+)"),
                 &"x".repeat(100_000),
-                "`it` could not be captured from regex (x+): it has 100000 bytes, and at most 65536 are taken",
+                "`it` could not be captured from regex (x+), since it has 100000 bytes, and at most 65536 are taken",
             ),
         ] {
             let missed = take(from.clone(), "it", body).err();

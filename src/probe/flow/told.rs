@@ -4,19 +4,17 @@ use super::walk::{Taken, Walk};
 use crate::domain::evidence::{Evidence, StepSeen};
 use crate::domain::flow::Turn;
 use crate::domain::outcome::{DegradedReason, Outcome, UnknownReason};
+use crate::domain::redact::Redactor;
 use crate::probe::http::Answer;
-use crate::probe::{Check, Knocked, assert, evidence, redact};
+use crate::probe::{Check, Knocked, assert, evidence};
 
 pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let harmless = walk.is_harmless();
     let held = walk.held.clone();
-    let total = walk.ended.duration_since(walk.began).saturating_sub(walk.waited);
+    let total = walk.latency;
     let endpoint = walk.endpoint;
-    let mut redactor = redact::redactor(endpoint);
+    let mut redactor = walk.shows.clone();
     walk.captured.all().for_each(|it| redactor.add_found(it));
-    for seen in walk.taken.iter().filter_map(|it| it.answer.seen.as_ref()) {
-        evidence::learn(&mut redactor, seen);
-    }
     let steps: Vec<StepSeen> = walk.taken.iter().map(step_seen).collect();
     let decided = deciding(&walk);
     let mut checks: Vec<Check> = Vec::new();
@@ -82,7 +80,7 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
             .filter(|it| it.held == Some(false))
             .map(|it| redactor.line(&it.sentence()))
             .collect(),
-        addresses: peer.map(|it| (redactor.line(&it.to_string()), outcome)).into_iter().collect(),
+        addresses: peer.map(|it| (Redactor::default().line(&it.to_string()), outcome)).into_iter().collect(),
         chain: chain.iter().map(|it| it.redacted(&redactor)).collect(),
         error: error.as_deref().map(|it| redactor.line(it)),
         ..Evidence::none(walk.at, outcome)

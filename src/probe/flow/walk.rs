@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::capture::{Captured, Missed};
+use super::capture::{self, Captured, Missed};
 use super::fill::{self, Filling};
 use super::jar::Jar;
 use super::redirect::{self, Home};
@@ -13,11 +13,12 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::flow::{Depth, Flow, Source, Step, Turn};
 use crate::domain::moment::Moment;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
+use crate::domain::redact::Redactor;
 use crate::domain::request::{Method, Request, Value};
 use crate::domain::template::Part;
 use crate::probe::http::{self, Answer};
 use crate::probe::logins::{Held, Pass};
-use crate::probe::{Kit, Known, Login, codes, marks};
+use crate::probe::{Kit, Known, Login, codes, evidence, marks, redact};
 
 /// What logging out may take when the flow's own time is over; no latency.
 const CLEAN_UP: Duration = Duration::from_secs(5);
@@ -32,15 +33,16 @@ pub(super) struct Walk<'a> {
     pub(super) flow: &'a Flow,
     pub(super) depth: Depth,
     pub(super) at: Moment,
-    pub(super) began: Instant,
-    /// When the last step in order ended.
-    pub(super) ended: Instant,
+    /// What the steps in order took, but for what we waited for ourselves.
+    pub(super) latency: Duration,
     deadline: Instant,
-    /// Spent on our own waits and on cleaning up before the end: no latency.
-    pub(super) waited: Duration,
+    /// What was spent on our own waits: no latency.
+    waited: Duration,
     jar: Jar,
     home: Home,
     pub(super) captured: Captured,
+    /// Knows the endpoint's secrets, and those that answers handed out.
+    pub(super) shows: Redactor,
     wrong_password: Option<SecretString>,
     /// The code that was sent.
     pub(super) code: Option<SecretString>,
@@ -59,7 +61,7 @@ pub(super) struct Walk<'a> {
     left_us: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     before_login: Vec<Url>,
-    /// The place of the first step that is still to come.
+    /// The steps that are still to come.
     left: usize,
 }
 
@@ -74,31 +76,33 @@ impl<'a> Walk<'a> {
     pub(super) fn new(kit: &'a Kit, endpoint: &'a Endpoint, flow: &'a Flow, depth: Depth) -> Self {
         let began = marks::now();
         let home = Home::of(flow);
-        let wrong = || fill::random(WRONG_PASSWORD).collect::<String>().into();
+        let mut shows = redact::redactor(endpoint);
+        let wrong_password = flow.wrong_password.then(|| fill::random(WRONG_PASSWORD).collect::<String>());
+        wrong_password.iter().for_each(|it| shows.add(it));
         Self {
             kit,
             endpoint,
             flow,
             depth,
             at: kit.clock.now(),
-            began,
-            ended: began,
+            latency: Duration::ZERO,
             deadline: began + endpoint.deadline,
             waited: Duration::ZERO,
             jar: Jar::new(home.hosts().to_vec()),
             home,
             captured: Captured::default(),
-            wrong_password: flow.wrong_password.then(wrong),
+            shows,
+            wrong_password: wrong_password.map(SecretString::from),
             code: None,
             taken: Vec::new(),
             stopped_at: None,
             logged_in: false,
             is_refused: false,
+            pass: None,
             held: None,
             left_us: false,
             before_login: Vec::new(),
             left: 0,
-            pass: None,
         }
     }
 
@@ -176,10 +180,7 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let deadline = began + step.deadline.map_or(most, |it| it.min(most));
         // Cancelled only from outside: see `pipeline.rs`.
-        let before = self.waited;
-        let fine = self.take(step, deadline).await;
-        self.waited = before + marks::now().duration_since(began);
-        fine
+        self.take(step, deadline).await
     }
 
     async fn take_in_order(&mut self, step: &'a Step) -> bool {
@@ -188,7 +189,7 @@ impl<'a> Walk<'a> {
         if !self.reserve_code(step).await {
             return false;
         }
-        let now = marks::now();
+        let (now, waited) = (marks::now(), self.waited);
         let deadline = step.deadline.map_or(self.deadline, |it| self.deadline.min(now + it));
         let fine = tokio::select! {
             biased;
@@ -200,7 +201,8 @@ impl<'a> Walk<'a> {
             }
             fine = self.take(step, deadline) => fine,
         };
-        self.ended = marks::now();
+        let took = marks::now().duration_since(now);
+        self.latency += took.saturating_sub(self.waited.saturating_sub(waited));
         fine
     }
 
@@ -223,13 +225,12 @@ impl<'a> Walk<'a> {
             (false, true) => Login::After,
             (false, false) => Login::Before,
         };
-        // Until it is known better: a request that is dropped may have left us.
         self.logged_in |= logs_in;
         let asked = filled.url.clone();
         let before = self.waited;
-        let (mut answer, url, left_us) = self.send(step, login, filled, deadline).await;
-        self.logged_in = was_in || (logs_in && left_us);
-        self.left_us |= logs_in && left_us;
+        let (mut answer, url) = self.send(step, login, filled, deadline).await;
+        // A login that never left us has nothing to be cleaned up.
+        self.logged_in = was_in || (logs_in && self.left_us);
         let waited = self.waited.saturating_sub(before);
         self.expect_a_form(step, &mut answer, &url);
         if login == Login::AtWrong {
@@ -252,6 +253,9 @@ impl<'a> Walk<'a> {
             self.before_login.push(url);
         }
         let fine = matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
+        if !fine && let Some(seen) = &answer.seen {
+            capture::glimpse(step, (seen, &asked), &self.jar).iter().for_each(|it| self.shows.add_found(it));
+        }
         self.taken.push(Taken {
             step,
             answer,
@@ -311,15 +315,15 @@ impl<'a> Walk<'a> {
         Ok(filled)
     }
 
-    /// Sends a request and follows where its answer leads; gives the last answer,
-    /// the address it came from, and whether the first request may have left us.
+    /// Sends a request and follows where its answer leads; gives the last
+    /// answer and the address it came from.
     async fn send(
         &mut self,
         step: &Step,
         login: Login,
         mut request: Request,
         mut deadline: Instant,
-    ) -> (Answer, Url, bool) {
+    ) -> (Answer, Url) {
         let laden = redirect::is_laden(&step.request);
         let captures = self.captured.named();
         let steps: Vec<(String, u16, Duration)> = self
@@ -330,22 +334,22 @@ impl<'a> Walk<'a> {
         let mut made: Vec<(Url, Method, Option<String>)> = Vec::new();
         loop {
             let cookies = self.jar.header(&request.url);
-            let again = (request.url.clone(), request.method, cookies.clone());
-            made.push(again);
+            made.push((request.url.clone(), request.method, cookies.clone()));
             let sent = with_cookies(&request, cookies);
             let known = Known { login, captures: &captures, steps: &steps };
             let mut answer = http::ask(self.kit, &sent, &step.expect, &known, deadline).await;
+            self.left_us |= answer.sent && step.logs_in();
             // Waiting for our own limits shortens no time and lengthens no latency.
             deadline += answer.waited;
             self.deadline += answer.waited;
             self.waited += answer.waited;
-            let left_us = 1 < made.len() || answer.sent;
-            let Some(seen) = &answer.seen else { return (answer, request.url, left_us) };
+            let Some(seen) = &answer.seen else { return (answer, request.url) };
+            evidence::learn(&mut self.shows, seen);
             let set = seen.headers.iter().filter(|(name, _)| name == "set-cookie");
             self.jar.keep(&request.url, set.map(|(_, value)| value.as_str()));
             let to =
                 redirect::target(seen, &request.url).filter(|_| 0 < step.redirects && seen.body.is_some());
-            let Some(to) = to else { return (answer, request.url, true) };
+            let Some(to) = to else { return (answer, request.url) };
             let status = seen.status;
             let next = if usize::from(step.redirects) < made.len() {
                 let said = format!("more than {} redirects, the last one to {}", step.redirects, bare(&to));
@@ -353,18 +357,20 @@ impl<'a> Walk<'a> {
             } else {
                 redirect::next(&request, status, to, laden, &self.home)
             };
-            let again = |it: &Request| made.contains(&(it.url.clone(), it.method, self.jar.header(&it.url)));
-            match next {
-                Ok(next) if again(&next) => {
-                    answer.outcome = Outcome::Failure(FailureClass::RedirectLoop);
-                    answer.error = Some(format!("it redirects to {} again, and again", bare(&next.url)));
-                    return (answer, request.url, true);
+            let next = next.and_then(|next| {
+                let again = (next.url.clone(), next.method, self.jar.header(&next.url));
+                if made.contains(&again) {
+                    let said = format!("it leads to {} again", bare(&next.url));
+                    return Err((FailureClass::RedirectLoop, said));
                 }
+                Ok(next)
+            });
+            match next {
                 Ok(next) => request = next,
                 Err((class, said)) => {
                     answer.outcome = Outcome::Failure(class);
                     answer.error = Some(format!("the redirect is not followed: {said}"));
-                    return (answer, request.url, true);
+                    return (answer, request.url);
                 }
             }
         }
@@ -414,6 +420,7 @@ impl<'a> Walk<'a> {
                     let said = "the secret of the second factor is not base32".to_owned();
                     return self.refuse(step, Outcome::Unknown(UnknownReason::Budget), said);
                 };
+                self.shows.add(&code);
                 self.code = Some(code.into());
                 return true;
             }

@@ -18,6 +18,7 @@ use crate::words::Words;
 pub struct Front {
     pub f: Frame,
     pub lead: Lead,
+    pub blind: Option<String>,
     pub storing: Option<String>,
     pub open: Vec<Card>,
     pub groups: Vec<Group>,
@@ -41,6 +42,7 @@ impl Front {
         Self {
             f: Frame::new(teller.site, teller.lang, of),
             lead,
+            blind: notices::blind(teller),
             storing: notices::storing(teller),
             open: notices::open(teller),
             groups: method::groups(teller),
@@ -86,4 +88,21 @@ pub struct Missing {
     pub home_zh: String,
     pub home_en: String,
     pub style: &'static str,
+}
+
+/// What our User-Agent leads to: who knocks, and how to make us stop.
+#[derive(Template)]
+#[template(path = "about.html", whitespace = "minimize")]
+pub struct About {
+    pub both: Vec<AboutIn>,
+    pub agent: &'static str,
+    pub contact: Option<String>,
+    pub style: &'static str,
+}
+
+/// The same in one language.
+pub struct AboutIn {
+    pub lang: &'static str,
+    pub words: &'static Words,
+    pub home: String,
 }

@@ -5,6 +5,7 @@ use crate::domain::facts::Storing;
 use crate::domain::moment::between;
 use crate::domain::notice::{Announcement, Maintenance, Phase};
 use crate::domain::status::Status;
+use crate::domain::summary::Blind;
 use crate::domain::summary::ComponentOutage;
 
 /// Rows under "last 15 days"; an endpoint that flaps could fill a book.
@@ -64,6 +65,18 @@ pub fn storing(teller: &Teller<'_>) -> Option<String> {
         told.push(teller.say_with("storing-lost", &[("lost", lost.into())]));
     }
     Some(teller.words.sentences(&told))
+}
+
+/// What is said while our own network keeps us from knowing.
+pub fn blind(teller: &Teller<'_>) -> Option<String> {
+    let Blind { since, components, all } = teller.summary.blind.as_ref()?;
+    let at = teller.calendar.minute(*since);
+    if *all {
+        return Some(teller.say_with("own-network", &[("at", at.into())]));
+    }
+    let names: Vec<String> = components.iter().map(|it| teller.name(it)).collect();
+    let ways = teller.words.list(names.iter().map(String::as_str));
+    Some(teller.say_with("own-network-of", &[("at", at.into()), ("ways", ways.into())]))
 }
 
 fn maintenance(teller: &Teller<'_>, (it, phase): &(Maintenance, Phase)) -> Card {

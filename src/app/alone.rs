@@ -1,0 +1,38 @@
+//! A command that needs the budget of logins while no daemon keeps it: it takes
+//! the data directory for itself, as a daemon would.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+
+use crate::clock::Clock;
+use crate::notes::Notes;
+use crate::pipeline::logins::LoginBudget;
+use crate::store::{self, Store, StoreError};
+
+/// The budget, and the store behind it until [`Alone::end`].
+pub struct Alone {
+    pub logins: Arc<LoginBudget>,
+    store: Store,
+    writer: JoinHandle<()>,
+}
+
+impl Alone {
+    /// Refused when a daemon uses the directory.
+    pub async fn open(data: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let (store, writer) = Store::open(&store::Options { dir: data.to_owned(), backlog: store::BACKLOG })?;
+        let writer = std::thread::Builder::new().name("store".into()).spawn(move || writer.run());
+        let writer = writer.context("starting the store's thread")?;
+        let notes = Arc::new(Notes::new(clock.clone()));
+        let logins = LoginBudget::open(store.clone(), clock, notes).await.map_err(StoreError::from)?;
+        Ok(Self { logins: Arc::new(logins), store, writer })
+    }
+
+    /// Waits until all is on the disk.
+    pub fn end(self) -> anyhow::Result<()> {
+        self.store.close();
+        self.writer.join().map_err(|_| anyhow::anyhow!("the store's thread panicked; see the log above"))
+    }
+}

@@ -1,0 +1,246 @@
+//! Accounts, steps and places: what is read of good ones, and what is said of bad ones.
+
+use std::time::Duration;
+
+use super::*;
+use crate::domain::endpoint::Cadence;
+use crate::domain::flow::Turn;
+use crate::domain::request::Method;
+
+const ACCOUNT: &str =
+    "\n[[account]]\nid = \"probe\"\nusername = \"probe-7\"\npassword = { env = \"TOKEN\" }\n";
+
+/// A small file with an account, whose endpoint logs in by these steps.
+fn steps(steps: &str) -> String {
+    with(&format!("account = \"probe\"\n{steps}{ACCOUNT}"))
+}
+
+/// One step with these lines, after a page.
+fn step(lines: &str) -> String {
+    steps(&format!(
+        "[[endpoint.step]]\nname = \"page\"\ncapture.page = {{ form = \"form\" }}\ncapture.t = {{ json = \"$.t\" }}\n\
+         [[endpoint.step]]\nname = \"sign-in\"\n{lines}\n"
+    ))
+}
+
+/// The sentences about a bad file.
+fn faults(text: &str) -> Vec<String> {
+    match parse(text) {
+        Ok(_) => vec!["nothing".to_owned()],
+        Err(faults) => faults.shown().iter().map(|it| it.message.clone()).collect(),
+    }
+}
+
+#[test]
+fn a_login_is_read_with_its_defaults() {
+    let config = good(&steps(
+        r#"
+        [[endpoint.step]]
+        name = "page"
+        capture.page = { form = "form" }
+        capture.r = { regex = "a(b)c" }
+        capture.whole = { regex = "abc" }
+        [[endpoint.step]]
+        name = "sign-in"
+        form = { of = "page", user = "{{username}}", pass = "{{password}}" }
+        status = 303
+        [[endpoint.step]]
+        name = "next"
+        url = "/next?r={{r}}&w={{whole}}"
+        confirm = true
+        [[endpoint.step]]
+        name = "log-out"
+        url = "../logout"
+        method = "POST"
+        always = true
+        "#,
+    ));
+    let endpoint = &config.endpoints[0];
+    assert_eq!(endpoint.cadence, Cadence::Every(Duration::from_secs(900)), "a login is not made every 30 s");
+    let flow = endpoint.flow().unwrap();
+    assert!(flow.logs_in() && flow.cleans_up());
+    let told: Vec<String> = flow
+        .steps()
+        .map(|it| format!("{} {} {} {:?}", it.name, it.request.method.as_str(), it.request.url, it.turn))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "page GET https://wallet.example.com/login InOrder",
+            "sign-in POST https://wallet.example.com/login InOrder",
+            "next GET https://wallet.example.com/next?r= Confirm",
+            "log-out POST https://wallet.example.com/logout Always",
+        ]
+    );
+    assert!(flow.then[0].request.address.is_some(), "a form goes where it leads");
+    assert_eq!(flow.then[2].turn, Turn::Always);
+    assert!(flow.then[2].expect.accepts_status(302) && !flow.then[2].expect.accepts_status(400));
+    assert_eq!(
+        good(&step("form = { a = \"{{username}}\" }\nmethod = \"GET\"")).endpoints[0].flow().unwrap().then[0]
+            .request
+            .method,
+        Method::Get
+    );
+}
+
+#[test]
+fn an_old_request_may_fill_in_values_too() {
+    let lines = "headers = { x-id = \"{{uuid}}\" }\nquery = { at = \"{{unix}}\" }\nredirects = 2\nform = { a = \"1\" }";
+    let config = good(&with(lines));
+    let step = &config.endpoints[0].flow().unwrap().first;
+    assert_eq!((step.request.method, step.redirects, step.name.as_str()), (Method::Post, 2, ""));
+    assert_eq!(config.endpoints[0].cadence, Cadence::Every(Duration::from_secs(30)));
+}
+
+#[test]
+fn what_a_flow_fills_in_is_there_by_then() {
+    for (lines, said) in [
+        ("url = \"/{{tokn}}\"", "nothing is captured as {{tokn}}"),
+        ("url = \"/{{late}}\"\ncapture.late = { json = \"$.x\" }", "{{late}} is used before it is captured"),
+        ("url = \"/{{page}}\"", "{{page}} is a whole form"),
+        ("url = \"/{{t.x}}\"", "{{t}} is one value, not a form"),
+        ("form = { of = \"t\" }", "`t` is one value, not a form"),
+        ("form = { of = \"none\" }", "no earlier step captures a form as `none`"),
+        ("url = \"/{{Name}}\"", "`Name` cannot stand between `{{` and `}}`"),
+        ("url = \"/{{t\"", "a `{{` is not closed"),
+        ("url = \"https://{{t}}/\"", "the host of an address cannot be filled in"),
+        ("url = \"https://wallet.{{t}}\"", "the host of an address cannot be filled in"),
+        ("url = \"/x#y\"", "the part after `#` is never sent"),
+        ("url = \"ftp://wallet.example.com/\"", "`ftp:` is not allowed here"),
+        ("form = { a = \"{{totp}}\" }", "the account `probe` has no second factor"),
+        ("body = \"x\"", "GET sends no body"),
+        ("always = true\nconfirm = true", "a step is `always` or `confirm`, not both"),
+        ("capture.x = { css = \"p[\" }", "`p[` does not parse"),
+        ("capture.x = { json = \"a.b\" }", "`a.b` does not parse"),
+        ("capture.x = { regex = \"(\" }", "`(` does not parse"),
+        ("capture.x = { regex = \"a\", group = 1 }", "the pattern has 0 groups, not 1"),
+        (
+            "capture.x = { json = \"$.a\", css = \"p\" }",
+            "a capture has one source, this has `json` and `css`",
+        ),
+        ("capture.x = { json = \"$.a\", attribute = \"b\" }", "`attribute` belongs to `css`"),
+        ("capture.x = {}", "this capture says not where the value stands"),
+        ("capture.unix = { json = \"$.a\" }", "{{unix}} stands for something else already"),
+        ("capture.X = { json = \"$.a\" }", "`X` is not a name for a capture"),
+        ("redirects = 11", "11 is out of range"),
+        ("nme = \"x\"", "unknown key `nme` in [[endpoint.step]]"),
+        (
+            "headers = { authorization = \"Bearer abc\" }",
+            "`authorization` carries a secret, which does not belong in this file",
+        ),
+        ("headers = { authorization = \"Bearer {{t}}\" }", "nothing"),
+        ("json = { password = \"{{password}}\" }\nmethod = \"POST\"", "nothing"),
+        ("url = \"{{page.action}}?x={{page.csrf}}\"", "nothing"),
+    ] {
+        let found = faults(&step(lines));
+        assert!(found.iter().any(|it| it.starts_with(said)), "{lines}: {found:?}");
+    }
+}
+
+#[test]
+fn a_flow_is_of_one_shape() {
+    let page = "[[endpoint.step]]\nname = \"page\"\n";
+    for (text, said) in [
+        (steps(&format!("{page}{page}")), "two steps are called `page`"),
+        (steps(&format!("{page}always = true\n")), "the first step cannot be `always`"),
+        (steps(&format!("{page}confirm = true\n")), "the first step cannot be `confirm`"),
+        (steps("[[endpoint.step]]\nurl = \"/x\"\n"), "[[endpoint.step]] has no `name`"),
+        (steps("step = []\n"), "`step` has 0 entries"),
+        (steps("step = {}\n"), "there may be many of `step`"),
+        (steps(&format!("method = \"POST\"\n{page}")), "an endpoint with steps has no `method` of its own"),
+        (steps(&format!("contains = \"x\"\n{page}")), "an endpoint with steps has no `contains` of its own"),
+        (with("account = \"prob\"") + ACCOUNT, "there is no account `prob`"),
+        (with("headers = { x = \"{{username}}\" }"), "this endpoint has no account to fill that in from"),
+    ] {
+        let found = faults(&text);
+        assert!(found.iter().any(|it| it.starts_with(said)), "{said}: {found:?}");
+    }
+    let many: String = (0..31).map(|it| format!("[[endpoint.step]]\nname = \"{it}\"\n")).collect();
+    assert_eq!(faults(&steps(&many)), ["`step` has 31 entries"]);
+}
+
+#[test]
+fn a_real_account_logs_in_seldom_and_never_in_the_clear() {
+    let sign_in = "[[endpoint.step]]\nname = \"in\"\nform = { a = \"{{password}}\" }\n";
+    let often = "this logs in as `probe` more often than every 5 minutes";
+    for (lines, said) in [
+        ("every = \"4m59s\"\n", often),
+        ("every = \"5m\"\n", "nothing"),
+        ("schedule = \"*/4 * * * *\"\n", often),
+        ("schedule = \"0,1 8 * * *\"\n", often),
+        ("schedule = \"*/5 * * * *\"\n", "nothing"),
+    ] {
+        assert_eq!(faults(&steps(&format!("{lines}{sign_in}"))), [said], "{lines}");
+    }
+    let sample =
+        steps(&format!("every = \"1s\"\n{sign_in}")).replace("env = \"TOKEN\"", "sample = \"password\"");
+    assert_eq!(faults(&(sample + "[sample]\n")), ["nothing"], "the sample's account is nobody's");
+    for (host, lines, clear) in [
+        ("http://wallet.example.com", "", true),
+        ("http://8.8.8.8", "", true),
+        ("http://wallet.example.com", "allow_plain = true\n", false),
+        ("http://127.0.0.1:1", "", false),
+        ("http://10.1.2.3", "", false),
+        ("http://wallet.internal", "", false),
+        ("http://wallet", "", false),
+    ] {
+        let text = steps(&format!("{lines}{sign_in}")).replace("https://wallet.example.com", host);
+        let found = faults(&text);
+        assert_eq!(found[0].ends_with("over plain http"), clear, "{host}: {found:?}");
+    }
+}
+
+#[test]
+fn an_account_is_of_nobody() {
+    for (lines, said) in [
+        (
+            "username = \"root\"",
+            "this looks like an account with rights, and one for probing should have none",
+        ),
+        (
+            "username = \"Admin@example.com\"",
+            "this looks like an account with rights, and one for probing should have none",
+        ),
+        ("username = \"root\"\nprivileged = true", "nothing"),
+        ("username = \"rooter\"", "nothing"),
+        (
+            "username = \"x\"\ntotp = \"GEZDGNBVGY3TQOJQ\"",
+            "the secret of a second factor does not belong in this file",
+        ),
+        ("username = \"x\"\ntotp = { env = \"TOKEN\" }", "this secret of a second factor is not base32"),
+        (
+            "username = \"x\"\ntotp = { secret = { file = \"secrets/totp\" }, digits = 9 }",
+            "9 is out of range",
+        ),
+        (
+            "username = \"x\"\ntotp = { secret = { file = \"secrets/totp\" }, digits = 8, algorithm = \"sha256\" }",
+            "nothing",
+        ),
+        ("username = \"x\"\ntotp = { file = \"secrets/totp\" }", "nothing"),
+        ("username = \"x\"\nlogins_per_hour = 13", "13 is out of range"),
+    ] {
+        let account = format!("[[account]]\nid = \"probe\"\npassword = {{ env = \"TOKEN\" }}\n{lines}\n");
+        assert_eq!(faults(&account), [said], "{lines}");
+    }
+    let plain = "[[account]]\nid = \"probe\"\nusername = \"x\"\npassword = \"hunter2\"\n";
+    assert_eq!(faults(plain), ["a password does not belong in this file"]);
+    assert!(!said(plain).contains(PASSWORD), "and is not drawn");
+    assert_eq!(faults(&format!("{ACCOUNT}{ACCOUNT}")), ["the account id `probe` is taken"]);
+    assert_eq!(
+        faults("[[account]]\nid = \"probe\"\n"),
+        ["[[account]] has no `username`", "[[account]] has no `password`"]
+    );
+}
+
+#[test]
+fn what_targets_may_reach_is_an_address_a_net_or_a_name() {
+    let fence = |list: &str| {
+        let config = good(&format!("{}\n[probe]\nallow_private = {list}\n", with("")));
+        config.endpoints[0].flow().unwrap().fence.allowed.clone()
+    };
+    assert_eq!(fence("[\"10.0.0.0/8\", \"::1\", \"SSO.internal\"]"), ["10.0.0.0/8", "::1", "sso.internal"]);
+    for bad in ["10.0.0.0/33", "http://x/", "a b", "10.1/8"] {
+        let text = format!("[probe]\nallow_private = \"{bad}\"\n");
+        assert_eq!(faults(&text), [format!("`{bad}` is neither an address, a net nor a host")]);
+    }
+}

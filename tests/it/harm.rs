@@ -1,0 +1,302 @@
+//! Without harm: whatever we do, the account at the other end is not locked and the host not flooded.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use porchlight::clock::SystemClock;
+use porchlight::domain::endpoint::{Endpoint, Id};
+use porchlight::domain::flow::Depth;
+use porchlight::domain::outcome::Outcome;
+use porchlight::domain::per_host::PerHost;
+use porchlight::probe::own::OwnHealth;
+use porchlight::probe::{Manners, Outbound, Prober};
+
+use crate::support::{Daemon, wait_until};
+use crate::target::{Target, page};
+
+/// How a door treats a password.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    LetsIn,
+    Refuses,
+    /// The failure says nothing of the password.
+    Breaks,
+    /// Never answers.
+    Hangs,
+}
+
+/// A login that locks its account after three failures and counts.
+struct Login {
+    target: Target,
+    posts: Arc<AtomicUsize>,
+    pages: Arc<AtomicUsize>,
+    locked: Arc<AtomicBool>,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Login {
+    fn new(door: Door) -> Self {
+        let (posts, pages) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (locked, heads) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (posted, paged, shut, seen) = (posts.clone(), pages.clone(), locked.clone(), heads.clone());
+        let target = Target::new(move |mut stream| {
+            let head = head(&mut stream);
+            let post = head.starts_with("POST");
+            seen.lock().unwrap().push(head);
+            let answer = if !post {
+                paged.fetch_add(1, Ordering::AcqRel);
+                page("200 OK", "<form id=login><input name=password type=password></form>")
+            } else {
+                let nth = posted.fetch_add(1, Ordering::AcqRel) + 1;
+                if door != Door::LetsIn && 3 <= nth {
+                    shut.store(true, Ordering::Release);
+                }
+                match door {
+                    Door::LetsIn => page("200 OK", "welcome"),
+                    Door::Refuses => page("401 Unauthorized", "wrong password"),
+                    Door::Breaks => page("500 Internal Server Error", "sorry"),
+                    Door::Hangs => {
+                        std::thread::sleep(Duration::from_secs(120));
+                        return;
+                    }
+                }
+            };
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        Self { target, posts, pages, locked, heads }
+    }
+
+    fn posts(&self) -> usize {
+        self.posts.load(Ordering::Acquire)
+    }
+
+    /// Two endpoints that log in with one account.
+    fn config(&self, dir: &Path) -> String {
+        let secret = dir.join("password");
+        std::fs::write(&secret, "MARKED-hunter2").unwrap();
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let endpoint = |id: &str| {
+            format!(
+                "[[endpoint]]\nid = \"{id}\"\ncomponent = \"web\"\nurl = \"http://{}/login\"\n\
+                 account = \"probe\"\nevery = \"5m\"\ndeadline = \"5s\"\n\
+                 [[endpoint.step]]\nname = \"page\"\n\
+                 [[endpoint.step]]\nname = \"sign in\"\nmethod = \"POST\"\n\
+                 form = {{ username = \"{{{{username}}}}\", password = \"{{{{password}}}}\" }}\n",
+                self.target.addr
+            )
+        };
+        format!(
+            "[[component]]\nid = \"web\"\nname = \"Web\"\n\
+             [[account]]\nid = \"probe\"\nusername = \"prober\"\npassword = {{ file = {:?} }}\n{}{}",
+            secret.display().to_string(),
+            endpoint("one"),
+            endpoint("two")
+        )
+    }
+}
+
+fn head(stream: &mut TcpStream) -> String {
+    let mut seen = Vec::new();
+    let mut byte = [0_u8; 1];
+    while !seen.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+        seen.push(byte[0]);
+    }
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+fn porchlight(dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_porchlight"));
+    command.arg("--config").arg(dir.join("config.toml")).args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Everything a person and an unsteady machine may do in a few minutes.
+fn pester(dir: &Path, login: &Login, daemon: &mut Daemon) {
+    wait_until("both endpoints were knocked at", || {
+        let status = said(&porchlight(dir, &["status", "--json"]));
+        (status.matches("\"last\": {").count() == 2).then_some(())
+    });
+    for _ in 0..20 {
+        porchlight(dir, &["probe", "one"]);
+    }
+    porchlight(dir, &["probe", "two"]);
+    porchlight(dir, &["reload"]);
+    for _ in 0..3 {
+        daemon.kill();
+        // Nobody runs: the command keeps the budget.
+        porchlight(dir, &["probe", "one"]);
+        let before = login.pages.load(Ordering::Acquire);
+        *daemon = Daemon::start(dir, &login.config(dir));
+        wait_until("it knocks after a restart", || {
+            (before < login.pages.load(Ordering::Acquire)).then_some(())
+        });
+    }
+    porchlight(dir, &["probe", "two"]);
+}
+
+#[test]
+fn an_account_that_is_refused_is_tried_once_and_then_only_when_a_person_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let login = Login::new(Door::Refuses);
+    let mut daemon = Daemon::start(dir.path(), &login.config(dir.path()));
+    pester(dir.path(), &login, &mut daemon);
+    assert_eq!(login.posts(), 1, "{}", daemon.log());
+    assert!(!login.locked.load(Ordering::Acquire));
+    let listed = said(&porchlight(dir.path(), &["login", "list"]));
+    for word in ["probe", "credentials_rejected", "porchlight login resume probe", "refused"] {
+        assert!(listed.contains(word), "{word}: {listed}");
+    }
+    let resumed = said(&porchlight(dir.path(), &["login", "resume", "probe"]));
+    assert!(resumed.contains("may log in again"), "{resumed}");
+    let probed = said(&porchlight(dir.path(), &["probe", "one"]));
+    assert!(probed.contains("budget"), "a person's word does not outbid the lock: {probed}");
+    assert_eq!(login.posts(), 1);
+    assert!(!daemon.log().contains("MARKED-hunter2"));
+}
+
+#[test]
+fn a_login_that_fails_is_not_tried_again_by_clicks_restarts_reloads_or_a_second_endpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let login = Login::new(Door::Breaks);
+    let mut daemon = Daemon::start(dir.path(), &login.config(dir.path()));
+    pester(dir.path(), &login, &mut daemon);
+    assert_eq!(login.posts(), 1, "at most one failing login in a quarter of an hour: {}", daemon.log());
+    assert!(5 < login.pages.load(Ordering::Acquire), "the page is looked at all the same");
+}
+
+#[test]
+fn a_login_that_was_under_way_when_we_were_killed_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let login = Login::new(Door::Hangs);
+    let mut daemon = Daemon::start(dir.path(), &login.config(dir.path()));
+    wait_until("the password is sent", || (login.posts() == 1).then_some(()));
+    daemon.kill();
+    let listed = said(&porchlight(dir.path(), &["login", "list"]));
+    assert!(listed.contains("not_known"), "{listed}");
+    let before = login.pages.load(Ordering::Acquire);
+    let _daemon = Daemon::start(dir.path(), &login.config(dir.path()));
+    wait_until("both are knocked at again", || {
+        (before + 2 <= login.pages.load(Ordering::Acquire)).then_some(())
+    });
+    let probed = said(&porchlight(dir.path(), &["probe", "one"]));
+    assert!(probed.contains("budget"), "{probed}");
+    assert_eq!(login.posts(), 1);
+}
+
+#[test]
+fn even_logins_that_succeed_are_twelve_an_hour_at_most() {
+    let dir = tempfile::tempdir().unwrap();
+    let login = Login::new(Door::LetsIn);
+    let mut daemon = Daemon::start(dir.path(), &login.config(dir.path()));
+    pester(dir.path(), &login, &mut daemon);
+    assert_eq!(login.posts(), 12, "{}", daemon.log());
+    let heads = login.heads.lock().unwrap();
+    assert!(heads.iter().all(|it| it.contains("user-agent: porchlight/") && it.contains("x-request-id: ")));
+    assert!(heads.iter().any(|it| it.contains("; endpoint=two)")));
+}
+
+fn plain(target: &Target, every: &str) -> String {
+    format!(
+        "[[component]]\nid = \"web\"\nname = \"Web\"\n\
+         [[endpoint]]\nid = \"page\"\ncomponent = \"web\"\nurl = \"http://{}/\"\nevery = \"{every}\"\n",
+        target.addr
+    )
+}
+
+/// A target that notes when it is asked, and answers the first time otherwise.
+fn asked(first: String) -> (Target, Arc<Mutex<Vec<Instant>>>) {
+    let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let noted = times.clone();
+    let target = Target::new(move |mut stream| {
+        head(&mut stream);
+        let mut noted = noted.lock().unwrap();
+        noted.push(Instant::now());
+        let answer = if noted.len() == 1 { first.clone() } else { page("200 OK", "fine") };
+        drop(noted);
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    (target, times)
+}
+
+fn saying(status: &str, header: &str) -> String {
+    page(status, "wait").replacen("\r\n", &format!("\r\n{header}\r\n"), 1)
+}
+
+#[test]
+fn a_503_that_asks_for_time_gets_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (target, times) = asked(saying("503 Service Unavailable", "Retry-After: 8"));
+    let _daemon = Daemon::start(dir.path(), &plain(&target, "1s"));
+    wait_until("it is asked again", || (2 <= times.lock().unwrap().len()).then_some(()));
+    let times = times.lock().unwrap();
+    assert!(Duration::from_secs(8) <= times[1] - times[0], "{:?}", times[1] - times[0]);
+}
+
+#[test]
+fn a_429_sends_us_away_and_nobody_knocks_there_not_even_a_person() {
+    let dir = tempfile::tempdir().unwrap();
+    let (target, times) = asked(saying("429 Too Many Requests", "Retry-After: 1"));
+    let daemon = Daemon::start(dir.path(), &plain(&target, "1s"));
+    wait_until("it is told", || daemon.log().contains("nobody knocks there for 15 min").then_some(()));
+    let probed = said(&porchlight(dir.path(), &["probe", "page"]));
+    assert!(probed.contains("throttled") && probed.contains("nobody knocked"), "{probed}");
+    wait_until("bells were rung and not heeded", || {
+        let since = times.lock().unwrap().first().copied()?;
+        (Duration::from_secs(5) < since.elapsed()).then_some(())
+    });
+    assert_eq!(times.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_endpoints_of_one_host_knock_in_turn_and_are_no_slower_for_it() {
+    let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (noted, now_open, highest) = (times.clone(), open.clone(), most.clone());
+    let target = Target::new(move |mut stream| {
+        highest.fetch_max(now_open.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
+        noted.lock().unwrap().push(Instant::now());
+        head(&mut stream);
+        std::thread::sleep(Duration::from_millis(20));
+        now_open.fetch_sub(1, Ordering::AcqRel);
+        let _ = stream.write_all(page("200 OK", "fine").as_bytes());
+    });
+    let clock = Arc::new(SystemClock::new());
+    let own = Arc::new(OwnHealth::new(clock.clone()));
+    let manners = Arc::new(Manners::of(PerHost { requests_per_second: 50, connections: 6 }));
+    let prober = Arc::new(Prober::new(Outbound::new(), own.clone(), clock, manners));
+    let mut knocks = tokio::task::JoinSet::new();
+    for number in 0..100 {
+        let (prober, url) = (prober.clone(), target.url().parse().unwrap());
+        let id = Id::parse(&format!("e{number}")).unwrap();
+        let mut endpoint = Endpoint::get(id.clone(), id, url);
+        endpoint.degraded_after = Duration::from_secs(5);
+        knocks.spawn(async move { prober.probe(&endpoint, Depth::Whole, Duration::ZERO).await });
+    }
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let mut totals = Vec::new();
+    while !knocks.is_empty() {
+        tokio::select! {
+            _ = ticks.tick() => own.tick(),
+            Some(done) = knocks.join_next() => {
+                let result = done.unwrap().result;
+                assert_eq!(result.outcome, Outcome::Success);
+                totals.push(result.total);
+            }
+        }
+    }
+    totals.sort();
+    let times = times.lock().unwrap();
+    let took = *times.iter().max().unwrap() - *times.iter().min().unwrap();
+    assert!(Duration::from_millis(1800) <= took, "50 a second, after the first: {took:?}");
+    assert!(most.load(Ordering::Acquire) <= 6, "{most:?} at once");
+    assert!(totals[50] < Duration::from_millis(500), "waiting is no latency: {:?}", totals[50]);
+}
