@@ -101,6 +101,7 @@ fn site() -> Site {
         recovering_for: Duration::from_secs(300),
         sample: None,
         public_url: None,
+        probe_contact: None,
     }
 }
 
