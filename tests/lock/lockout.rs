@@ -6,6 +6,7 @@
 //! the daemon crashes and is started again, and people click on "probe".
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -113,6 +114,10 @@ impl Wire for Street {
         let wallet = self.0.clone();
         tokio::spawn(async move { wallet.serve(theirs).await });
         Some(ours)
+    }
+
+    fn run(&self, connection: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        tokio::spawn(connection);
     }
 }
 
