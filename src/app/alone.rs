@@ -10,7 +10,7 @@ use anyhow::Context;
 use crate::clock::Clock;
 use crate::notes::Notes;
 use crate::pipeline::logins::LoginBudget;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Store};
 
 /// The budget, and the store behind it until [`Alone::end`].
 pub struct Alone {
@@ -26,7 +26,7 @@ impl Alone {
         let writer = std::thread::Builder::new().name("store".into()).spawn(move || writer.run());
         let writer = writer.context("starting the store's thread")?;
         let notes = Arc::new(Notes::new(clock.clone()));
-        let logins = LoginBudget::open(store.clone(), clock, notes).await.map_err(StoreError::from)?;
+        let logins = LoginBudget::open(store.clone(), clock, notes).await?;
         Ok(Self { logins: Arc::new(logins), store, writer })
     }
 
