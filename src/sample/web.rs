@@ -29,9 +29,9 @@ struct Sent {
 }
 
 impl Sent {
-    #[expect(clippy::result_large_err, reason = "the answer is made once and sent")]
     /// The form if it has these fields and the token of its visit; else a new
     /// form, as `again` makes it, or one sentence.
+    #[expect(clippy::result_large_err, reason = "an answer that is ready is handed on, not kept")]
     fn read(
         wallet: &Wallet,
         headers: &HeaderMap,
@@ -200,7 +200,7 @@ pub async fn by_code(
         Err(refusal) => return refusal,
     };
     let (now, to) = (wallet.now(), sent.field(channel.field()));
-    let admission = wallet.book().by_code(now, mode, (channel, to), sent.field("code"));
+    let admission = wallet.book().by_code(now, mode, channel, (to, sent.field("code")));
     told(&wallet, &headers, admission, || {
         let book = wallet.book();
         let (arrived, problem) = (book.inbox.last(now, channel), Some(Problem::WrongCode));
