@@ -10,8 +10,9 @@ use jiff::tz::TimeZone;
 use super::live::chain;
 use super::{Live, Load, ReloadError};
 use crate::control::{
-    self, Answer, Answers, AttemptLine, CanaryLine, Check, ComponentLine, DaemonLine, Door, EndpointLine, EvidenceLine,
-    Knock, KnockLine, LoginLine, NetworkLine, NoteLine, NoticeLine, Own, Question, Refusal, Status, Wanted,
+    self, Answer, Answers, AttemptLine, CanaryLine, Check, ComponentLine, DaemonLine, Door, EndpointLine,
+    EvidenceLine, Knock, KnockLine, LoginLine, NetworkLine, NoteLine, NoticeLine, Own, Question, Refusal,
+    Status, Wanted,
 };
 use crate::domain::component::{Component, Lang, Text};
 use crate::domain::endpoint::{Endpoint, Id};

@@ -1,7 +1,7 @@
 //! Whole files: what is read from good ones, and every word said about bad ones.
 
-mod canaries;
 mod assertions;
+mod canaries;
 mod faults;
 mod flows;
 mod good;
