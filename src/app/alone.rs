@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::notes::Notes;
 use crate::pipeline::codes::UsedCodes;
 use crate::pipeline::logins::LoginBudget;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Store};
 
 /// The budget and the codes that were used, and the store behind it until [`Alone::end`].
 pub struct Alone {
@@ -28,7 +28,7 @@ impl Alone {
         let writer = std::thread::Builder::new().name("store".into()).spawn(move || writer.run());
         let writer = writer.context("starting the store's thread")?;
         let notes = Arc::new(Notes::new(clock.clone()));
-        let logins = LoginBudget::open(store.clone(), clock, notes).await.map_err(StoreError::from)?;
+        let logins = LoginBudget::open(store.clone(), clock, notes).await?;
         let codes = Arc::new(UsedCodes::new(store.clone()));
         Ok(Self { logins: Arc::new(logins), codes, store, writer })
     }

@@ -83,7 +83,7 @@ impl Endpoint {
         Self {
             id,
             component,
-            kind: Kind::Http(Flow::of(Request::get(url), Expect::default())),
+            kind: Kind::Http(Box::new(Flow::of(Request::get(url), Expect::default()))),
             addresses: Addresses::default(),
             network: None,
             cadence: Cadence::Every(Duration::from_secs(30)),

@@ -261,14 +261,54 @@ fn a_wrong_password_that_is_accepted_is_an_alarm_told_once() {
     let daemon = Daemon::start(dir.path(), &config);
     assert_eq!(first_result(dir.path()), "failure accepts_wrong_password");
     let probed = said(&porchlight(dir.path(), &["probe", "canary"]));
-    assert!(probed.contains("budget"), "an alarm is not confirmed by another wrong password: {probed}");
-    assert_eq!(bodies.lock().unwrap().len(), 1);
+    assert!(probed.contains("accepts_wrong_password"), "it was let in, which locks nobody: {probed}");
+    assert_eq!(bodies.lock().unwrap().len(), 2, "and was not confirmed by another");
     let log = daemon.log();
     let told: Vec<&str> = log.lines().filter(|it| it.contains("To the operator")).collect();
     assert_eq!(told.len(), 1, "{log}");
     assert!(told[0].contains("ERROR") && told[0].contains("wrong password"), "{}", told[0]);
     let status = said(&porchlight(dir.path(), &["status"]));
     assert!(status.contains("wrong password"), "{status}");
+}
+
+#[test]
+fn no_code_is_sent_twice_not_even_after_a_restart_or_by_hand() {
+    let dir = tempfile::tempdir().unwrap();
+    let (target, bodies, _) = canary("200 OK");
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path.display().to_string()
+    };
+    let config = format!(
+        "[[component]]\nid = \"web\"\nname = \"Web\"\n\
+         [[account]]\nid = \"probe\"\nusername = \"prober\"\npassword = {{ file = {:?} }}\n\
+         totp = {{ secret = {{ file = {:?} }}, period = 300 }}\n\
+         [[endpoint]]\nid = \"canary\"\ncomponent = \"web\"\nurl = \"http://{}/\"\naccount = \"probe\"\n\
+         [[endpoint.step]]\nname = \"code\"\nmethod = \"POST\"\nform = {{ code = \"{{{{totp}}}}\" }}\n",
+        write("password", "MARKED-hunter2"),
+        write("totp", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+        target.addr
+    );
+    let period = || jiff::Timestamp::now().as_second() / 300;
+    let first = period();
+    let mut daemon = Daemon::start(dir.path(), &config);
+    assert_eq!(first_result(dir.path()), "success null");
+    daemon.kill();
+    // Nobody runs: the command remembers, too.
+    let alone = said(&porchlight(dir.path(), &["probe", "canary"]));
+    let _daemon = Daemon::start(dir.path(), &config);
+    let asked = said(&porchlight(dir.path(), &["probe", "canary"]));
+    let sent = bodies.lock().unwrap().clone();
+    let different: std::collections::BTreeSet<&String> = sent.iter().collect();
+    assert_eq!(different.len(), sent.len(), "{sent:?}");
+    if period() == first {
+        assert_eq!(sent.len(), 1);
+        for probed in [alone, asked] {
+            assert!(probed.contains("this period's code was used already"), "{probed}");
+        }
+    }
 }
 
 fn plain(target: &Target, every: &str) -> String {
