@@ -618,6 +618,7 @@ async fn whose_code_was_used_waits_for_the_next_which_is_no_latency() {
     );
     let account = wanted.flow_mut().and_then(|it| it.account.as_mut()).unwrap();
     account.totp.as_mut().unwrap().period = 3;
+    wanted.deadline = Duration::from_secs(20);
     let (prober, own) = prober(Outbound::new());
     for _ in 0..3 {
         let began = Instant::now();
