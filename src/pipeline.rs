@@ -5,6 +5,7 @@
 
 mod alarms;
 mod certificates;
+pub mod codes;
 pub mod gates;
 pub mod knocks;
 pub mod logins;

@@ -16,6 +16,7 @@ use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::redact::Redactor;
 use crate::domain::request::{Method, Request};
 use crate::domain::template::Part;
+use crate::probe::codes::Reserved;
 use crate::probe::http::{self, Answer};
 use crate::probe::logins::{Held, Pass};
 use crate::probe::{Kit, Known, Login, codes, evidence, marks, redact};
@@ -24,8 +25,6 @@ use crate::probe::{Kit, Known, Login, codes, evidence, marks, redact};
 const CLEAN_UP: Duration = Duration::from_secs(5);
 /// What it may take while we are stopping; below what `pipeline.rs` waits.
 const CLEAN_UP_STOPPING: Duration = Duration::from_millis(1500);
-/// Of the password that is never right.
-const WRONG_PASSWORD: u16 = 24;
 
 pub(super) struct Walk<'a> {
     pub(super) kit: &'a Kit,
@@ -43,7 +42,8 @@ pub(super) struct Walk<'a> {
     pub(super) captured: Captured,
     /// Knows the endpoint's secrets, and those that answers handed out.
     pub(super) shows: Redactor,
-    wrong_password: Option<SecretString>,
+    /// What is sent in place of the account's.
+    wrong: Option<fill::Wrong>,
     /// The code that was sent.
     pub(super) code: Option<SecretString>,
     pub(super) taken: Vec<Taken<'a>>,
@@ -77,8 +77,8 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let home = Home::of(flow);
         let mut shows = redact::redactor(endpoint);
-        let wrong_password = flow.wrong_password.then(|| fill::random(WRONG_PASSWORD).collect::<String>());
-        wrong_password.iter().for_each(|it| shows.add(it));
+        let wrong = flow.wrong_password.then(fill::Wrong::new);
+        wrong.iter().for_each(|it| shows.add(it.password.expose_secret()));
         Self {
             kit,
             endpoint,
@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
             home,
             captured: Captured::default(),
             shows,
-            wrong_password: wrong_password.map(SecretString::from),
+            wrong,
             code: None,
             taken: Vec::new(),
             stopped_at: None,
@@ -274,7 +274,7 @@ impl<'a> Walk<'a> {
     fn filled(&self, step: &Step) -> Result<Request, (FailureClass, String)> {
         let filling = Filling {
             account: self.flow.account.as_ref(),
-            wrong_password: self.wrong_password.as_ref().map(SecretString::expose_secret),
+            wrong: self.wrong.as_ref(),
             code: self.code.as_ref().map(SecretString::expose_secret),
             captured: &self.captured,
             now: self.kit.clock.now().wall,
@@ -376,7 +376,13 @@ impl<'a> Walk<'a> {
         // Twice, should the account be used by somebody else at the same time.
         for _ in 0..2 {
             let (time_step, lasts) = codes::step(totp, self.kit.clock.now().wall);
-            if self.kit.codes.reserve(&account.id, time_step).await {
+            let began = time_step.saturating_mul(u64::from(totp.period.max(1)));
+            let reserved = self.kit.codes.reserve(&account.id, began).await;
+            if let Reserved::NotWritten(why) = reserved {
+                let said = format!("the code could not be written down as used, so it was not sent: {why}");
+                return self.refuse(step, Outcome::Unknown(UnknownReason::OwnStorage), said);
+            }
+            if reserved == Reserved::Fresh {
                 let Some(code) = codes::code(account, time_step) else {
                     let said = "the secret of the second factor is not base32".to_owned();
                     return self.refuse(step, Outcome::Unknown(UnknownReason::Budget), said);
