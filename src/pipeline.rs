@@ -5,6 +5,7 @@
 
 mod alarms;
 mod certificates;
+pub mod codes;
 pub mod gates;
 pub mod knocks;
 pub mod logins;
@@ -255,7 +256,7 @@ impl Worker {
         self.say(&endpoint.id, &transitions, result.outcome);
         let pause = self.spine.prober.pause(&endpoint);
         alarms::sound(&self.spine.notes, &endpoint.id, result.outcome, pause);
-        self.witness.heard(&self.spine.store, &endpoint.id, &evidence, before, &transitions);
+        self.witness.heard(&self.spine.store, &endpoint.id, &evidence, (before, &transitions));
         let recording = Recording {
             endpoint: endpoint.id.clone(),
             result: result.clone(),

@@ -9,12 +9,14 @@ use anyhow::Context;
 
 use crate::clock::Clock;
 use crate::notes::Notes;
+use crate::pipeline::codes::UsedCodes;
 use crate::pipeline::logins::LoginBudget;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Store};
 
-/// The budget, and the store behind it until [`Alone::end`].
+/// The budget and the codes that were used, and the store behind it until [`Alone::end`].
 pub struct Alone {
     pub logins: Arc<LoginBudget>,
+    pub codes: Arc<UsedCodes>,
     store: Store,
     writer: JoinHandle<()>,
 }
@@ -26,8 +28,9 @@ impl Alone {
         let writer = std::thread::Builder::new().name("store".into()).spawn(move || writer.run());
         let writer = writer.context("starting the store's thread")?;
         let notes = Arc::new(Notes::new(clock.clone()));
-        let logins = LoginBudget::open(store.clone(), clock, notes).await.map_err(StoreError::from)?;
-        Ok(Self { logins: Arc::new(logins), store, writer })
+        let logins = LoginBudget::open(store.clone(), clock, notes).await?;
+        let codes = Arc::new(UsedCodes::new(store.clone()));
+        Ok(Self { logins: Arc::new(logins), codes, store, writer })
     }
 
     /// Waits until all is on the disk.

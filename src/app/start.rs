@@ -24,6 +24,7 @@ use crate::domain::facts::{Facts, Storing};
 use crate::domain::moment::minus;
 use crate::domain::notice::Notices;
 use crate::notes::Notes;
+use crate::pipeline::codes::UsedCodes;
 use crate::pipeline::knocks::Meters;
 use crate::pipeline::logins::LoginBudget;
 use crate::pipeline::{self, Spine, follow_storing, gates};
@@ -121,6 +122,7 @@ impl App {
         let outbound = outbound.introducing(greeting);
         let prober = Prober::new(outbound, own.clone(), clock.clone(), manners.clone());
         let prober = prober.guarded(logins.clone()).until(stop.clone());
+        let prober = prober.reserving(Arc::new(UsedCodes::new(store.clone())));
         let canaries = prober.canaries();
         let spine = Arc::new(Spine {
             prober: Box::new(prober),

@@ -107,7 +107,10 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
     let (prober, depth, alone) = match endpoint.logs_in() {
         false => (prober, Depth::Whole, None),
         true => match Alone::open(&config.store.data, clock).await {
-            Ok(alone) => (prober.guarded(alone.logins.clone()), Depth::Whole, Some(alone)),
+            Ok(alone) => {
+                let prober = prober.guarded(alone.logins.clone()).reserving(alone.codes.clone());
+                (prober, Depth::Whole, Some(alone))
+            }
             Err(error) => {
                 super::tell_error(&error.context("nobody logs in: the budget of logins cannot be kept here"));
                 (prober, Depth::Harmless, None)

@@ -19,19 +19,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub fn status(place: &Place, json: bool, watch: bool) -> anyhow::Result<Exit> {
-    let terminal = std::io::stdout().is_terminal();
-    while watch {
-        let status = ask(&place.data_dir(), &Question::Status)?;
-        let Answer::Status(status) = status else { return Err(super::unexpected(status)) };
-        if terminal && write!(std::io::stdout(), "{CLEAR}").is_err() {
-            return Ok(Exit::Well);
-        }
-        show(&status);
-        // Whoever does not read any more wants no more.
-        if writeln!(std::io::stdout()).and_then(|()| std::io::stdout().flush()).is_err() {
-            return Ok(Exit::Well);
-        }
-        std::thread::sleep(AGAIN);
+    if watch {
+        return keep_showing(place);
     }
     let data = &place.data_dir();
     let status = match ask(data, &Question::Status) {
@@ -51,6 +40,24 @@ pub fn status(place: &Place, json: bool, watch: bool) -> anyhow::Result<Exit> {
         show(&status);
     }
     Ok(if status.ready { Exit::Well } else { Exit::NotReady })
+}
+
+/// Until whoever looks on has seen enough.
+fn keep_showing(place: &Place) -> anyhow::Result<Exit> {
+    let terminal = std::io::stdout().is_terminal();
+    loop {
+        let status = ask(&place.data_dir(), &Question::Status)?;
+        let Answer::Status(status) = status else { return Err(super::unexpected(status)) };
+        if terminal && write!(std::io::stdout(), "{CLEAR}").is_err() {
+            return Ok(Exit::Well);
+        }
+        show(&status);
+        // Whoever does not read any more wants no more.
+        if writeln!(std::io::stdout()).and_then(|()| std::io::stdout().flush()).is_err() {
+            return Ok(Exit::Well);
+        }
+        std::thread::sleep(AGAIN);
+    }
 }
 
 fn show(it: &Status) {

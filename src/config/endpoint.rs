@@ -19,6 +19,7 @@ use crate::domain::endpoint::{
     Addresses, Cadence, ComponentId, Endpoint, EndpointId, Family, Id, Thresholds,
 };
 use crate::domain::kind::Kind;
+use crate::domain::login_budget::FAILING_APART;
 use crate::domain::request::{Fence, Proxy};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -76,10 +77,11 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let logs_in = http.as_ref().is_some_and(|it| it.flow.logs_in());
     let rest = rest(section, around, Some(if logs_in { LOGIN_EVERY } else { EVERY }));
     kinds::refuse_rest(section, "http");
-    if let Some(reading) = http.as_ref().filter(|it| it.flow.logs_in() && !it.sample) {
+    let limited = |it: &&Reading| it.flow.logs_in() && (it.flow.wrong_password || !it.sample);
+    if let Some(reading) = http.as_ref().filter(limited) {
         not_too_often(section, reading, &rest.cadence, around.now);
     }
-    let kind = Kind::Http(http?.flow);
+    let kind = Kind::Http(Box::new(http?.flow));
     rest.have_a_choice(report, &kind);
     Some(rest.of(this?.into_inner(), component?, kind))
 }
@@ -218,6 +220,16 @@ fn not_too_often(section: &Section<'_, '_>, reading: &Reading, cadence: &Cadence
         Cadence::Every(every) => Some(*every),
         Cadence::Schedule { cron, zone } => least_gap(cron, zone, now),
     };
+    if reading.flow.wrong_password {
+        if every.is_some_and(|it| it < FAILING_APART) {
+            section.report.wrong(
+                section.span.clone(),
+                "this sends a wrong password more often than every 15 minutes",
+                "write every = \"15m\" or more: services lock whoever fails more often, or block where it comes from",
+            );
+        }
+        return;
+    }
     let account = match &reading.flow.account {
         Some(it) => format!("`{}`", it.id),
         None if reading.flow.wrong_password => "nobody".to_owned(),

@@ -11,7 +11,7 @@ use super::account::Known;
 use super::capture;
 use super::endpoint::Around;
 use super::expect;
-use super::flow_check::{self, Read};
+use super::flow_check::{self, Named, Read};
 use super::proxy;
 use super::request::{self, Base};
 use super::section::{Entry, Section, quoted, wrong};
@@ -62,12 +62,18 @@ pub(super) struct Reading {
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Reading> {
     let report = section.report;
     let texts = Texts::new(around.secrets);
+    let has_account = section.has("account");
     let named = section.optional("account", id).and_then(|it| around.names.account(report, it));
     let known: Option<&Known> =
         named.as_ref().and_then(|id| around.accounts.iter().find(|it| it.account.id == *id));
     let account = known.map(|it| it.account.clone());
-    // An account that is there and faulty has been told of where it stands.
-    let told = named.is_some() && account.is_none();
+    let wrong = section.optional("wrong_password", boolean).filter(|it| *it.get_ref());
+    let named = match (has_account, &account) {
+        // One that is there and faulty has been told of where it stands.
+        (true, None) => Named::Told,
+        (false, _) if wrong.is_some() => Named::Nobody,
+        _ => Named::OrNot,
+    };
     let allow_plain = section.optional("allow_plain", boolean).is_some_and(Spanned::into_inner);
     let has_proxy = section.has("proxy");
     let own = proxy::read(section, around.secrets, around.ours);
@@ -81,12 +87,22 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     for read in &mut steps {
         read.step.request.proxy = proxy.clone();
     }
-    let flow = flow_check::checked(report, steps, account, told)?;
+    if let Some(wrong) = &wrong {
+        flow_check::sends_a_password(report, &steps, wrong.span());
+        if let Some(account) = &account {
+            report.warn(
+                wrong.span(),
+                format!("each wrong password keeps the logins of `{}` waiting for 15 minutes", account.id),
+                "leave out `account`: then it is sent with a name that nobody has",
+            );
+        }
+    }
+    let flow = flow_check::checked(report, steps, account, named)?;
     if !allow_plain {
         flow_check::not_in_the_clear(report, &flow);
     }
     let sample = known.is_some_and(|it| it.sample);
-    let flow = Flow { fence, ..flow.into_inner() };
+    let flow = Flow { fence, wrong_password: wrong.is_some(), ..flow.into_inner() };
     Some(Reading { flow, sample })
 }
 

@@ -33,25 +33,35 @@ impl Checked {
     }
 }
 
-/// `told`: an account is named, and was refused where it stands.
+/// Whose login it is.
+pub(super) enum Named {
+    /// The account's, where there is one.
+    OrNot,
+    /// An account's that was refused where it stands.
+    Told,
+    /// Nobody's: a wrong password is sent, with a name that nobody has.
+    Nobody,
+}
+
 pub(super) fn checked(
     report: &Report<'_>,
     steps: Vec<Read>,
     account: Option<Account>,
-    told: bool,
+    named: Named,
 ) -> Option<Checked> {
     names(report, &steps);
     turns(report, &steps);
     for place in 0..steps.len() {
         captures(report, &steps, place);
     }
-    if !told {
-        of_account(report, &steps, account.as_ref());
+    if !matches!(named, Named::Told) {
+        let nobody = matches!(named, Named::Nobody);
+        of_account(report, &steps, account.as_ref(), nobody);
     }
     let mut shown = Vec::new();
     for (place, read) in steps.iter().enumerate() {
         shown.extend(read.secrets.iter().map(|span| (place, span.clone())));
-        let own = read.places.iter().filter(|it| is_own(it.get_ref()));
+        let own = read.places.iter().filter(|it| account.is_some() && is_own(it.get_ref()));
         shown.extend(own.map(|it| (place, it.span())));
     }
     let mut steps = steps.into_iter().map(|read| read.step);
@@ -153,10 +163,11 @@ fn is_own(part: &Part) -> bool {
     matches!(part, Part::Username | Part::Password | Part::Totp | Part::Basic)
 }
 
-fn of_account(report: &Report<'_>, steps: &[Read], account: Option<&Account>) {
+fn of_account(report: &Report<'_>, steps: &[Read], account: Option<&Account>, nobody: bool) {
     for part in steps.iter().flat_map(|it| &it.places).filter(|it| is_own(it.get_ref())) {
         let totp = matches!(part.get_ref(), Part::Totp);
         match account {
+            None if nobody && !totp => (),
             None => report.wrong(
                 part.span(),
                 "this endpoint has no account to fill that in from",
@@ -169,6 +180,19 @@ fn of_account(report: &Report<'_>, steps: &[Read], account: Option<&Account>) {
             ),
             Some(_) => (),
         }
+    }
+}
+
+/// A wrong password is one that is sent.
+pub(super) fn sends_a_password(report: &Report<'_>, steps: &[Read], wrong: Span) {
+    let sends = |part: &Spanned<Part>| matches!(part.get_ref(), Part::Password | Part::Basic);
+    let in_order = steps.iter().filter(|it| it.step.turn == Turn::InOrder);
+    if !in_order.flat_map(|it| &it.places).any(sends) {
+        report.wrong(
+            wrong,
+            "`wrong_password` has no meaning here: no step sends {{password}}",
+            "write {{username}} and {{password}} where the form or the JSON of the login has them",
+        );
     }
 }
 

@@ -19,13 +19,13 @@ use super::flow::Flow;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// One request, or a login in steps.
-    Http(Flow),
+    Http(Box<Flow>),
     /// A connection, and perhaps a few words.
     Tcp(Tcp),
     /// A handshake, and the certificates shown in it.
     Tls(Tls),
     /// A question to a name server.
-    Dns(Dns),
+    Dns(Box<Dns>),
     /// A mail server's greeting, never a mail.
     Smtp(Smtp),
     /// Nobody knocks: it reports by itself.

@@ -41,10 +41,9 @@ impl Witness {
         store: &Store,
         endpoint: &EndpointId,
         evidence: &Evidence,
-        before: Health,
-        transitions: &[Transition],
+        change: (Health, &[Transition]),
     ) {
-        let pieces = self.judge(endpoint, evidence, before, transitions);
+        let pieces = self.judge(endpoint, evidence, change);
         for piece in pieces.into_iter().flatten() {
             store.keep_evidence(piece);
         }
@@ -55,8 +54,7 @@ impl Witness {
         &self,
         endpoint: &EndpointId,
         evidence: &Evidence,
-        before: Health,
-        transitions: &[Transition],
+        (before, transitions): (Health, &[Transition]),
     ) -> [Option<Piece>; 2] {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         let trouble = is_trouble(evidence).then(|| piece(endpoint, evidence));
@@ -135,7 +133,7 @@ mod tests {
         let transitions: Vec<Transition> =
             to.iter().map(|&health| Transition { health, from: at(second) }).collect();
         let id = Id::parse("web").unwrap();
-        let [start, trouble] = witness.judge(&id, &evidence, before, &transitions);
+        let [start, trouble] = witness.judge(&id, &evidence, (before, &transitions));
         let second = |it: Piece| it.at.as_second();
         (start.map(second), trouble.map(second))
     }

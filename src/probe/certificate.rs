@@ -29,7 +29,7 @@ pub fn earliest(chain: &[CertificateDer<'_>], verified: bool, now: Timestamp) ->
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let end = Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()?;
         let is_root = certificate.subject() == certificate.issuer();
-        let counts = index == 0 || (!is_root && !(verified && end < now));
+        let counts = index == 0 || !(is_root || verified && end < now);
         counts.then_some(end)
     });
     ends.min()

@@ -47,6 +47,8 @@ impl DnsFault {
 pub fn timed_out(marks: &Marks, answered: bool) -> Outcome {
     let class = if answered {
         Class::TimeoutBody
+    } else if marks.head_began {
+        Class::TimeoutHeaders
     } else if marks.connect_ended.is_some() {
         Class::TimeoutTtfb
     } else if marks.tls_began.is_some() {

@@ -1,7 +1,6 @@
 //! Codes of a second factor, none of which is used twice.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +10,23 @@ use totp_rs::{Builder, Secret};
 use crate::domain::account::{Account, Algorithm, Totp};
 use crate::domain::endpoint::Id;
 use crate::probe::http::plain;
+use crate::probe::logins::Soon;
 
 /// Remembers which codes were used, over restarts too where it can.
 pub trait Codes: Send + Sync {
-    /// True when this time step, or a later one, was not used before by that
-    /// account; from then on it was. False also when that cannot be written down.
-    fn reserve<'a>(&'a self, account: &'a Id, step: u64) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+    /// Fresh when neither this time step nor a later one was used before by that
+    /// account; from then on it was. `began` is when it did, in seconds since 1970:
+    /// that stays in order when an operator changes how long a step is.
+    fn reserve<'a>(&'a self, account: &'a Id, began: u64) -> Soon<'a, Reserved>;
+}
+
+/// Whether a code may be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reserved {
+    Fresh,
+    Used,
+    /// And why; without that, no code is sent.
+    NotWritten(String),
 }
 
 /// Remembers for as long as the process lives.
@@ -24,14 +34,15 @@ pub trait Codes: Send + Sync {
 pub struct InMemory(Mutex<HashMap<Id, u64>>);
 
 impl Codes for InMemory {
-    fn reserve<'a>(&'a self, account: &'a Id, step: u64) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+    fn reserve<'a>(&'a self, account: &'a Id, began: u64) -> Soon<'a, Reserved> {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = used.get(account).is_none_or(|last| *last < step);
+        let fresh = used.get(account).is_none_or(|last| *last < began);
         if fresh {
             // One entry an account of the config.
-            used.insert(account.clone(), step);
+            used.insert(account.clone(), began);
         }
-        Box::pin(std::future::ready(fresh))
+        let reserved = if fresh { Reserved::Fresh } else { Reserved::Used };
+        Box::pin(std::future::ready(reserved))
     }
 }
 
@@ -117,11 +128,15 @@ mod tests {
     async fn no_step_is_used_twice_nor_an_earlier_one() {
         let codes = InMemory::default();
         let [one, other] = ["one", "other"].map(|it| Id::parse(it).unwrap());
-        assert!(codes.reserve(&one, 7).await);
-        assert!(!codes.reserve(&one, 7).await);
-        assert!(!codes.reserve(&one, 6).await);
-        assert!(codes.reserve(&other, 7).await);
-        assert!(codes.reserve(&one, 8).await);
+        for (account, began, reserved) in [
+            (&one, 7, Reserved::Fresh),
+            (&one, 7, Reserved::Used),
+            (&one, 6, Reserved::Used),
+            (&other, 7, Reserved::Fresh),
+            (&one, 8, Reserved::Fresh),
+        ] {
+            assert_eq!(codes.reserve(account, began).await, reserved, "{account} {began}");
+        }
     }
 
     #[test]

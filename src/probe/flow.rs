@@ -23,6 +23,7 @@ mod fill;
 mod jar;
 mod redirect;
 mod second_factor;
+mod session;
 mod told;
 mod walk;
 

@@ -109,7 +109,11 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
             sent => sent,
         }
     };
-    let sent = tokio::time::timeout_at(deadline, asked).await;
+    let mut asked = std::pin::pin!(asked);
+    let sent = tokio::time::timeout_at(deadline, &mut asked).await;
+    if sent.is_err() {
+        trace.look_for_a_head();
+    }
     let mut response = match sent {
         Err(_) => return Answer::without_reply(late(false), expect, "the deadline passed".into()),
         Ok(Err(error)) => {

@@ -1,15 +1,18 @@
 //! The marks a request leaves on its way out: when each phase began and ended.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use hyper_util::client::legacy::connect::{Connection, HttpInfo};
 use jiff::{SignedDuration, Timestamp};
 use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::{CertificateDer, ServerName};
 
+use super::arrival;
 use super::certificate;
 use super::classify::DnsFault;
 use super::seen::TlsSeen;
@@ -36,6 +39,10 @@ pub struct Marks {
     /// The first byte of the handshake is written: the connection stands.
     pub tls_began: Option<Instant>,
     pub connect_ended: Option<Instant>,
+    /// Ours and theirs, of the connection.
+    pub ends: Option<(SocketAddr, SocketAddr)>,
+    /// Some of the head had come when the time ran out.
+    pub head_began: bool,
     pub certificate_fault: Option<rustls::CertificateError>,
     /// The earliest end in the chain that was shown.
     pub certificate_until: Option<Timestamp>,
@@ -96,6 +103,20 @@ impl Trace {
     }
 }
 
+impl Trace {
+    /// To be asked while the connection still stands.
+    pub fn look_for_a_head(&self) {
+        let Marks { ends: Some((local, remote)), connect_ended: Some(since), tls_began, .. } = self.marks()
+        else {
+            return;
+        };
+        let stood = now().saturating_duration_since(since);
+        let began =
+            arrival::received(local, remote).is_some_and(|it| it.is_answer(tls_began.is_some(), stood));
+        self.note(|marks| marks.head_began = began);
+    }
+}
+
 /// Never resumes a session; being asked for one means the handshake begins.
 #[derive(Debug)]
 pub struct HandshakeMark(pub Trace);
@@ -147,7 +168,7 @@ impl<S, R> tower::Service<R> for Connecting<S>
 where
     S: tower::Service<R>,
     S::Future: Send + 'static,
-    S::Response: 'static,
+    S::Response: Connection + 'static,
     S::Error: 'static,
 {
     type Response = S::Response;
@@ -164,8 +185,9 @@ where
         let connected = self.inner.call(request);
         Box::pin(async move {
             let connected = connected.await;
-            if connected.is_ok() {
-                trace.note(|marks| marks.connect_ended = Some(now()));
+            if let Ok(connection) = &connected {
+                let ends = ends(connection);
+                trace.note(|marks| (marks.connect_ended, marks.ends) = (Some(now()), ends));
             }
             connected
         })
@@ -177,4 +199,10 @@ where
 /// simulation it is the machine's.
 pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+fn ends(connection: &impl Connection) -> Option<(SocketAddr, SocketAddr)> {
+    let mut said = hyper::http::Extensions::new();
+    connection.connected().get_extras(&mut said);
+    said.get::<HttpInfo>().map(|it| (it.local_addr(), it.remote_addr()))
 }

@@ -3,6 +3,7 @@
 //! What is passed by: the resolver, the connection, TLS, and the client's own
 //! headers and decompression. All else of a knock is as it is.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper_util::rt::TokioIo;
@@ -15,6 +16,8 @@ use super::marks::{self, Trace};
 /// None is silence, as if every packet were lost.
 pub trait Wire: Send + Sync {
     fn connect(&self, url: &Url) -> Option<DuplexStream>;
+    /// Runs our end of it beside the request; it ends with the connection.
+    fn run(&self, connection: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 
 /// Sends over a fresh connection. Where none can be had, or none stays, nothing
@@ -45,11 +48,7 @@ async fn exchange(
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
     request.headers_mut().insert(hyper::header::HOST, host.parse().ok()?);
     *request.uri_mut() = url[url::Position::BeforePath..url::Position::AfterQuery].parse().ok()?;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "never in what is shipped, and it ends with its connection"
-    )]
-    tokio::spawn(connection);
+    wire.run(Box::pin(async move { drop(connection.await) }));
     let response = sender.send_request(request).await.ok()?;
     Some(response.map(reqwest::Body::wrap).into())
 }

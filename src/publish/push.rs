@@ -73,6 +73,7 @@ pub(super) fn router(publisher: Arc<Publisher>) -> Router {
 
 type Words = HashMap<String, String>;
 
+#[expect(clippy::too_many_arguments, reason = "the parts of one request, as axum takes it apart")]
 async fn take(
     State(it): State<Arc<Publisher>>,
     method: Method,

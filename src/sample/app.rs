@@ -113,5 +113,5 @@ pub async fn by_code(
     said: Said<SentCode>,
 ) -> Response {
     let Ok(Json(it)) = said else { return nonsense() };
-    told(wallet.book().by_code(wallet.now(), mode, channel, &it.address.to, &it.code), "wrong_code")
+    told(wallet.book().by_code(wallet.now(), mode, channel, (&it.address.to, &it.code)), "wrong_code")
 }

@@ -1,7 +1,5 @@
 //! All that the sample wallet remembers, and who is let in.
 
-#[cfg(feature = "simulation")]
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -41,7 +39,7 @@ pub struct Book {
     tally: Tally,
     /// When somebody was wrong of late, whatever he did after it.
     #[cfg(feature = "simulation")]
-    wrong_at: VecDeque<Timestamp>,
+    wrong_at: Vec<Timestamp>,
 }
 
 /// What was counted since the start.
@@ -86,7 +84,7 @@ impl Wallet {
             authenticator: Authenticator::default(),
             tally: Tally::default(),
             #[cfg(feature = "simulation")]
-            wrong_at: VecDeque::new(),
+            wrong_at: Vec::new(),
         };
         Arc::new(Self { now, book: Mutex::new(book) })
     }
@@ -113,7 +111,7 @@ impl Wallet {
     /// When passwords and codes of the account were wrong, oldest first.
     #[cfg(feature = "simulation")]
     pub fn wrong_at(&self) -> Vec<Timestamp> {
-        self.book().wrong_at.iter().copied().collect()
+        self.book().wrong_at.clone()
     }
 
     /// Forgets wrong passwords and the lock they led to.
@@ -183,8 +181,7 @@ impl Book {
         now: Timestamp,
         mode: Mode,
         channel: Channel,
-        to: &str,
-        code: &str,
+        (to, code): (&str, &str),
     ) -> Admission {
         if to != channel.ours() && mode != Mode::WrongPasswordAccepted {
             self.tally.wrong += 1;
@@ -207,7 +204,7 @@ impl Book {
                 self.tally.wrong += 1;
                 #[cfg(feature = "simulation")]
                 {
-                    self.wrong_at.push_back(now);
+                    self.wrong_at.push(now);
                     self.wrong_at.truncate(ATTEMPTS);
                 }
             }

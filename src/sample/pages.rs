@@ -104,8 +104,7 @@ struct Code<'a> {
 }
 
 pub fn code(
-    channel: Channel,
-    to: &str,
+    (channel, to): (Channel, &str),
     shown: Shown,
     csrf_token: &str,
     arrived: Option<&Message>,

@@ -31,6 +31,7 @@ struct Sent {
 impl Sent {
     /// The form if it has these fields and the token of its visit; else a new
     /// form, as `again` makes it, or one sentence.
+    #[expect(clippy::result_large_err, reason = "an answer that is ready is handed on, not kept")]
     fn read(
         wallet: &Wallet,
         headers: &HeaderMap,
@@ -182,7 +183,7 @@ pub async fn send_code(
     let mut book = wallet.book();
     book.inbox.send(now, channel, to, mode != Mode::CodeLost);
     let arrived = book.inbox.last(now, channel);
-    pages::code(channel, to, mode.into(), &sent.visit.csrf_token, arrived, None)
+    pages::code((channel, to), mode.into(), &sent.visit.csrf_token, arrived, None)
 }
 
 pub async fn by_code(
@@ -199,11 +200,11 @@ pub async fn by_code(
         Err(refusal) => return refusal,
     };
     let (now, to) = (wallet.now(), sent.field(channel.field()));
-    let admission = wallet.book().by_code(now, mode, channel, to, sent.field("code"));
+    let admission = wallet.book().by_code(now, mode, channel, (to, sent.field("code")));
     told(&wallet, &headers, admission, || {
         let book = wallet.book();
         let (arrived, problem) = (book.inbox.last(now, channel), Some(Problem::WrongCode));
-        pages::code(channel, to, mode.into(), &sent.visit.csrf_token, arrived, problem)
+        pages::code((channel, to), mode.into(), &sent.visit.csrf_token, arrived, problem)
     })
 }
 

@@ -1,6 +1,7 @@
 //! Whole answers over a connection in memory, to a flow that looks at everything.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +85,10 @@ impl Wire for Echo {
             let _ = theirs.write_all(&bytes).await;
         });
         Some(ours)
+    }
+
+    fn run(&self, connection: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        tokio::spawn(connection);
     }
 }
 

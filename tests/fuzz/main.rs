@@ -21,7 +21,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Tries of a test in `tests/run`, beside its corpus.
-const TRIES: usize = 300;
+const TRIES: usize = 1000;
 /// Ten times what the slowest file of a corpus takes in a debug build.
 const LONGEST: Duration = Duration::from_secs(10);
 /// What all tries of a test together may add, in KiB: as much as a few of the largest pages.

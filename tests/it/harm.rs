@@ -204,6 +204,113 @@ fn even_logins_that_succeed_are_twelve_an_hour_at_most() {
     assert!(heads.iter().any(|it| it.contains("; endpoint=two)")));
 }
 
+/// A door that answers every login so, the bodies it was sent, and an endpoint that
+/// sends it a wrong password.
+fn canary(status: &'static str) -> (Target, Arc<Mutex<Vec<String>>>, String) {
+    let bodies: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sent = bodies.clone();
+    let target = Target::new(move |mut stream| {
+        let head = head(&mut stream);
+        let length = head.lines().find_map(|it| it.strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        if stream.read_exact(&mut body).is_ok() && !body.is_empty() {
+            sent.lock().unwrap().push(String::from_utf8(body).unwrap());
+        }
+        let _ = stream.write_all(page(status, "so").as_bytes());
+    });
+    let config = format!(
+        "[[component]]\nid = \"web\"\nname = \"Web\"\n\
+         [[endpoint]]\nid = \"canary\"\ncomponent = \"web\"\nurl = \"http://{}/login\"\nwrong_password = true\n\
+         [[endpoint.step]]\nname = \"sign-in\"\nmethod = \"POST\"\n\
+         form = {{ name = \"{{{{username}}}}\", word = \"{{{{password}}}}\" }}\n",
+        target.addr
+    );
+    (target, bodies, config)
+}
+
+/// What the only result so far says.
+fn first_result(dir: &Path) -> String {
+    wait_until("it was knocked at", || {
+        let status = said(&porchlight(dir, &["status", "--json"]));
+        let status: serde_json::Value = serde_json::from_str(&status).ok()?;
+        let last = &status["endpoints"][0]["last"];
+        last.is_object().then(|| format!("{} {}", last["outcome"], last["reason"]).replace('"', ""))
+    })
+}
+
+#[test]
+fn a_wrong_password_that_is_refused_is_well_and_is_nobodys() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_target, bodies, config) = canary("401 Unauthorized");
+    let daemon = Daemon::start(dir.path(), &config);
+    assert_eq!(first_result(dir.path()), "success null");
+    let probed = said(&porchlight(dir.path(), &["probe", "canary"]));
+    assert!(probed.contains("budget"), "once in a quarter of an hour, whoever asks: {probed}");
+    let bodies = bodies.lock().unwrap();
+    assert_eq!(bodies.len(), 1);
+    let (name, word) = bodies[0].strip_prefix("name=probe-").unwrap().split_once("%40invalid&word=").unwrap();
+    assert_eq!((name.len(), word.len()), (12, 24), "{}", bodies[0]);
+    assert!(!daemon.log().contains(word) && !probed.contains(word));
+    assert!(!daemon.log().contains("To the operator"), "{}", daemon.log());
+}
+
+#[test]
+fn a_wrong_password_that_is_accepted_is_an_alarm_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_target, bodies, config) = canary("200 OK");
+    let daemon = Daemon::start(dir.path(), &config);
+    assert_eq!(first_result(dir.path()), "failure accepts_wrong_password");
+    let probed = said(&porchlight(dir.path(), &["probe", "canary"]));
+    assert!(probed.contains("accepts_wrong_password"), "it was let in, which locks nobody: {probed}");
+    assert_eq!(bodies.lock().unwrap().len(), 2, "and was not confirmed by another");
+    let log = daemon.log();
+    let told: Vec<&str> = log.lines().filter(|it| it.contains("To the operator")).collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(told[0].contains("ERROR") && told[0].contains("wrong password"), "{}", told[0]);
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert!(status.contains("wrong password"), "{status}");
+}
+
+#[test]
+fn no_code_is_sent_twice_not_even_after_a_restart_or_by_hand() {
+    let dir = tempfile::tempdir().unwrap();
+    let (target, bodies, _) = canary("200 OK");
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path.display().to_string()
+    };
+    let config = format!(
+        "[[component]]\nid = \"web\"\nname = \"Web\"\n\
+         [[account]]\nid = \"probe\"\nusername = \"prober\"\npassword = {{ file = {:?} }}\n\
+         totp = {{ secret = {{ file = {:?} }}, period = 300 }}\n\
+         [[endpoint]]\nid = \"canary\"\ncomponent = \"web\"\nurl = \"http://{}/\"\naccount = \"probe\"\n\
+         [[endpoint.step]]\nname = \"code\"\nmethod = \"POST\"\nform = {{ code = \"{{{{totp}}}}\" }}\n",
+        write("password", "MARKED-hunter2"),
+        write("totp", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+        target.addr
+    );
+    let period = || jiff::Timestamp::now().as_second() / 300;
+    let first = period();
+    let mut daemon = Daemon::start(dir.path(), &config);
+    assert_eq!(first_result(dir.path()), "success null");
+    daemon.kill();
+    // Nobody runs: the command remembers, too.
+    let alone = said(&porchlight(dir.path(), &["probe", "canary"]));
+    let _daemon = Daemon::start(dir.path(), &config);
+    let asked = said(&porchlight(dir.path(), &["probe", "canary"]));
+    let sent = bodies.lock().unwrap().clone();
+    let different: std::collections::BTreeSet<&String> = sent.iter().collect();
+    assert_eq!(different.len(), sent.len(), "{sent:?}");
+    if period() == first {
+        assert_eq!(sent.len(), 1);
+        for probed in [alone, asked] {
+            assert!(probed.contains("this period's code was used already"), "{probed}");
+        }
+    }
+}
+
 fn plain(target: &Target, every: &str) -> String {
     format!(
         "[[component]]\nid = \"web\"\nname = \"Web\"\n\

@@ -358,7 +358,7 @@ async fn a_name_server_is_asked_and_every_answer_told_apart() {
         let one = |it: &str| if it.is_empty() { vec![] } else { vec![it.to_owned()] };
         Rules { all: one(all), any: one(any), none: one(none), not_all: one(not_all) }
     };
-    let probed = knock(Outbound::new(), Kind::Dns(dns(good))).await;
+    let probed = knock(Outbound::new(), Kind::Dns(Box::new(dns(good)))).await;
     assert_eq!(told(probed.result.outcome), "success", "{:?}", probed.error);
     assert_eq!(
         probed.evidence.body.as_str(),
@@ -372,26 +372,26 @@ async fn a_name_server_is_asked_and_every_answer_told_apart() {
         (rules("", "", "", r"^wallet"), "failure/assertion"),
     ] {
         let wanted = Dns { answer: answer.clone(), ..dns(good) };
-        assert_eq!(told_of(Kind::Dns(wanted)).await, expected, "{answer:?}");
+        assert_eq!(told_of(Kind::Dns(Box::new(wanted))).await, expected, "{answer:?}");
     }
     let contains = |has: &str, not: &str| Dns {
         contains: vec![has.to_owned()],
         not_contains: vec![not.to_owned()],
         ..dns(good)
     };
-    assert_eq!(told_of(Kind::Dns(contains("203.0.113.7", "203.0.113.9"))).await, "success");
-    assert_eq!(told_of(Kind::Dns(contains("203.0.113.9", "x"))).await, "failure/assertion");
-    assert_eq!(told_of(Kind::Dns(contains("203.0.113.7", "113.8"))).await, "failure/assertion");
+    assert_eq!(told_of(Kind::Dns(Box::new(contains("203.0.113.7", "203.0.113.9")))).await, "success");
+    assert_eq!(told_of(Kind::Dns(Box::new(contains("203.0.113.9", "x")))).await, "failure/assertion");
+    assert_eq!(told_of(Kind::Dns(Box::new(contains("203.0.113.7", "113.8")))).await, "failure/assertion");
     for transport in [Transport::Tcp, Transport::Udp] {
-        assert_eq!(told_of(Kind::Dns(Dns { transport, ..dns(good) })).await, "success");
+        assert_eq!(told_of(Kind::Dns(Box::new(Dns { transport, ..dns(good) }))).await, "success");
     }
     let system = Dns { server: Resolver::System, ..dns(good) };
-    let probed = knock(Outbound::new().asking(good), Kind::Dns(system.clone())).await;
+    let probed = knock(Outbound::new().asking(good), Kind::Dns(Box::new(system.clone()))).await;
     assert_eq!(told(probed.result.outcome), "success");
     let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let probed = knock(Outbound::new().asking(nobody), Kind::Dns(system)).await;
+    let probed = knock(Outbound::new().asking(nobody), Kind::Dns(Box::new(system))).await;
     assert_eq!(told(probed.result.outcome), "unknown/own_dns");
-    assert_eq!(told_of(Kind::Dns(dns(nobody))).await, "failure/connect_refused");
+    assert_eq!(told_of(Kind::Dns(Box::new(dns(nobody)))).await, "failure/connect_refused");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -403,13 +403,13 @@ async fn response_codes_are_the_operators_choice() {
         (ResponseCode::NoError, "failure/dns_error", "NOERROR"),
     ] {
         let server = server(move |query| vec![reply(query, code, &[]).to_vec().unwrap()]);
-        assert_eq!(told_of(Kind::Dns(dns(server))).await, none, "{asked}");
+        assert_eq!(told_of(Kind::Dns(Box::new(dns(server)))).await, none, "{asked}");
         let wanted = Dns { rcodes: vec![asked.to_owned()], ..dns(server) };
-        assert_eq!(told_of(Kind::Dns(wanted)).await, "success", "{asked}");
+        assert_eq!(told_of(Kind::Dns(Box::new(wanted))).await, "success", "{asked}");
     }
     let good = server(|query| vec![reply(query, ResponseCode::NoError, &[four(7)]).to_vec().unwrap()]);
     let wanted = Dns { rcodes: vec!["NXDOMAIN".to_owned()], ..dns(good) };
-    assert_eq!(told_of(Kind::Dns(wanted)).await, "failure/assertion", "it exists and should not");
+    assert_eq!(told_of(Kind::Dns(Box::new(wanted))).await, "failure/assertion", "it exists and should not");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -445,17 +445,17 @@ async fn a_name_server_that_misbehaves_is_waited_for_no_longer_than_the_deadline
         ("cut over UDP", server(move |query| vec![truncated(query), bytes(query, 7)]), "success"),
         ("cut, then more", server(move |query| vec![truncated(query), txt(query)]), "success"),
     ] {
-        assert_eq!(told_of(Kind::Dns(dns(addr))).await, expected, "{name}");
+        assert_eq!(told_of(Kind::Dns(Box::new(dns(addr)))).await, expected, "{name}");
     }
     let hangs = saying(b"");
     let wanted = Dns { transport: Transport::Tcp, ..dns(hangs.addr) };
-    assert_eq!(told_of(Kind::Dns(wanted)).await, "failure/timeout_ttfb");
+    assert_eq!(told_of(Kind::Dns(Box::new(wanted))).await, "failure/timeout_ttfb");
     let leaves = Target::new(|mut stream| {
         let _ = stream.read(&mut [0_u8; 512]);
         let _ = stream.write_all(&[0]);
     });
     let wanted = Dns { transport: Transport::Tcp, ..dns(leaves.addr) };
-    assert_eq!(told_of(Kind::Dns(wanted)).await, "failure/empty_reply");
+    assert_eq!(told_of(Kind::Dns(Box::new(wanted))).await, "failure/empty_reply");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -466,6 +466,6 @@ async fn a_question_that_was_lost_is_asked_again() {
         0 => vec![],
         _ => vec![reply(query, ResponseCode::NoError, &[four(7)]).to_vec().unwrap()],
     });
-    assert_eq!(told_of(Kind::Dns(dns(addr))).await, "success");
+    assert_eq!(told_of(Kind::Dns(Box::new(dns(addr)))).await, "success");
     assert_eq!(asked.load(std::sync::atomic::Ordering::Acquire), 2);
 }

@@ -213,7 +213,7 @@ fn config(at: &str, files: &Path, tcp: &str) -> String {
         secret(11),
         env(12)
     );
-    let header = format!("{{ env = \"MARK_0\", prefix = \"Bearer \" }}");
+    let header = "{ env = \"MARK_0\", prefix = \"Bearer \" }".to_owned();
     text +=
         &endpoint("headers", at, &format!("headers = {{ authorization = {header}, x-key = {} }}", file(1)));
     text += &endpoint(

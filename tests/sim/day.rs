@@ -165,7 +165,7 @@ fn every_outage_longer_than_an_interval_and_a_confirmation_is_found_and_none_is_
             .map(|(_, from, to)| (since(from), since(to.unwrap())))
             .collect();
         let heard = |it: &Outage| heard(&connection, endpoint, it);
-        faults.extend(compared(endpoint, outages, down, (&mut found, &heard)));
+        faults.extend(compared(endpoint, outages, down, &mut found, &heard));
     }
     eprintln!("{found}");
     eprintln!(
@@ -198,7 +198,8 @@ fn compared(
     endpoint: &Endpoint,
     outages: &[Outage],
     mut down: Vec<(Duration, Duration)>,
-    (found, heard): (&mut Table, &dyn Fn(&Outage) -> Vec<u8>),
+    found: &mut Table,
+    heard: &dyn Fn(&Outage) -> Vec<u8>,
 ) -> Vec<String> {
     let Cadence::Every(every) = endpoint.cadence else { unreachable!() };
     let mut faults = Vec::new();

@@ -74,7 +74,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, _: &Around<'_>) -> Option<Kind
         );
     }
     let rcodes = rcodes.into_iter().map(|it| it.into_inner().to_owned()).collect();
-    Some(Kind::Dns(Dns {
+    Some(Kind::Dns(Box::new(Dns {
         server,
         transport,
         ask,
@@ -84,7 +84,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, _: &Around<'_>) -> Option<Kind
         answer,
         authority,
         additional,
-    }))
+    })))
 }
 
 fn asked(entry: &super::super::section::Entry<'_>) -> Result<String, Wrong> {

@@ -244,3 +244,45 @@ fn what_targets_may_reach_is_an_address_a_net_or_a_name() {
         assert_eq!(faults(&text), [format!("`{bad}` is neither an address, a net nor a host")]);
     }
 }
+
+/// A login with a wrong password, as nobody unless `lines` name somebody.
+fn wrong(lines: &str, sent: &str) -> String {
+    with(&format!(
+        "wrong_password = true\n{lines}\n[[endpoint.step]]\nname = \"sign-in\"\nmethod = \"POST\"\n\
+         form = {{ user = \"{{{{username}}}}\", pass = \"{sent}\" }}\n{ACCOUNT}"
+    ))
+}
+
+#[test]
+fn a_wrong_password_is_sent_as_nobody_every_quarter_of_an_hour_at_most() {
+    let config = good(&wrong("", "{{password}}"));
+    let endpoint = &config.endpoints[0];
+    let flow = endpoint.flow().unwrap();
+    assert!(flow.wrong_password && flow.account.is_none() && flow.logs_in());
+    assert_eq!(endpoint.cadence, Cadence::Every(Duration::from_secs(900)));
+    assert_eq!(warned(&wrong("every = \"1h\"", "{{password}}")), "");
+    assert!(
+        warned(&wrong("account = \"probe\"", "{{password}}")).contains("keeps the logins of `probe` waiting")
+    );
+    assert!(!good(&with("wrong_password = false")).endpoints[0].flow().unwrap().wrong_password);
+}
+
+#[test]
+fn a_wrong_password_is_refused_where_it_does_harm_or_means_nothing() {
+    for (lines, sent, message) in [
+        ("every = \"14m\"", "{{password}}", "this sends a wrong password more often than every 15 minutes"),
+        (
+            "schedule = \"*/10 * * * *\"",
+            "{{password}}",
+            "this sends a wrong password more often than every 15 minutes",
+        ),
+        ("", "hunter2", "`wrong_password` has no meaning here: no step sends {{password}}"),
+        ("", "{{password}}{{totp}}", "this endpoint has no account to fill that in from"),
+    ] {
+        assert_eq!(faults(&wrong(lines, sent)), [message], "{lines} {sent}");
+    }
+    assert_eq!(
+        faults(&with("wrong_password = true")),
+        ["`wrong_password` has no meaning here: no step sends {{password}}"]
+    );
+}

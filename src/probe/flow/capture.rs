@@ -98,7 +98,7 @@ impl Captured {
             let text = seen.body.as_deref().unwrap_or_default();
             if let Source::Form(selector) = &capture.from {
                 let page = Page::of(seen, &step.expect.signs);
-                self.take_form(&capture.name, selector, page, text, url)?;
+                self.take_form((&capture.name, selector), page, text, url)?;
                 continue;
             }
             let found = find(&capture.from, seen, text, url, jar);
@@ -120,8 +120,7 @@ impl Captured {
 
     fn take_form(
         &mut self,
-        name: &str,
-        selector: &str,
+        (name, selector): (&str, &str),
         page: Page<'_>,
         text: &str,
         url: &Url,

@@ -27,11 +27,31 @@ const URL_LIMIT: usize = 16 << 10;
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
+/// Of the password that is never right.
+const WRONG_PASSWORD: u16 = 24;
+/// Enough that nobody is called so.
+const NOBODY: u16 = 12;
+
+/// What is never right: sent where being let in is the failure.
+pub(super) struct Wrong {
+    pub(super) password: SecretString,
+    /// Where no account is named; `invalid` is nobody's by RFC 2606.
+    pub(super) username: String,
+}
+
+impl Wrong {
+    pub(super) fn new() -> Self {
+        let password: String = random(WRONG_PASSWORD).collect();
+        let name: String = random(NOBODY).map(|it| it.to_ascii_lowercase()).collect();
+        Self { password: password.into(), username: format!("probe-{name}@invalid") }
+    }
+}
+
 /// What the places are filled with.
 pub(super) struct Filling<'a> {
     pub(super) account: Option<&'a Account>,
     /// In place of the account's.
-    pub(super) wrong_password: Option<&'a str>,
+    pub(super) wrong: Option<&'a Wrong>,
     /// The code of now, where one is wanted.
     pub(super) code: Option<&'a str>,
     pub(super) captured: &'a Captured,
@@ -152,9 +172,12 @@ impl Filling<'_> {
     fn own(&self, part: &Part) -> Result<&str, String> {
         let account = || self.account.ok_or_else(|| "no account is named".to_owned());
         match part {
-            Part::Username => Ok(plain(&account()?.username)),
-            Part::Password => match self.wrong_password {
-                Some(wrong) => Ok(wrong),
+            Part::Username => match (self.account, self.wrong) {
+                (None, Some(wrong)) => Ok(&wrong.username),
+                _ => Ok(plain(&account()?.username)),
+            },
+            Part::Password => match self.wrong {
+                Some(wrong) => Ok(wrong.password.expose_secret()),
                 None => Ok(plain(&account()?.password)),
             },
             Part::Totp => self.code.ok_or_else(|| "the account has no second factor".to_owned()),
@@ -246,7 +269,7 @@ fn percent_encode(text: &str, to: &mut String) {
 }
 
 /// So many letters and digits.
-pub(super) fn random(length: u16) -> impl Iterator<Item = char> {
+fn random(length: u16) -> impl Iterator<Item = char> {
     const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     (0..length).map(|_| char::from(LETTERS[rand::random_range(0..LETTERS.len())]))
 }
@@ -305,13 +328,8 @@ mod tests {
     fn filled(request: &Request) -> Result<Request, String> {
         let (account, captured) = (account(), captured());
         let now = "2026-11-25T01:02:03.456Z".parse().unwrap();
-        let filling = Filling {
-            account: Some(&account),
-            wrong_password: None,
-            code: Some("123456"),
-            captured: &captured,
-            now,
-        };
+        let filling =
+            Filling { account: Some(&account), wrong: None, code: Some("123456"), captured: &captured, now };
         super::request(request, &filling)
     }
 
@@ -430,5 +448,31 @@ mod tests {
         assert_eq!(filled(&request).unwrap_err(), "the filled-in address is longer than 16 KiB");
         let raw = Body::Raw(Value::Plain("x".repeat(BODY_LIMIT + 1)));
         assert_eq!(filled(&posted(raw)).unwrap_err(), "the filled-in body is larger than 2 MiB");
+    }
+
+    #[test]
+    fn a_wrong_password_goes_with_the_accounts_name_or_nobodys_and_is_another_each_time() {
+        let (account, captured) = (account(), captured());
+        let sent = |account: Option<&Account>, wrong: &Wrong| {
+            let filling = Filling {
+                account,
+                wrong: Some(wrong),
+                code: None,
+                captured: &captured,
+                now: Timestamp::UNIX_EPOCH,
+            };
+            let value = |part| filling.own(&part).unwrap().to_owned();
+            (value(Part::Username), value(Part::Password))
+        };
+        let (one, other) = (Wrong::new(), Wrong::new());
+        let (name, password) = sent(None, &one);
+        assert_eq!((name.clone(), password.clone()), sent(None, &one), "the same in all steps of a walk");
+        assert!(name.starts_with("probe-") && name.ends_with("@invalid") && name.len() == 26, "{name}");
+        assert_eq!(password.len(), 24);
+        let (again, another) = sent(None, &other);
+        assert!(again != name && another != password);
+        let (name, password) = sent(Some(&account), &one);
+        assert_eq!(name, "p@be");
+        assert_ne!(password, NASTY);
     }
 }

@@ -20,6 +20,7 @@ use crate::domain::flow::Flow;
 use crate::domain::outcome::FailureClass;
 use crate::domain::request::{Fence, Method, Request, Value};
 use crate::domain::template::Part;
+use crate::probe::http;
 use crate::probe::seen::Seen;
 
 /// Why a redirect is not followed.
@@ -141,6 +142,25 @@ pub(super) fn next(
     let of_place = |name: &str| ["host", "origin", "referer"].iter().any(|it| name.eq_ignore_ascii_case(it));
     let headers = kept.filter(|(name, _)| !elsewhere || !of_place(name)).cloned().collect();
     Ok(Request { method, headers, body, proxy: sent.proxy.clone(), fence, ..Request::get(to) })
+}
+
+/// With the jar's cookies behind those the operator wrote.
+pub(super) fn with_cookies(request: &Request, cookies: Option<String>) -> std::borrow::Cow<'_, Request> {
+    let Some(cookies) = cookies else { return std::borrow::Cow::Borrowed(request) };
+    let mut request = request.clone();
+    let own = request.headers.iter().position(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+    let own = own.map(|place| request.headers.remove(place).1);
+    let line = match own {
+        Some(own) => format!("{}; {cookies}", http::plain(&own)),
+        None => cookies,
+    };
+    request.headers.push(("cookie".to_owned(), Value::Secret(line.into())));
+    std::borrow::Cow::Owned(request)
+}
+
+/// An address without what it may hold of anybody.
+pub(super) fn bare(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use super::walk::Walk;
 use crate::domain::flow::Step;
+use crate::domain::outcome::UnknownReason;
 use crate::domain::template::Part;
-use crate::probe::{codes, marks};
+use crate::probe::codes::{self, Reserved};
+use crate::probe::marks;
 
 pub(super) fn sends_a_code(step: &Step) -> bool {
     step.request.has(|part| matches!(part, Part::Totp))
@@ -12,7 +14,7 @@ pub(super) fn sends_a_code(step: &Step) -> bool {
 impl Walk<'_> {
     /// Reserves a code of the second factor, waiting for the next where this
     /// one was used; says why there is none in time.
-    pub(super) async fn reserve_code(&mut self) -> Result<(), String> {
+    pub(super) async fn reserve_code(&mut self) -> Result<(), (UnknownReason, String)> {
         let account = self.flow.account.as_ref();
         let Some((account, totp)) = account.and_then(|it| Some((it, it.totp.as_ref()?))) else {
             return Ok(());
@@ -23,9 +25,16 @@ impl Walk<'_> {
             if self.reserved == Some(time_step) {
                 return Ok(());
             }
-            if self.kit.codes.reserve(&account.id, time_step).await {
+            let began = time_step.saturating_mul(u64::from(totp.period.max(1)));
+            let reserved = self.kit.codes.reserve(&account.id, began).await;
+            if let Reserved::NotWritten(why) = reserved {
+                let said = format!("the code could not be written down as used, so it was not sent: {why}");
+                return Err((UnknownReason::OwnStorage, said));
+            }
+            if reserved == Reserved::Fresh {
                 let Some(code) = codes::code(account, time_step) else {
-                    return Err("the secret of the second factor is not base32".to_owned());
+                    let said = "the secret of the second factor is not base32".to_owned();
+                    return Err((UnknownReason::Budget, said));
                 };
                 self.shows.add(&code);
                 (self.code, self.reserved) = (Some(code.into()), Some(time_step));
@@ -45,6 +54,6 @@ impl Walk<'_> {
         }
         let said = "this period's code was used already, and the next one comes after the deadline; \
                     a login less often, or a longer deadline, gets one of its own";
-        Err(said.to_owned())
+        Err((UnknownReason::Budget, said.to_owned()))
     }
 }

@@ -11,11 +11,11 @@ use super::jar::Jar;
 use super::redirect::{self, Home};
 use super::second_factor::sends_a_code;
 use crate::domain::endpoint::Endpoint;
-use crate::domain::flow::{Depth, Flow, Source, Step, Turn};
+use crate::domain::flow::{Depth, Flow, Step, Turn};
 use crate::domain::moment::Moment;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::redact::Redactor;
-use crate::domain::request::{Method, Request, Value};
+use crate::domain::request::{Method, Request};
 use crate::probe::http::{self, Answer};
 use crate::probe::logins::{Held, Pass};
 use crate::probe::{Kit, Known, Login, evidence, marks, redact};
@@ -24,8 +24,6 @@ use crate::probe::{Kit, Known, Login, evidence, marks, redact};
 const CLEAN_UP: Duration = Duration::from_secs(5);
 /// What it may take while we are stopping; below what `pipeline.rs` waits.
 const CLEAN_UP_STOPPING: Duration = Duration::from_millis(1500);
-/// Of the password that is never right.
-const WRONG_PASSWORD: u16 = 24;
 
 pub(super) struct Walk<'a> {
     pub(super) kit: &'a Kit,
@@ -38,12 +36,13 @@ pub(super) struct Walk<'a> {
     pub(super) deadline: Instant,
     /// What was spent on our own waits: no latency.
     pub(super) waited: Duration,
-    jar: Jar,
+    pub(super) jar: Jar,
     home: Home,
     pub(super) captured: Captured,
     /// Knows the endpoint's secrets, and those that answers handed out.
     pub(super) shows: Redactor,
-    wrong_password: Option<SecretString>,
+    /// What is sent in place of the account's.
+    wrong: Option<fill::Wrong>,
     /// The code that was sent.
     pub(super) code: Option<SecretString>,
     /// The time step that it is of, while nothing was sent with it.
@@ -62,7 +61,7 @@ pub(super) struct Walk<'a> {
     /// A request with it may have left us.
     left_us: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
-    before_login: Vec<Url>,
+    pub(super) before_login: Vec<Url>,
     /// The steps that are still to come.
     left: usize,
 }
@@ -79,8 +78,8 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let home = Home::of(flow);
         let mut shows = redact::redactor(endpoint);
-        let wrong_password = flow.wrong_password.then(|| fill::random(WRONG_PASSWORD).collect::<String>());
-        wrong_password.iter().for_each(|it| shows.add(it));
+        let wrong = flow.wrong_password.then(fill::Wrong::new);
+        wrong.iter().for_each(|it| shows.add(it.password.expose_secret()));
         Self {
             kit,
             endpoint,
@@ -94,7 +93,7 @@ impl<'a> Walk<'a> {
             home,
             captured: Captured::default(),
             shows,
-            wrong_password: wrong_password.map(SecretString::from),
+            wrong,
             code: None,
             reserved: None,
             taken: Vec::new(),
@@ -120,9 +119,9 @@ impl<'a> Walk<'a> {
         // First the code: a login that ends before its second factor counts as one that failed.
         let sends_code = |it: &&Step| it.turn == Turn::InOrder && sends_a_code(it);
         if self.flow.steps().any(|it| sends_code(&it))
-            && let Err(said) = self.reserve_code().await
+            && let Err((reason, said)) = self.reserve_code().await
         {
-            self.held = Some(Held { reason: UnknownReason::Budget, said });
+            self.held = Some(Held { reason, said });
             return;
         }
         let began = marks::now();
@@ -198,8 +197,8 @@ impl<'a> Walk<'a> {
         let stop = self.kit.stop.clone();
         let logs_in = step.logs_in();
         if sends_a_code(step) {
-            if let Err(said) = self.reserve_code().await {
-                return self.refuse(step, Outcome::Unknown(UnknownReason::Budget), said);
+            if let Err((reason, said)) = self.reserve_code().await {
+                return self.refuse(step, Outcome::Unknown(reason), said);
             }
             // Another step gets another.
             self.reserved = None;
@@ -279,21 +278,6 @@ impl<'a> Walk<'a> {
         fine
     }
 
-    /// A page with the very form that the operator goes on with asks for nothing
-    /// unexpected, even where it speaks of a second factor.
-    fn expect_a_form(&mut self, step: &Step, answer: &mut Answer, url: &Url) {
-        let wants = step.captures.iter().any(|it| matches!(it.from, Source::Form(_)));
-        let held = answer.checks.iter().all(|it| it.held == Some(true));
-        if wants
-            && held
-            && answer.outcome == Outcome::Unknown(UnknownReason::Challenge)
-            && let Some(seen) = &answer.seen
-            && self.captured.take(step, self.flow, (seen, url), &self.jar).is_ok()
-        {
-            answer.outcome = Outcome::Success;
-        }
-    }
-
     /// A step that cannot be taken.
     fn refuse(&mut self, step: &'a Step, outcome: Outcome, said: String) -> bool {
         let answer = Answer::without_reply(outcome, &step.expect, said);
@@ -304,7 +288,7 @@ impl<'a> Walk<'a> {
     fn filled(&self, step: &Step) -> Result<Request, (FailureClass, String)> {
         let filling = Filling {
             account: self.flow.account.as_ref(),
-            wrong_password: self.wrong_password.as_ref().map(SecretString::expose_secret),
+            wrong: self.wrong.as_ref(),
             code: self.code.as_ref().map(SecretString::expose_secret),
             captured: &self.captured,
             now: self.kit.clock.now().wall,
@@ -350,7 +334,7 @@ impl<'a> Walk<'a> {
         loop {
             let cookies = self.jar.header(&request.url);
             made.push((request.url.clone(), request.method, cookies.clone()));
-            let sent = with_cookies(&request, cookies);
+            let sent = redirect::with_cookies(&request, cookies);
             let known = Known { login, captures: &captures, steps: &steps };
             let mut answer = http::ask(self.kit, &sent, &step.expect, &known, deadline).await;
             self.left_us |= answer.sent && step.logs_in();
@@ -367,7 +351,11 @@ impl<'a> Walk<'a> {
             let Some(to) = to else { return (answer, request.url) };
             let status = seen.status;
             let next = if usize::from(step.redirects) < made.len() {
-                let said = format!("more than {} redirects, the last one to {}", step.redirects, bare(&to));
+                let said = format!(
+                    "more than {} redirects, the last one to {}",
+                    step.redirects,
+                    redirect::bare(&to)
+                );
                 Err((FailureClass::RedirectLoop, said))
             } else {
                 redirect::next(&request, status, to, laden, &self.home)
@@ -375,7 +363,7 @@ impl<'a> Walk<'a> {
             let next = next.and_then(|next| {
                 let again = (next.url.clone(), next.method, self.jar.header(&next.url));
                 if made.contains(&again) {
-                    let said = format!("it leads to {} again", bare(&next.url));
+                    let said = format!("it leads to {} again", redirect::bare(&next.url));
                     return Err((FailureClass::RedirectLoop, said));
                 }
                 Ok(next)
@@ -390,51 +378,4 @@ impl<'a> Walk<'a> {
             }
         }
     }
-
-    /// Whether the answer to a step after the login means that nobody is logged in.
-    fn look_for_session(&self, answer: &mut Answer, url: &Url, asked: &Url) {
-        let Some(seen) = &answer.seen else { return };
-        let same = |to: &Url| {
-            self.before_login.iter().any(|it| it.origin() == to.origin() && it.path() == to.path())
-        };
-        let judged_so = matches!(
-            answer.outcome,
-            Outcome::Failure(
-                FailureClass::Http4xx
-                    | FailureClass::RedirectUnexpected
-                    | FailureClass::RedirectLoop
-                    | FailureClass::Assertion
-            ) | Outcome::Unknown(UnknownReason::CredentialsRejected)
-        );
-        let said = if judged_so && matches!(seen.status, 401 | 403) {
-            format!("after the login this is refused with {}", seen.status)
-        } else if judged_so && redirect::target(seen, url).as_ref().is_some_and(same) {
-            "after the login this leads back to the login page".to_owned()
-        } else if same(url) && url.path() != asked.path() {
-            "after the login this led back to the login page".to_owned()
-        } else {
-            return;
-        };
-        answer.outcome = Outcome::Failure(FailureClass::SessionBroken);
-        answer.error = Some(said);
-    }
-}
-
-/// With the jar's cookies behind those the operator wrote.
-fn with_cookies(request: &Request, cookies: Option<String>) -> std::borrow::Cow<'_, Request> {
-    let Some(cookies) = cookies else { return std::borrow::Cow::Borrowed(request) };
-    let mut request = request.clone();
-    let own = request.headers.iter().position(|(name, _)| name.eq_ignore_ascii_case("cookie"));
-    let own = own.map(|place| request.headers.remove(place).1);
-    let line = match own {
-        Some(own) => format!("{}; {cookies}", http::plain(&own)),
-        None => cookies,
-    };
-    request.headers.push(("cookie".to_owned(), Value::Secret(line.into())));
-    std::borrow::Cow::Owned(request)
-}
-
-/// An address without what it may hold of anybody.
-fn bare(url: &Url) -> String {
-    format!("{}{}", url.origin().ascii_serialization(), url.path())
 }

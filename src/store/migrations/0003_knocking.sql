@@ -23,7 +23,8 @@ CREATE TABLE login_stop (
 -- The last code of a second factor that was used: never the same twice.
 CREATE TABLE totp_used (
     account TEXT    PRIMARY KEY,
-    step    INTEGER NOT NULL
+    -- When its period began, in seconds since 1970.
+    began_s INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Which of the thresholds before a certificate's end was told last.

@@ -56,6 +56,7 @@ impl Bench {
     }
 
     /// A target that serves plain HTTP so.
+    #[expect(clippy::too_many_arguments, reason = "a row of the table")]
     pub fn plain(
         &mut self,
         id: &'static str,
@@ -70,6 +71,7 @@ impl Bench {
     }
 
     /// A target that answers every request with these bytes.
+    #[expect(clippy::too_many_arguments, reason = "a row of the table")]
     pub fn says(
         &mut self,
         id: &'static str,
@@ -82,6 +84,7 @@ impl Bench {
     }
 
     /// A target that shakes hands with this chain and then goes on so.
+    #[expect(clippy::too_many_arguments, reason = "a row of the table")]
     pub fn tls(
         &mut self,
         id: &'static str,

@@ -124,7 +124,7 @@ pub fn tls(bench: &mut Bench) {
     bench.tls(
         "S35",
         "empty records without end",
-        "failure/timeout_ttfb | failure/tls_error",
+        "failure/timeout_headers | failure/timeout_ttfb | failure/tls_error",
         good,
         |mut tls| {
             read_head(&mut tls);
@@ -158,12 +158,22 @@ pub fn h2(bench: &mut Bench) {
         let more = b"\0\x01x\x7f\xe1\x01".iter().copied().chain([b'y'; 352]).collect::<Vec<u8>>().repeat(40);
         flood(tls, &frame(CONTINUATION, 0, 1, &more[..more.len().min(16_000)]));
     });
-    bench.h2("H04", "settings without end", "failure/timeout_ttfb | failure/protocol", |tls| {
-        flood(tls, &frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0xff, 0xff]).repeat(20));
-    });
-    bench.h2("H05", "pings without end", "failure/timeout_ttfb | failure/protocol", |tls| {
-        flood(tls, &frame(PING, 0, 0, &[7; 8]).repeat(20));
-    });
+    bench.h2(
+        "H04",
+        "settings without end",
+        "failure/timeout_headers | failure/timeout_ttfb | failure/protocol",
+        |tls| {
+            flood(tls, &frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0xff, 0xff]).repeat(20));
+        },
+    );
+    bench.h2(
+        "H05",
+        "pings without end",
+        "failure/timeout_headers | failure/timeout_ttfb | failure/protocol",
+        |tls| {
+            flood(tls, &frame(PING, 0, 0, &[7; 8]).repeat(20));
+        },
+    );
     bench.h2("H06", "a body before its head", "failure/protocol", |tls| {
         let _ = tls.write_all(&frame(DATA, END_STREAM, 1, b"login"));
         hold(&mut tls.sock);

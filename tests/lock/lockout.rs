@@ -6,11 +6,14 @@
 //! the daemon crashes and is started again, and people click on "probe".
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use porchlight::config::{Config, Surroundings};
+use porchlight::domain::component::{Lang, Text};
 use porchlight::domain::endpoint::{Endpoint, Id};
+use porchlight::domain::facts::Site;
 use porchlight::probe::Wire;
 use porchlight::sample::{self, Door, InMemory, Mode};
 use rand::rngs::StdRng;
@@ -19,7 +22,6 @@ use tokio::io::DuplexStream;
 use url::Url;
 
 use crate::house::{House, Time, live};
-use crate::town::site;
 
 const TWO_DAYS: Duration = Duration::from_secs(48 * 3600);
 const QUARTER: Duration = Duration::from_secs(15 * 60);
@@ -91,6 +93,19 @@ method = "POST"
 json = { username = "{{username}}", password = "{{password}}" }
 "##;
 
+fn site() -> Site {
+    Site {
+        name: Text::One(Lang::En, "Locks".into()),
+        zone: jiff::tz::TimeZone::UTC,
+        support: vec![],
+        lockout: None,
+        recovering_for: Duration::from_secs(300),
+        sample: None,
+        public_url: None,
+        probe_contact: None,
+    }
+}
+
 struct Street(InMemory);
 
 impl Wire for Street {
@@ -99,6 +114,10 @@ impl Wire for Street {
         let wallet = self.0.clone();
         tokio::spawn(async move { wallet.serve(theirs).await });
         Some(ours)
+    }
+
+    fn run(&self, connection: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        tokio::spawn(connection);
     }
 }
 
@@ -164,7 +183,6 @@ fn two_days(seed: u64) {
     while time.since_start() < TWO_DAYS {
         let until = time.since_start() + Duration::from_secs(random.random_range(60..5 * 3600));
         lives += 1;
-        println!("life {lives} from {:?}", time.since_start());
         live(async {
             let street = Arc::new(Street(wallet.clone()));
             let known = (site(), config.components.clone(), endpoints.as_slice());
