@@ -67,7 +67,7 @@ fn endpoint(target: &Target, id: &str, path: &str, every: &str) -> String {
 }
 
 /// Puts another config in the place of the daemon's.
-fn rewrite(daemon: &Daemon, config: &str) {
+pub fn rewrite(daemon: &Daemon, config: &str) {
     let whole = format!(
         "{config}\n[server]\nlisten = \"{}\"\n[store]\ndata = {:?}\n",
         daemon.addr,
