@@ -172,6 +172,7 @@ pub fn login_lines(logins: &LoginBudget) -> Vec<LoginLine> {
             .collect(),
         stopped: it.stop.map(|it| it.reason.wire().to_owned()),
         stopped_since: it.stop.map(|it| format!("{:.0}", it.since)),
+        not_before: it.not_before.map(|it| format!("{it:.0}")),
     };
     logins.list().into_iter().map(line).collect()
 }

@@ -1,9 +1,8 @@
 //! What a probe saw, for a terminal: steps, phases as bars, addresses, chain,
 //! headers, body, and what to make of it.
 
-use super::probe::millis;
+use super::probe::{lang, millis};
 use super::{printable, tell};
-use crate::domain::component::Lang;
 use crate::exhibit::{Exhibit, Step};
 use crate::words::Words;
 
@@ -12,11 +11,11 @@ const BAR: usize = 30;
 
 /// The whole of it, with what it means.
 pub fn show(it: &Exhibit) {
-    let words = Words::get(Lang::En);
+    let words = Words::get(lang());
     let reason = it.reason.as_deref().map(|it| format!(" ({})", printable(it))).unwrap_or_default();
     field("outcome", &format!("{}{reason}", printable(&it.outcome)));
-    if let Some(outcome) = it.code() {
-        field("means", &words.cause(outcome));
+    if let Some(means) = words.operator(&it.outcome, it.reason.as_deref()) {
+        field("means", &means);
     }
     if let Some(step) = it.step.as_deref().filter(|it| !it.is_empty()) {
         field("step", &printable(step));

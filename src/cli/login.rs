@@ -42,7 +42,10 @@ fn row(it: &LoginLine) -> Row {
         Some(reason) => {
             format!("NO ({}); porchlight login resume {}", printable(reason), printable(&it.account))
         }
-        None => "yes, within its budget".to_owned(),
+        None => match &it.not_before {
+            Some(at) => format!("not before {}: its budget is spent", printable(at)),
+            None => "yes, within its budget".to_owned(),
+        },
     };
     Row::from([
         printable(&it.account),

@@ -177,7 +177,7 @@ fn show(it: &Knock, by: By) {
 
 /// That of the terminal; the names of things stay as the config has them.
 #[expect(clippy::disallowed_methods, reason = "the language of a terminal is no setting of ours")]
-fn lang() -> Lang {
+pub(super) fn lang() -> Lang {
     let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
     let first = set.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
     if first.starts_with("zh") { Lang::Zh } else { Lang::En }

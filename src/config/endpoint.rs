@@ -230,11 +230,16 @@ fn not_too_often(section: &Section<'_, '_>, reading: &Reading, cadence: &Cadence
         }
         return;
     }
-    let account = reading.flow.account.as_ref().map(|it| it.id.to_string()).unwrap_or_default();
+    let account = match &reading.flow.account {
+        Some(it) => format!("`{}`", it.id),
+        None if reading.flow.wrong_password => "nobody".to_owned(),
+        // That it is missing was told already.
+        None => return,
+    };
     if every.is_some_and(|it| it < LOGIN_LEAST) {
         section.report.wrong(
             section.span.clone(),
-            format!("this logs in as `{account}` more often than every 5 minutes"),
+            format!("this logs in as {account} more often than every 5 minutes"),
             "write every = \"5m\" or more; the page and its form may be asked for more often by an endpoint of their own",
         );
     }

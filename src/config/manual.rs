@@ -18,6 +18,17 @@ pub struct Topic {
     pub text: &'static str,
 }
 
+/// What people call a login in steps.
+const LOGIN: [&str; 4] = ["login", "flow", "flows", "steps"];
+
+/// A whole flow, to be changed into one's own.
+static TO_START_FROM: LazyLock<Option<Topic>> = LazyLock::new(|| {
+    let from = MANUAL.find("# A flow to start from")?;
+    let text = MANUAL[from..].split("\n\n").next()?;
+    let line = MANUAL[..from].lines().count() + 1;
+    Some(Topic { path: "a login to start from".to_owned(), line, text })
+});
+
 static TOPICS: LazyLock<Vec<Topic>> = LazyLock::new(|| topics(MANUAL));
 
 /// Every topic, in the order of the manual.
@@ -35,6 +46,9 @@ pub fn find(path: &str) -> Option<&'static Topic> {
 /// The topics that a person may mean: by path, or a key in whatever table.
 pub fn meant(words: &str) -> Vec<&'static Topic> {
     let words = words.trim_matches(['[', ']', '`']);
+    if LOGIN.contains(&words) {
+        return find("endpoint.step").into_iter().chain(TO_START_FROM.as_ref()).collect();
+    }
     match find(words) {
         Some(topic) => vec![topic],
         None => TOPICS.iter().filter(|it| it.path.rsplit('.').next() == Some(words)).collect(),
@@ -145,6 +159,11 @@ mod tests {
         assert_eq!(paths("[[endpoint]]"), ["endpoint"]);
         assert_eq!(paths("role"), ["component.role"]);
         assert_eq!(paths("[[endpoint.step]]"), ["endpoint.step"]);
+        assert_eq!(paths("login"), ["endpoint.step", "a login to start from"]);
+        let whole = meant("flow")[1];
+        assert!(MANUAL.lines().nth(whole.line - 1).unwrap().starts_with("# A flow to start from"));
+        assert!(whole.text.ends_with("always = true") && whole.text.lines().count() <= 25, "{}", whole.text);
+        assert!(find("endpoint.step").unwrap().text.contains("{{password}}"));
         assert_eq!(paths("endpoint.step.capture"), ["endpoint.step.capture"]);
         assert_eq!(paths("endpoint.step.status"), ["endpoint.status"]);
         assert!(paths("body").len() >= 3 && paths("nothing").is_empty());

@@ -354,6 +354,9 @@ pub struct LoginLine {
     /// Why it does not log in until a person says so.
     pub stopped: Option<String>,
     pub stopped_since: Option<String>,
+    /// The next login comes no sooner, for want of budget.
+    #[serde(default)]
+    pub not_before: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

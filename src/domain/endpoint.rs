@@ -134,7 +134,6 @@ impl Endpoint {
         let parts = [
             (id != &other.id, "id"),
             (component != &other.component, "component"),
-            (kind != &other.kind, kind.name()),
             (addresses != &other.addresses, "addresses"),
             (network != &other.network, "network"),
             (cadence != &other.cadence, "cadence"),
@@ -143,7 +142,14 @@ impl Endpoint {
             (thresholds != &other.thresholds, "thresholds"),
             (was != &other.was, "was"),
         ];
-        parts.into_iter().filter_map(|(differs, part)| differs.then_some(part)).collect()
+        let mut differs: Vec<&'static str> =
+            parts.into_iter().filter_map(|(differs, part)| differs.then_some(part)).collect();
+        match (kind, &other.kind) {
+            (Kind::Http(flow), Kind::Http(other)) => differs.extend(flow.differs_in(other)),
+            _ if kind != &other.kind => differs.push(kind.name()),
+            _ => (),
+        }
+        differs
     }
 }
 

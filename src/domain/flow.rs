@@ -98,6 +98,26 @@ impl Flow {
         }
     }
 
+    /// The names of the parts in which it differs from `other`; never a value.
+    pub fn differs_in(&self, other: &Self) -> Vec<&'static str> {
+        // Taken apart in full, so that a new part cannot be forgotten here.
+        let Self { first, then, account, wrong_password, fence } = self;
+        let same_step = Step {
+            request: other.first.request.clone(),
+            expect: other.first.expect.clone(),
+            ..first.clone()
+        };
+        let parts = [
+            (first.request != other.first.request, "request"),
+            (first.expect != other.first.expect, "expect"),
+            (same_step != other.first || then != &other.then, "step"),
+            (account != &other.account, "account"),
+            (wrong_password != &other.wrong_password, "wrong_password"),
+            (fence != &other.fence, "allow_private"),
+        ];
+        parts.into_iter().filter_map(|(differs, part)| differs.then_some(part)).collect()
+    }
+
     /// All steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         std::iter::once(&self.first).chain(&self.then)

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | logins of one account at one origin | `logins_per_hour` at most in any hour, 12 by default |
 //! | one that was refused, or whose end is not known | none for 15 minutes after it, and 4 in any hour at most |
+//! | the sample wallet's own account, which alone may have more than 12 | one whose end is not known holds nothing back: it is there to be broken and mended |
 //! | a wrong password that is to be refused | counts as refused, whoever's name it bears |
 //! | one that is under way | its end is not known |
 //! | one that took its time | counts from its end: the other side counts it when it answers |
@@ -107,12 +108,23 @@ impl Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub per_hour: u32,
+    /// Between two that fail, and as many of these in an hour.
+    pub failing_apart: Duration,
+    pub failing_per_hour: u32,
 }
 
 impl Limits {
     /// Nobody's name with a wrong password may be sent as often as it may fail.
     pub fn of(account: Option<&Account>) -> Self {
-        Self { per_hour: account.map_or(FAILING_PER_HOUR, |it| it.logins_per_hour) }
+        Self::so_many(account.map_or(FAILING_PER_HOUR, |it| it.logins_per_hour))
+    }
+
+    /// More than anybody may have is the sample wallet's: nobody is behind it.
+    fn so_many(per_hour: u32) -> Self {
+        if LOGINS_PER_HOUR < per_hour {
+            return Self { per_hour, failing_apart: Duration::ZERO, failing_per_hour: per_hour };
+        }
+        Self { per_hour, failing_apart: FAILING_APART, failing_per_hour: FAILING_PER_HOUR }
     }
 }
 
@@ -140,8 +152,8 @@ pub fn may_log_in(attempts: &[Attempt], limits: Limits, now: Moment) -> Result<(
         ages.get(last).map_or(Duration::ZERO, |age| window.saturating_sub(*age))
     };
     let all = until(&within(HOUR, |_| true), limits.per_hour, HOUR);
-    let apart = until(&within(FAILING_APART, failing), 1, FAILING_APART);
-    let failed = until(&within(HOUR, failing), FAILING_PER_HOUR, HOUR);
+    let apart = until(&within(limits.failing_apart, failing), 1, limits.failing_apart);
+    let failed = until(&within(HOUR, failing), limits.failing_per_hour, HOUR);
     let wait = all.max(apart).max(failed);
     if wait.is_zero() { Ok(()) } else { Err(TooSoon { wait, failing: all < wait }) }
 }
@@ -186,7 +198,7 @@ mod tests {
 
     /// Seconds to wait, zero when granted.
     fn wait(made: &[(u64, Ended)], now: u64) -> u64 {
-        let limits = Limits { per_hour: LOGINS_PER_HOUR };
+        let limits = Limits::so_many(LOGINS_PER_HOUR);
         may_log_in(&attempts(made), limits, at(now)).map_or_else(|it| it.wait.as_secs(), |()| 0)
     }
 
@@ -212,15 +224,24 @@ mod tests {
     #[test]
     fn an_account_may_be_given_less_and_a_name_of_nobody_gets_what_may_fail() {
         let made = attempts(&[(0, Ended::LetIn), (10, Ended::LetIn)]);
-        let two = may_log_in(&made, Limits { per_hour: 2 }, at(20)).unwrap_err();
+        let two = may_log_in(&made, Limits::so_many(2), at(20)).unwrap_err();
         assert_eq!((two.wait.as_secs(), two.failing), (3580, false));
         assert_eq!(Limits::of(None).per_hour, 4);
     }
 
     #[test]
+    fn the_sample_wallet_is_there_to_be_broken_and_mended() {
+        let sample = Limits::so_many(LOGINS_PER_HOUR + 1);
+        let failed = attempts(&[(0, Ended::NotKnown), (5, Ended::NotKnown), (10, Ended::Refused)]);
+        assert_eq!(may_log_in(&failed, sample, at(11)), Ok(()));
+        let many: Vec<(u64, Ended)> = (0..13).map(|it| (it, Ended::LetIn)).collect();
+        assert!(may_log_in(&attempts(&many), sample, at(20)).is_err(), "but it has a limit, too");
+    }
+
+    #[test]
     fn a_clock_that_was_set_grants_nothing() {
         let refused = |now: Moment, made: Attempt| {
-            may_log_in(&[made], Limits { per_hour: 12 }, now).map_err(|it| it.wait.as_secs())
+            may_log_in(&[made], Limits::so_many(12), now).map_err(|it| it.wait.as_secs())
         };
         let made = Attempt::made(at(100));
         for wall in [Timestamp::UNIX_EPOCH, Timestamp::MAX, Timestamp::MIN] {
@@ -267,7 +288,7 @@ mod tests {
         /// logins, no hour five, and none more than the limit in all.
         #[test]
         fn no_order_of_asking_gets_more(asked in prop::collection::vec((0_u64..600, 0_u8..3), 1..300)) {
-            let limits = Limits { per_hour: LOGINS_PER_HOUR };
+            let limits = Limits::so_many(LOGINS_PER_HOUR);
             let (mut made, mut now): (Vec<Attempt>, u64) = (Vec::new(), 0);
             for (later, end) in asked {
                 now += later;

@@ -70,6 +70,8 @@ struct Known {
     numbers: u64,
     attempts: HashMap<Door, Vec<Kept>>,
     stops: HashMap<Door, Stop>,
+    /// What each was last asked with: for telling when the next may be.
+    limits: HashMap<Door, Limits>,
 }
 
 struct Kept {
@@ -94,6 +96,8 @@ pub struct LoginsAt {
     /// Of the last hour, oldest first.
     pub attempts: Vec<(Timestamp, Ended)>,
     pub stop: Option<Stop>,
+    /// The next login may not be sooner; none when it may be now.
+    pub not_before: Option<Timestamp>,
 }
 
 enum Decided {
@@ -134,11 +138,13 @@ impl LoginBudget {
         doors.dedup();
         let at = |door: &Door| {
             let recent = known.attempts.get(door).into_iter().flatten();
-            let recent = recent.filter(|it| it.attempt.age(now) < HOUR);
+            let recent: Vec<Attempt> = recent.map(|it| it.attempt).filter(|it| it.age(now) < HOUR).collect();
+            let too_soon = known.limits.get(door).and_then(|it| may_log_in(&recent, *it, now).err());
             LoginsAt {
                 door: door.clone(),
-                attempts: recent.map(|it| (it.attempt.at, it.attempt.ended)).collect(),
+                attempts: recent.iter().map(|it| (it.at, it.ended)).collect(),
                 stop: known.stops.get(door).copied(),
+                not_before: too_soon.map(|it| now.after(it.wait).wall),
             }
         };
         doors.into_iter().map(at).filter(|it| !it.attempts.is_empty() || it.stop.is_some()).collect()
@@ -172,6 +178,7 @@ impl LoginBudget {
         let now = self.clock.now();
         let mut known = self.known();
         known.forget_old(now);
+        known.limits.insert(door.clone(), limits);
         if let Some(stop) = known.stops.get(door) {
             return Decided::Held(stop.held(door));
         }

@@ -22,6 +22,7 @@ mod capture;
 mod fill;
 mod jar;
 mod redirect;
+mod second_factor;
 mod session;
 mod told;
 mod walk;

@@ -46,7 +46,7 @@ fn a_backup_beside_a_daemon_is_restored_elsewhere_with_all_that_was_seen() {
     assert!(output.status.success(), "{}", said(&output));
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told["bytes"].as_u64().unwrap(), std::fs::metadata(&to).unwrap().len());
-    assert!(told["results"].as_u64().unwrap() >= 4 && told["schema"] == 2, "{told}");
+    assert!(told["results"].as_u64().unwrap() >= 4 && told["schema"] == 3, "{told}");
     assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(output.stderr.is_empty(), "no progress where nobody looks: {}", said(&output));
 

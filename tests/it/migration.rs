@@ -46,10 +46,10 @@ fn the_first_releases_database_is_copied_upgraded_and_served() {
     let mut daemon = Daemon::start(dir.path(), config);
     assert_eq!(get(daemon.addr, "/c/web").status, 200);
     let log = daemon.log();
-    assert!(log.contains("from schema 1 to 2; a checked copy of it as it was: "), "{log}");
+    assert!(log.contains("from schema 1 to 3; a checked copy of it as it was: "), "{log}");
     daemon.signal("TERM");
     assert!(daemon.child.wait().unwrap().success(), "{}", daemon.log());
-    assert_eq!(version(&database), 2);
+    assert_eq!(version(&database), 3);
     let copies = copies(&dir.path().join("data"));
     assert_eq!(copies.len(), 1, "{copies:?}");
     assert_eq!(version(&copies[0]), 1);
@@ -83,13 +83,13 @@ fn strace_a_kill_at_every_write_of_a_migration_leaves_the_old_schema_or_the_new(
             let database = seen.path().join("porchlight.db");
             match version(&database) {
                 1 => old += 1,
-                2 => new += 1,
+                3 => new += 1,
                 other => panic!("{what}: schema {other}"),
             }
             assert_eq!(first_release::rows(&database), before, "{what}");
             assert!(upgrade(data.path(), None), "{what}: it does not start again");
             let database = data.path().join("porchlight.db");
-            assert_eq!(version(&database), 2, "{what}");
+            assert_eq!(version(&database), 3, "{what}");
             assert_eq!(first_release::rows(&database), before, "{what}");
             let copies = copies(data.path());
             assert_eq!(copies.len(), 1, "{what}: {copies:?}");

@@ -43,8 +43,10 @@ if errors:
 # Every key that the reader knows, which it tells when asked for one it does not.
 known = {}
 strange = "zz = 1\nsite.zz = 1\nserver.zz = 1\nstore.zz = 1\nsample.zz = 1\nmetrics.zz = 1\nprobe.zz = 1\n" + "".join(
-    f"[[{table}]]\nzz = 1\n" for table in ("component", "account", "endpoint", "maintenance", "announcement")
+    f"[[{table}]]\nzz = 1\n" for table in ("component", "account", "network", "endpoint", "maintenance", "announcement")
 )
+# An endpoint of another kind than http has keys of its own.
+strange += "".join(f'[[endpoint]]\n{kind}\nzz = 1\n' for kind in ('url = "tcp://a:1"', 'url = "tls://a"', 'url = "dns://a"', 'url = "smtp://a"', "push = {}"))
 with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
     file.write(strange)
     file.flush()
@@ -55,9 +57,9 @@ for fault in report["faults"]:
     message = fault["message"]
     if message.startswith("unknown key `zz` in ") or message.startswith("unknown key `metrics`"):
         table = message.removeprefix("unknown key `zz` in ").strip("[]")
-        if table in ("the file", "site", "server", "store", "sample", "metrics", "probe", "component", "account", "endpoint", "maintenance", "announcement"):
-            known[table] = set(fault["help"].split("`")[1::2])
-if len(known) < 10:
+        if table in ("the file", "site", "server", "store", "sample", "metrics", "probe", "component", "account", "network", "endpoint", "maintenance", "announcement"):
+            known.setdefault(table, set()).update(fault["help"].split("`")[1::2])
+if len(known) < 13:
     faults.append(f"the reader told the keys of {sorted(known)} only")
 for table, keys in known.items():
     where = schema if table == "the file" else schema["properties"].get(table, {})

@@ -318,7 +318,6 @@ fn every_file_opens_with_its_duty_and_stays_short() {
 const QUEUES: &[(&str, &str, &str)] = &[
     ("src/app/start.rs", "mpsc::channel(schedule::CHANGES)", "schedule::CHANGES"),
     ("src/pipeline/mailbox.rs", "VecDeque", "WAITING"),
-    ("src/sample/book.rs", "VecDeque", "ATTEMPTS"),
     ("src/sample/tickets.rs", "VecDeque", "MAX_TICKETS"),
     ("src/store/queue.rs", "VecDeque", "the backlog and WORKS"),
     ("src/store/reader.rs", "sync_channel", "nothing is ever sent"),

@@ -10,9 +10,9 @@ fn the_shipped_file_has_no_faults_and_no_warnings() {
     assert_eq!(warned(SHIPPED), "");
     let config = good(SHIPPED);
     let ids: Vec<&str> = config.components.iter().map(|it| it.id.as_str()).collect();
-    assert_eq!(ids, ["web", "app", "version", "recovery"]);
+    assert_eq!(ids, ["web", "app", "version", "two-step", "recovery"]);
     let ids: Vec<&str> = config.endpoints.iter().map(|it| it.id.as_str()).collect();
-    assert_eq!(ids, ["login-page", "app-signin", "web-signin", "app-version"]);
+    assert_eq!(ids, ["login-page", "app-signin", "web-signin", "two-step-signin", "app-version"]);
     let signin = config.endpoints[1].flow().unwrap();
     let names: Vec<&str> = signin.steps().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["sign-in", "me", "log-out", "version"]);
@@ -28,6 +28,7 @@ fn every_line_of_the_manual_that_is_commented_out_would_be_read() {
     // An example shows each option; these cannot stand beside what the file sets.
     let beside = [
         "not both",
+        "duplicate key",
         "sends no body",
         "has no meaning here",
         "means nothing for",

@@ -38,6 +38,7 @@ fn parse_in(
     let sample = |name: &str| match name {
         "username" => Some(SecretString::from("probe")),
         "password" => Some(SecretString::from(PASSWORD)),
+        "totp" => Some(SecretString::from("ONQW24DMMUWXOYLMNRSXILLUN52HALLT")),
         _ => None,
     };
     let certificate = |files: &TlsFiles, host: Option<&str>, _: jiff::Timestamp| {

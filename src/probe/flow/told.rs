@@ -25,7 +25,14 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
     let alone = walk.flow.then.is_empty();
     for (place, taken) in walk.taken.into_iter().enumerate() {
         let Taken { step, answer, .. } = taken;
-        checks.extend(answer.checks.iter().cloned());
+        let in_step = |it: &Check| {
+            let mut it = it.clone();
+            if !alone {
+                it.says = format!("{}: {}", step.name, it.says);
+            }
+            it
+        };
+        checks.extend(answer.checks.iter().map(in_step));
         let ends = [certificate_until, answer.certificate_until];
         let first = ends.into_iter().flatten().min();
         // The chain that ends first, or that of the step that failed.

@@ -9,17 +9,16 @@ use super::capture::{self, Captured, Missed};
 use super::fill::{self, Filling};
 use super::jar::Jar;
 use super::redirect::{self, Home};
+use super::second_factor::sends_a_code;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::flow::{Depth, Flow, Step, Turn};
 use crate::domain::moment::Moment;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::redact::Redactor;
 use crate::domain::request::{Method, Request};
-use crate::domain::template::Part;
-use crate::probe::codes::Reserved;
 use crate::probe::http::{self, Answer};
 use crate::probe::logins::{Held, Pass};
-use crate::probe::{Kit, Known, Login, codes, evidence, marks, redact};
+use crate::probe::{Kit, Known, Login, evidence, marks, redact};
 
 /// What logging out may take when the flow's own time is over; no latency.
 const CLEAN_UP: Duration = Duration::from_secs(5);
@@ -34,9 +33,9 @@ pub(super) struct Walk<'a> {
     pub(super) at: Moment,
     /// What the steps in order took, but for what we waited for ourselves.
     pub(super) latency: Duration,
-    deadline: Instant,
+    pub(super) deadline: Instant,
     /// What was spent on our own waits: no latency.
-    waited: Duration,
+    pub(super) waited: Duration,
     pub(super) jar: Jar,
     home: Home,
     pub(super) captured: Captured,
@@ -46,6 +45,8 @@ pub(super) struct Walk<'a> {
     wrong: Option<fill::Wrong>,
     /// The code that was sent.
     pub(super) code: Option<SecretString>,
+    /// The time step that it is of, while nothing was sent with it.
+    pub(super) reserved: Option<u64>,
     pub(super) taken: Vec<Taken<'a>>,
     /// Which of those taken said that it goes no further.
     pub(super) stopped_at: Option<usize>,
@@ -94,6 +95,7 @@ impl<'a> Walk<'a> {
             shows,
             wrong,
             code: None,
+            reserved: None,
             taken: Vec::new(),
             stopped_at: None,
             logged_in: false,
@@ -114,6 +116,14 @@ impl<'a> Walk<'a> {
     /// Asks for leave before anything of the account's is sent, once. Waiting
     /// for it is no latency.
     async fn ask_leave(&mut self) {
+        // First the code: a login that ends before its second factor counts as one that failed.
+        let sends_code = |it: &&Step| it.turn == Turn::InOrder && sends_a_code(it);
+        if self.flow.steps().any(|it| sends_code(&it))
+            && let Err((reason, said)) = self.reserve_code().await
+        {
+            self.held = Some(Held { reason, said });
+            return;
+        }
         let began = marks::now();
         match self.kit.may_log_in(self.endpoint, self.flow).await {
             Ok(pass) => self.pass = Some(pass),
@@ -186,8 +196,12 @@ impl<'a> Walk<'a> {
     async fn take_in_order(&mut self, step: &'a Step) -> bool {
         let stop = self.kit.stop.clone();
         let logs_in = step.logs_in();
-        if !self.reserve_code(step).await {
-            return false;
+        if sends_a_code(step) {
+            if let Err((reason, said)) = self.reserve_code().await {
+                return self.refuse(step, Outcome::Unknown(reason), said);
+            }
+            // Another step gets another.
+            self.reserved = None;
         }
         let (now, waited) = (marks::now(), self.waited);
         let deadline = step.deadline.map_or(self.deadline, |it| self.deadline.min(now + it));
@@ -363,48 +377,5 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-    }
-
-    /// Reserves a code of the second factor for a step that sends one, waiting
-    /// for the next where this one was used; false when there is none in time.
-    async fn reserve_code(&mut self, step: &'a Step) -> bool {
-        let account = self.flow.account.as_ref();
-        let Some((account, totp)) = account.and_then(|it| Some((it, it.totp.as_ref()?))) else { return true };
-        if !step.request.has(|part| matches!(part, Part::Totp)) {
-            return true;
-        }
-        // Twice, should the account be used by somebody else at the same time.
-        for _ in 0..2 {
-            let (time_step, lasts) = codes::step(totp, self.kit.clock.now().wall);
-            let began = time_step.saturating_mul(u64::from(totp.period.max(1)));
-            let reserved = self.kit.codes.reserve(&account.id, began).await;
-            if let Reserved::NotWritten(why) = reserved {
-                let said = format!("the code could not be written down as used, so it was not sent: {why}");
-                return self.refuse(step, Outcome::Unknown(UnknownReason::OwnStorage), said);
-            }
-            if reserved == Reserved::Fresh {
-                let Some(code) = codes::code(account, time_step) else {
-                    let said = "the secret of the second factor is not base32".to_owned();
-                    return self.refuse(step, Outcome::Unknown(UnknownReason::Budget), said);
-                };
-                self.shows.add(&code);
-                self.code = Some(code.into());
-                return true;
-            }
-            let now = marks::now();
-            if self.deadline < now + lasts {
-                break;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(lasts) => (),
-                () = self.kit.stop.cancelled() => break,
-            }
-            let waited = marks::now().duration_since(now);
-            self.waited += waited;
-            self.deadline += waited;
-        }
-        let said = "this period's code was used already, and the next one comes after the deadline; \
-                    a login less often, or a longer deadline, gets one of its own";
-        self.refuse(step, Outcome::Unknown(UnknownReason::Budget), said.to_owned())
     }
 }
