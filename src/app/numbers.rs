@@ -12,6 +12,8 @@ use super::answers::LostLines;
 use super::listen::{StartError, listen};
 use crate::observe::{self, NetworkSeen, OwnSeen, PageSeen, Process, Seen, StoreSeen};
 use crate::pipeline::Spine;
+use crate::pipeline::logins::LoginBudget;
+use crate::probe::Manners;
 use crate::probe::gate::Group;
 use crate::probe::own::OwnHealth;
 use crate::publish::Publisher;
@@ -32,6 +34,8 @@ pub(super) struct Shown {
     pub(super) own: Arc<OwnHealth>,
     /// Of the page's listener.
     pub(super) visitors: Arc<serve::Meters>,
+    pub(super) logins: Arc<LoginBudget>,
+    pub(super) manners: Arc<Manners>,
     /// Of the log, when it is ours.
     pub(super) lost_lines: Option<LostLines>,
 }
@@ -100,6 +104,10 @@ impl Shown {
                 clock_doubted: self.own.doubts_the_clock(),
                 missed: self.own.missed_by_ticks(),
                 networks: self.own.gates.groups().iter().map(|it| network(it)).collect(),
+                hosts_paused: self.manners.pauses(clock.now().mono).len(),
+                pauses: self.manners.paused.get(),
+                logins: self.logins.meters.read(),
+                stopped: self.logins.stopped(),
                 lost_lines: self.lost_lines.as_ref().map_or(0, |count| count()),
             },
             notes: notes.list(),

@@ -190,6 +190,8 @@ impl App {
                     publisher: publisher.clone(),
                     own: own.clone(),
                     visitors,
+                    logins: logins.clone(),
+                    manners: manners.clone(),
                     lost_lines: source.as_ref().map(|it| Arc::clone(&it.lost_lines)),
                 };
                 tasks.spawn(numbers.serve(shown, stop.clone(), tasks.clone()));

@@ -1,14 +1,17 @@
 //! Reads `[[account]]`: who logs in where a flow does.
 
+use std::collections::{HashMap, HashSet};
+
 use secrecy::ExposeSecret;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::report::Report;
+use super::report::{Report, Span};
 use super::secret::{Secrets, is_reference};
 use super::section::{Entry, Section, Wrong, checked, wrong};
 use super::value::{boolean, id, integer, one_of, phrase};
 use crate::domain::account::{Account, Algorithm, Totp};
+use crate::domain::endpoint::{Endpoint, Id};
 use crate::domain::request::Value;
 
 /// A login every five minutes, which is also what most services bear of one account.
@@ -43,6 +46,8 @@ pub(super) struct Known {
     pub(super) account: Account,
     /// The sample wallet's own: it may log in as often as it likes.
     pub(super) sample: bool,
+    /// Where its name stands.
+    named_at: Span,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Option<Known> {
@@ -50,6 +55,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Opti
     let this = section.required("id", "\"probe\"", id);
     let privileged = section.optional("privileged", boolean).is_some_and(Spanned::into_inner);
     let name = section.need("username", "{ env = \"PROBE_USER\" }");
+    let named_at = name.as_ref().map(Spanned::span);
     let name = name.and_then(|entry| username(report, entry, secrets, privileged));
     let password = section.need("password", "{ env = \"PROBE_PASSWORD\" }");
     let sample = password.as_ref().is_some_and(is_sample);
@@ -64,7 +70,43 @@ pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Opti
         totp: totp.map_or(Some(None), |read| read.map(Some))?,
         logins_per_hour: logins_per_hour.map_or(default, Spanned::into_inner),
     };
-    Some(Known { account, sample })
+    Some(Known { account, sample, named_at: named_at? })
+}
+
+/// Refuses two accounts that are one at the same door: the service counts their
+/// failures together, and we would count them apart.
+pub(super) fn share_no_door(report: &Report<'_>, accounts: &[Known], endpoints: &[Endpoint]) {
+    let mut seen: HashMap<(String, String), &Id> = HashMap::new();
+    let mut told: HashSet<&Id> = HashSet::new();
+    for endpoint in endpoints {
+        let Some(flow) = endpoint.flow().filter(|it| it.logs_in()) else { continue };
+        let Some(account) = &flow.account else { continue };
+        let origin = flow.first.request.url.origin().ascii_serialization();
+        // Nearly all services take a name in small letters and capitals for the same.
+        let name = text(&account.username).trim().to_lowercase();
+        let first = *seen.entry((origin.clone(), name)).or_insert(&account.id);
+        let known = accounts.iter().find(|it| it.account.id == account.id);
+        if first != &account.id
+            && told.insert(&account.id)
+            && let Some(known) = known
+        {
+            report.wrong(
+                known.named_at.clone(),
+                format!("the accounts `{first}` and `{}` log in at {origin} with the same name", account.id),
+                format!(
+                    "use `{first}` in both: the service counts their failures together, and each would spend a budget of its own"
+                ),
+            );
+        }
+    }
+}
+
+fn text(value: &Value) -> &str {
+    match value {
+        Value::Plain(text) => text,
+        Value::Secret(secret) => secret.expose_secret(),
+        Value::Template(_) => "",
+    }
 }
 
 fn is_sample(entry: &Entry<'_>) -> bool {
@@ -77,13 +119,8 @@ fn username(report: &Report<'_>, entry: Entry<'_>, secrets: &Secrets<'_>, privil
         DeValue::Table(_) => secrets.read(report, entry).map(Value::Secret)?,
         _ => Value::Plain(checked(report, &entry, |it| phrase(it, NAME_LIMIT))?.into_inner()),
     };
-    let text = match &value {
-        Value::Plain(text) => text.as_str(),
-        Value::Secret(secret) => secret.expose_secret(),
-        Value::Template(_) => "",
-    };
     // Of an address of mail what stands before the `@` says who it is.
-    let who = text.split('@').next().unwrap_or_default().trim().to_lowercase();
+    let who = text(&value).split('@').next().unwrap_or_default().trim().to_lowercase();
     if !privileged && PRIVILEGED.contains(&who.as_str()) {
         report.wrong(
             span,

@@ -108,6 +108,7 @@ fn whole(section: &mut Section<'_, '_>, names: &Names, around: &Surroundings<'_>
     };
     let endpoints =
         many(section, "endpoint", "[[endpoint]]", ENDPOINTS_LIMIT, |it| endpoint::read(it, &around));
+    account::share_no_door(section.report, &accounts, &endpoints);
     let networks =
         many(section, "network", "[[network]]", NETWORKS_LIMIT, |it| network::read(it, &proxy, &endpoints));
     let maintenances = many(section, "maintenance", "[[maintenance]]", NOTICES_LIMIT, |it| {

@@ -136,6 +136,18 @@ pub const CATALOGUE: &[Family] = &[
         "network",
         "1 while most canaries of a network of ours fail and its results are not believed.",
     ),
+    counter(
+        "porchlight_logins_total",
+        "ended",
+        "Logins that were asked for: let_in, refused or not_known once sent, not_sent, or held for want of budget.",
+    ),
+    gauge(
+        "porchlight_logins_stopped",
+        "account",
+        "Doors where this account logs in no more until a person says so.",
+    ),
+    gauge("porchlight_hosts_paused", "", "Hosts that told us to stay away, where nobody knocks now."),
+    counter("porchlight_pauses_total", "", "Times a host told us to stay away."),
     counter("porchlight_canary_knocks_total", "network,said", "Knocks at canaries by what they said."),
     counter(
         "porchlight_log_lines_lost_total",

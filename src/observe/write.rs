@@ -78,6 +78,13 @@ pub struct OwnSeen {
     pub missed: Duration,
     pub networks: Vec<NetworkSeen>,
     pub lost_lines: u64,
+    /// Hosts that are paused now, and pauses since the start.
+    pub hosts_paused: usize,
+    pub pauses: u64,
+    /// How many logins ended how.
+    pub logins: Vec<(&'static str, u64)>,
+    /// Accounts, and at how many doors they log in no more.
+    pub stopped: Vec<(String, usize)>,
 }
 
 /// One network that has canaries.
@@ -119,6 +126,8 @@ pub fn write(seen: &Seen, format: Format) -> String {
             "porchlight_missed_seconds_total" => Some(seen.own.missed.as_secs_f64().to_string()),
             "porchlight_clock_doubted" => one(i64::from(seen.own.clock_doubted)),
             "porchlight_log_lines_lost_total" => Some(seen.own.lost_lines.to_string()),
+            "porchlight_hosts_paused" => Some(seen.own.hosts_paused.to_string()),
+            "porchlight_pauses_total" => Some(seen.own.pauses.to_string()),
             "process_start_time_seconds" => one(started(seen.now).as_second()),
             "process_cpu_seconds_total" => seen.process.cpu.map(|it| it.as_secs_f64().to_string()),
             "process_resident_memory_bytes" => seen.process.resident_bytes.map(|it| it.to_string()),
@@ -149,6 +158,16 @@ fn labelled(out: &mut Exposition, family: &str, seen: &Seen) {
         "porchlight_network_lost" => {
             for network in &seen.own.networks {
                 out.sample(&[("network", &network.id)], u8::from(network.lost));
+            }
+        }
+        "porchlight_logins_total" => {
+            for (ended, count) in &seen.own.logins {
+                out.sample(&[("ended", ended)], count);
+            }
+        }
+        "porchlight_logins_stopped" => {
+            for (account, count) in &seen.own.stopped {
+                out.sample(&[("account", account)], count);
             }
         }
         "porchlight_canary_knocks_total" => {

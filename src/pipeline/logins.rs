@@ -1,7 +1,7 @@
 //! The budget of logins, shared by all who knock: decided in memory, written
 //! down before a password is sent, and read again at the next start.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,9 +42,27 @@ pub struct LoginBudget {
 
 #[derive(Default)]
 pub struct Meters {
-    pub granted: Counter,
+    pub let_in: Counter,
+    pub refused: Counter,
+    /// Sent, and nobody knows how it ended.
+    pub not_known: Counter,
+    /// Granted and given back.
+    pub not_sent: Counter,
     /// For want of budget, or because logins are stopped.
     pub held: Counter,
+}
+
+impl Meters {
+    /// Each with its wire name.
+    pub fn read(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            (Ended::LetIn.wire(), self.let_in.get()),
+            (Ended::Refused.wire(), self.refused.get()),
+            (Ended::NotKnown.wire(), self.not_known.get()),
+            ("not_sent", self.not_sent.get()),
+            ("held", self.held.get()),
+        ]
+    }
 }
 
 #[derive(Default)]
@@ -130,6 +148,15 @@ impl LoginBudget {
             }
         };
         doors.into_iter().map(at).filter(|it| !it.attempts.is_empty() || it.stop.is_some()).collect()
+    }
+
+    /// Accounts, and at how many doors they log in no more.
+    pub fn stopped(&self) -> Vec<(String, usize)> {
+        let mut stopped = BTreeMap::new();
+        for door in self.known().stops.keys() {
+            *stopped.entry(door.account.clone()).or_default() += 1;
+        }
+        stopped.into_iter().collect()
     }
 
     /// Lets an account log in again; says how many stops there were.
@@ -301,16 +328,21 @@ impl Logins for LoginBudget {
     fn reserve<'a>(&'a self, door: Door, limits: Limits) -> Soon<'a, Result<Ticket, Held>> {
         Box::pin(async move {
             let granted = self.grant(door, limits).await;
-            if granted.is_ok() {
-                self.meters.granted.inc()
-            } else {
-                self.meters.held.inc()
+            if granted.is_err() {
+                self.meters.held.inc();
             }
             granted
         })
     }
 
     fn settle<'a>(&'a self, ticket: Ticket, came: Came) -> Soon<'a, ()> {
+        match came {
+            Came::NotSent => &self.meters.not_sent,
+            Came::To { ended: Ended::LetIn, .. } => &self.meters.let_in,
+            Came::To { ended: Ended::Refused, .. } => &self.meters.refused,
+            Came::To { ended: Ended::NotKnown, .. } => &self.meters.not_known,
+        }
+        .inc();
         Box::pin(self.note(ticket, came))
     }
 }

@@ -48,8 +48,8 @@ pub(super) struct Bare<'a> {
     pub(super) peer: Option<SocketAddr>,
     pub(super) local: Option<SocketAddr>,
     /// Leave to connect, held until it ends; and how long it was waited for.
-    turns: Vec<Turn>,
-    waited: Duration,
+    turn: Option<Turn>,
+    pub(super) waited: Duration,
     /// When the first byte of an answer came.
     pub(super) heard_at: Option<Instant>,
     /// What is shown in the place of a status line.
@@ -69,7 +69,7 @@ impl<'a> Bare<'a> {
             deadline: began + endpoint.deadline,
             peer: None,
             local: None,
-            turns: Vec::new(),
+            turn: None,
             waited: Duration::ZERO,
             heard_at: None,
             status_line: None,
@@ -89,13 +89,22 @@ impl<'a> Bare<'a> {
         })
     }
 
-    /// Connects to the first address that lets us.
-    pub(super) async fn connect(&mut self, at: &HostPort) -> Result<TcpStream, Fault> {
+    /// Waits until we may knock there; waiting is no latency. The turn of what
+    /// was tried before ends with it.
+    pub(super) async fn take_turn(&mut self, at: &HostPort) -> Result<(), Fault> {
+        self.turn = None;
+        let place = at.to_string().to_ascii_lowercase();
         let busy = |said| Fault { outcome: Outcome::Unknown(UnknownReason::Budget), said };
-        let turn = self.kit.manners.turn(&at.to_string(), self.kit.clock.now().mono).await.map_err(busy)?;
+        let turn = self.kit.turn_at(&place).await.map_err(busy)?;
         self.deadline += turn.waited;
         self.waited += turn.waited;
-        self.turns.push(turn);
+        self.turn = Some(turn);
+        Ok(())
+    }
+
+    /// Connects to the first address that lets us.
+    pub(super) async fn connect(&mut self, at: &HostPort) -> Result<TcpStream, Fault> {
+        self.take_turn(at).await?;
         let trace = self.trace.clone();
         let outbound = &self.kit.outbound;
         let found = self.by_the_deadline(async {

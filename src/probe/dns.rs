@@ -58,7 +58,7 @@ async fn system(bare: &mut Bare<'_>, transport: Transport, question: &Question) 
     let mut said = "this machine has no resolver to ask; see /etc/resolv.conf".to_owned();
     let count = resolvers.len().min(RESOLVERS);
     for (index, resolver) in resolvers.into_iter().take(RESOLVERS).enumerate() {
-        let left = whole.saturating_duration_since(marks::now());
+        let left = (whole + bare.waited).saturating_duration_since(marks::now());
         bare.deadline = marks::now() + left / u32::try_from(count - index).unwrap_or(1);
         let at = HostPort { host: resolver.ip().to_string(), port: resolver.port() };
         match asked(bare, &at, transport, question).await {
@@ -89,6 +89,7 @@ async fn asked(
 }
 
 async fn over_udp(bare: &mut Bare<'_>, at: &HostPort, question: &Question) -> Result<Message, Fault> {
+    bare.take_turn(at).await?;
     let trace = bare.trace.clone();
     let outbound = &bare.kit.outbound;
     let found = bare.by_the_deadline(async {

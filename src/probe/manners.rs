@@ -221,8 +221,13 @@ pub fn rest(status: Option<u16>, retry_after: Option<Duration>) -> Option<Durati
 impl Kit {
     /// Waits for the turn of one request.
     pub(super) async fn turn(&self, url: &Url) -> Result<Turn, String> {
+        self.turn_at(&place(url)).await
+    }
+
+    /// The same for what has no address of the web.
+    pub(super) async fn turn_at(&self, place: &str) -> Result<Turn, String> {
         let began = marks::now();
-        let turn = self.manners.turn(&place(url), self.clock.now().mono).await;
+        let turn = self.manners.turn(place, self.clock.now().mono).await;
         turn.map(|turn| Turn { waited: marks::now().duration_since(began), ..turn })
     }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::pki::Pki;
+use crate::reload::rewrite;
 use crate::support::{Daemon, free_port, get, health, request, wait_until};
 use crate::target::{Target, page, read_head};
 
@@ -178,8 +179,58 @@ fn each_alert_fires_at_its_fault_and_is_quiet_when_all_is_well() {
     let beside = prometheus.fires(absent, || daemon.signal("CONT"));
     assert_eq!(beside, only(absent));
 
+    // Three faults that come with the config, and go with it.
+    let reload = |more: &str| {
+        rewrite(&daemon, &format!("{config}{more}"));
+        daemon.signal("HUP");
+    };
+    let door = |status: &'static str| {
+        Target::new(move |mut stream| {
+            read_head(&mut stream);
+            let _ = std::io::Write::write_all(&mut stream, page(status, "fine").as_bytes());
+        })
+    };
+    // One that was never known to be well is told as unknown, too.
+    let silent = "PorchlightNotKnocking unknown";
+    let with_silence = |alert: &str| BTreeSet::from([alert.to_owned(), silent.to_owned()]);
+    let login = |target: &Target, more: &str| {
+        format!(
+            "[[component]]\nid = \"login\"\nname = \"Login\"\n\
+             [[endpoint]]\nid = \"login\"\ncomponent = \"login\"\nurl = {:?}\nmethod = \"POST\"\n\
+             form = {{ name = \"{{{{username}}}}\", password = \"{{{{password}}}}\" }}\n{more}",
+            target.url()
+        )
+    };
+    let open = door("200 OK");
+    reload(&login(&open, "wrong_password = true\n"));
+    let beside = prometheus.fires("PorchlightWrongPassword -", || reload(""));
+    assert!(beside.is_subset(&with_silence("PorchlightWrongPassword -")), "{beside:?}");
+
+    let shut = door("401 Unauthorized");
+    let password = dir.path().join("password");
+    std::fs::write(&password, "not the right one").unwrap();
+    std::fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let account = format!(
+        "account = \"probe\"\n[[account]]\nid = \"probe\"\nusername = \"prober\"\npassword = {{ file = {:?} }}\n",
+        password.display().to_string()
+    );
+    reload(&login(&shut, &account));
+    let beside = prometheus.fires("PorchlightLoginStopped -", || {
+        let resume = ["login", "resume", "probe", "--config"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_porchlight"));
+        let done = command.args(resume).arg(dir.path().join("config.toml")).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        reload("");
+    });
+    assert!(beside.is_subset(&with_silence("PorchlightLoginStopped -")), "{beside:?}");
+
+    let nobody: Vec<String> = (0..3).map(|_| format!("\"tcp://127.0.0.1:{}\"", free_port())).collect();
+    reload(&format!("[[network]]\nid = \"default\"\ncanaries = [{}]\n", nobody.join(", ")));
+    let beside = prometheus.fires("PorchlightNetworkLost -", || reload(""));
+    assert!(beside.is_subset(&with_silence("PorchlightNetworkLost -")), "{beside:?}");
+
     let shipped = RULES.lines().filter(|it| it.trim_start().starts_with("- alert: ")).count();
-    assert_eq!(shipped, 8, "each has its part above");
+    assert_eq!(shipped, 11, "each has its part above");
 }
 
 fn local(port: u16) -> SocketAddr {
@@ -202,7 +253,15 @@ fn promtool_accepts_what_is_shipped_and_its_own_tests_pass() {
         let done = done.unwrap();
         assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
-    for alert in ["PorchlightDown", "PorchlightNotKnocking", "PorchlightNotStored", "PorchlightCertificate"] {
+    for alert in [
+        "PorchlightDown",
+        "PorchlightNotKnocking",
+        "PorchlightNotStored",
+        "PorchlightCertificate",
+        "PorchlightWrongPassword",
+        "PorchlightLoginStopped",
+        "PorchlightNetworkLost",
+    ] {
         assert!(RULES.contains(&format!("alert: {alert}\n")));
     }
 }

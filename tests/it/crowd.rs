@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpSocket;
 
-use crate::support::{Daemon, free_port, get, wait_until};
+use crate::support::{Daemon, MANNERLESS, free_port, get, wait_until};
 use crate::target::{Target, page, read_head};
 use crate::wallet::Wallet;
 
@@ -83,7 +83,7 @@ const LEFT_BEHIND: u64 = 48 * 1024;
 
 /// Endpoints that are well, each asked every second.
 fn watching(target: &Target, endpoints: usize) -> String {
-    let mut config = "[[component]]\nid = \"web\"\nname = \"Web\"\n".to_owned();
+    let mut config = format!("{MANNERLESS}[[component]]\nid = \"web\"\nname = \"Web\"\n");
     for index in 0..endpoints {
         config += &format!(
             "[[endpoint]]\nid = \"e{index}\"\ncomponent = \"web\"\nurl = {:?}\nevery = \"1s\"\n",

@@ -2,17 +2,22 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record};
+use porchlight::clock::SystemClock;
 use porchlight::domain::endpoint::Endpoint;
+use porchlight::domain::flow::Depth;
 use porchlight::domain::kind::{
     Ask, Class, Dns, HostPort, Kind, Line, Resolver, Rules, Safety, Smtp, Tcp, Tls, Transport,
 };
+use porchlight::domain::per_host::PerHost;
 use porchlight::domain::request::Value;
-use porchlight::probe::{Outbound, Probed};
+use porchlight::probe::own::OwnHealth;
+use porchlight::probe::{Manners, Outbound, Probed, Prober};
 
 use crate::knock::{endpoint, knock_with, told};
 use crate::pki::Pki;
@@ -468,4 +473,57 @@ async fn a_question_that_was_lost_is_asked_again() {
     });
     assert_eq!(told_of(Kind::Dns(Box::new(dns(addr)))).await, "success");
     assert_eq!(asked.load(std::sync::atomic::Ordering::Acquire), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn knocks_of_every_kind_take_turns_and_waiting_is_no_latency() {
+    let mail = Target::new(|mut stream| {
+        let _ = stream.write_all(b"220 mail\r\n");
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        while let Some(Ok(line)) = lines.next() {
+            let said: &[u8] = if line.starts_with("EHLO") { b"250 mail\r\n" } else { b"221 bye\r\n" };
+            let _ = stream.write_all(said);
+        }
+    });
+    let pki = Pki::new();
+    let secure = pki.serve("good").await;
+    let safe = Tls {
+        at: HostPort { host: "localhost".to_owned(), port: secure },
+        server_name: None,
+        certificate_days: None,
+    };
+    let named = server(|query| vec![reply(query, ResponseCode::NoError, &[four(1)]).to_vec().unwrap()]);
+    for kind in [
+        tcp(saying(b"220 hello\r\n").addr, &[]),
+        Kind::Tls(safe),
+        smtp(mail.addr, Safety::Plain, false),
+        Kind::Dns(Box::new(dns(named))),
+    ] {
+        let clock = Arc::new(SystemClock::new());
+        let own = Arc::new(OwnHealth::new(clock.clone()));
+        let manners = Arc::new(Manners::of(PerHost { requests_per_second: 5, connections: 1 }));
+        let outbound = Outbound::trusting(pki.verifier());
+        let prober = Arc::new(Prober::new(outbound, own.clone(), clock, manners));
+        let began = Instant::now();
+        let mut knocks = tokio::task::JoinSet::new();
+        for _ in 0..6 {
+            let (prober, mut wanted) = (prober.clone(), of(kind.clone()));
+            wanted.deadline = Duration::from_secs(5);
+            wanted.degraded_after = wanted.deadline;
+            knocks.spawn(async move { prober.probe(&wanted, Depth::Whole, Duration::ZERO).await });
+        }
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        while !knocks.is_empty() {
+            tokio::select! {
+                _ = ticks.tick() => own.tick(),
+                Some(done) = knocks.join_next() => {
+                    let probed = done.unwrap();
+                    assert_eq!(told(probed.result.outcome), "success", "{:?}", probed.error);
+                    assert!(probed.result.total < Duration::from_millis(700), "{:?}", probed.result.total);
+                }
+            }
+        }
+        // Two at once, and the other four a fifth of a second apart.
+        assert!(Duration::from_millis(750) < began.elapsed(), "{:?} of {kind:?}", began.elapsed());
+    }
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{Daemon, free_port, get, health, request, wait_until};
+use crate::support::{Daemon, MANNERLESS, free_port, get, health, request, wait_until};
 use crate::target::{Target, page, read_head};
 
 fn watching(target: &Target, metrics: u16) -> String {
@@ -208,7 +208,7 @@ fn busy(target: &Target, metrics: u16) -> String {
             target.url()
         )
     });
-    watching(target, metrics) + &more.collect::<String>()
+    watching(target, metrics) + &more.collect::<String>() + MANNERLESS
 }
 
 #[test]

@@ -14,7 +14,7 @@ use porchlight::config::{Config, Surroundings, read_secret};
 use porchlight::probe::Outbound;
 use porchlight::store::Sabotage;
 
-use crate::support::{Daemon, get, health, wait_until};
+use crate::support::{Daemon, MANNERLESS, get, health, wait_until};
 use crate::target::{Target, page};
 
 /// What a target hears: the paths in their order, with the time of each.
@@ -67,7 +67,7 @@ fn endpoint(target: &Target, id: &str, path: &str, every: &str) -> String {
 }
 
 /// Puts another config in the place of the daemon's.
-fn rewrite(daemon: &Daemon, config: &str) {
+pub fn rewrite(daemon: &Daemon, config: &str) {
     let whole = format!(
         "{config}\n[server]\nlisten = \"{}\"\n[store]\ndata = {:?}\n",
         daemon.addr,
@@ -241,7 +241,7 @@ fn twenty_reloads_in_a_row_lose_no_result_and_leave_no_worker_behind() {
         let here = (0..ENDPOINTS).filter(|index| round == 0 || !(index + round).is_multiple_of(2));
         let each = here
             .map(|index| endpoint(&target, &format!("e{index}"), &format!("/e{index}?{}", round / 3), "1s"));
-        format!("{WEB}{}", each.collect::<String>())
+        format!("{MANNERLESS}{WEB}{}", each.collect::<String>())
     };
     let mut daemon = Daemon::start(dir.path(), &of(0));
     wait_until("knocking has begun", || (ENDPOINTS <= heard.0.lock().unwrap().len()).then_some(()));

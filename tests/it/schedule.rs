@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::support::{Daemon, wait_until};
+use crate::support::{Daemon, MANNERLESS, wait_until};
 use crate::target::{Target, page};
 
 const ENDPOINTS: usize = 20;
@@ -30,7 +30,7 @@ fn at_the_start_everyone_is_knocked_and_confirmed_once_cron_or_not() {
         *hears.lock().unwrap().entry(path).or_default() += 1;
         let _ = stream.write_all(page("200 OK", "fine").as_bytes());
     });
-    let mut config = String::from("[[component]]\nid = \"web\"\nname = \"Web\"\n");
+    let mut config = format!("{MANNERLESS}[[component]]\nid = \"web\"\nname = \"Web\"\n");
     for index in 0..ENDPOINTS {
         config.push_str(&format!(
             "[[endpoint]]\nid = \"e{index}\"\ncomponent = \"web\"\nurl = \"http://{}/e{index}\"\nevery = \"60s\"\n",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Daemon, free_port, get, request};
+use crate::support::{Daemon, MANNERLESS, free_port, get, request};
 use crate::target::{Target, page, read_head};
 
 /// `SOAK_MINUTES` makes it shorter or longer.
@@ -124,8 +124,9 @@ fn mean(samples: &[Sample], of: fn(&Sample) -> f64) -> f64 {
 }
 
 fn config(target: &Target, metrics: SocketAddr) -> String {
-    let mut text =
-        format!("[metrics]\nlisten = \"{metrics}\"\n[[component]]\nid = \"web\"\nname = \"Web\"\n");
+    let mut text = format!(
+        "{MANNERLESS}[metrics]\nlisten = \"{metrics}\"\n[[component]]\nid = \"web\"\nname = \"Web\"\n"
+    );
     for number in 0..ENDPOINTS {
         let limit = if number == 0 { "degraded_after = \"900ms\"\n" } else { "" };
         text.push_str(&format!(

@@ -99,6 +99,9 @@ pub fn wait_until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A loopback port that was free a moment ago.
+/// For many endpoints on one target, which wants to be asked so much.
+pub const MANNERLESS: &str = "[probe]\nper_host = { requests_per_second = 1000, connections = 1000 }\n";
+
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

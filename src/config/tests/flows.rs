@@ -286,3 +286,32 @@ fn a_wrong_password_is_refused_where_it_does_harm_or_means_nothing() {
         ["`wrong_password` has no meaning here: no step sends {{password}}"]
     );
 }
+
+#[test]
+fn two_accounts_with_one_name_at_one_door_are_refused_wherever_the_name_stands() {
+    let file = |username: &str, url: &str| {
+        format!(
+            "{}\n[[account]]\nid = \"second\"\nusername = {username}\npassword = {{ env = \"TOKEN\" }}\n\
+             [[endpoint]]\nid = \"other\"\ncomponent = \"web\"\nurl = \"{url}\"\naccount = \"second\"\n\
+             every = \"15m\"\nmethod = \"POST\"\nform = {{ user = \"{{{{username}}}}\" }}\n",
+            step("form = { user = \"{{username}}\" }")
+        )
+    };
+    let same = "https://wallet.example.com/other";
+    for username in ["\"Probe-7\"", "\" probe-7 \""] {
+        assert_eq!(
+            faults(&file(username, same)),
+            ["the accounts `probe` and `second` log in at https://wallet.example.com with the same name"]
+        );
+    }
+    assert_eq!(faults(&file("\"probe-8\"", same)), ["nothing"]);
+    assert_eq!(
+        faults(&file("\"probe-7\"", "https://bank.example.com/login")),
+        ["nothing"],
+        "another service"
+    );
+    let hidden =
+        file("{ env = \"TOKEN\" }", same).replace("username = \"probe-7\"", "username = { env = \"TOKEN\" }");
+    let said = faults(&hidden);
+    assert!(said.len() == 1 && !said[0].contains(PASSWORD), "{said:?}");
+}
