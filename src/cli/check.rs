@@ -116,15 +116,16 @@ fn doubts(config: &Config) -> Vec<String> {
     crowded.chain(overspent).collect()
 }
 
-/// Only of those that log in; a page costs what it costs.
+/// Only of those that log in or take several steps; a page costs what it costs.
 fn said(it: &Cost) -> Option<String> {
     let account = it.account.as_ref().map_or_else(|| "a name of nobody".to_owned(), |it| format!("`{it}`"));
     let what = match (it.logins, it.failing) {
         (_, Some(failing)) => format!("{failing} failed logins a day against {account}"),
         (Some(logins), None) => format!("{} a day as {account}", counted(logins, "login")),
-        (None, None) => return None,
+        (None, None) if it.steps < 2 => return None,
+        (None, None) => "no account logs in".to_owned(),
     };
-    let requests = counted(it.requests.unwrap_or_default(), "request");
+    let requests = counted(it.requests?, "request");
     Some(format!("`{}` costs {requests} a day: {what}", it.endpoint))
 }
 

@@ -15,6 +15,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cost {
     pub endpoint: Id,
+    /// Requests of one round; none where nothing is requested.
+    pub steps: u64,
     /// None for a cron expression.
     pub requests: Option<u64>,
     /// Successful ones; none where nobody logs in.
@@ -38,7 +40,14 @@ fn of(endpoint: &Endpoint) -> Cost {
     let Kind::Http(flow) = &endpoint.kind else {
         let knocks = endpoint.kind.push().is_none();
         let requests = rounds.filter(|_| knocks).or((!knocks).then_some(0));
-        return Cost { endpoint: endpoint.id.clone(), requests, logins: None, failing: None, account: None };
+        return Cost {
+            endpoint: endpoint.id.clone(),
+            steps: 0,
+            requests,
+            logins: None,
+            failing: None,
+            account: None,
+        };
     };
     let steps = flow.steps().filter(|it| it.turn != Turn::Confirm).count();
     let steps = u64::try_from(steps).unwrap_or(u64::MAX);
@@ -46,6 +55,7 @@ fn of(endpoint: &Endpoint) -> Cost {
     let logs_in = flow.logs_in();
     Cost {
         endpoint: endpoint.id.clone(),
+        steps,
         requests: rounds.map(|it| it.saturating_mul(steps)),
         logins: rounds.filter(|_| logs_in && !flow.wrong_password).map(|it| it.min(most)),
         failing: times(FAILING_APART).filter(|_| logs_in && flow.wrong_password),
