@@ -339,8 +339,15 @@ impl Worker {
     /// Whether nobody knocks now, because we were asked to stay away or because
     /// it is down for so long already.
     fn rests(&self) -> bool {
+        self.rests_for().is_some()
+    }
+
+    /// How long no bell is heeded: we were asked to stay away, or it is down for long.
+    pub fn rests_for(&self) -> Option<Duration> {
         let now = self.spine.clock.now().mono;
-        now < self.rest().until || self.spine.prober.pause(&self.endpoint()).is_some()
+        let pause = self.spine.prober.pause(&self.endpoint()).map(|it| it.until);
+        let until = pause.into_iter().fold(self.rest().until, Duration::max);
+        Some(until.saturating_sub(now)).filter(|it| !it.is_zero())
     }
 
     fn rest(&self) -> MutexGuard<'_, Rest> {

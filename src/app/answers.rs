@@ -230,6 +230,7 @@ fn endpoint_line(live: &Live, it: &EndpointFacts, now: Moment) -> EndpointLine {
             .map(|(more, health)| Wanted { more, health: health.wire().to_owned() }),
         last,
         next_in_s: worker.as_ref().and_then(|it| it.bell.due_in()).map(|it| it.as_secs_f64()),
+        rests_s: worker.as_ref().and_then(|it| it.rests_for()).map(|it| it.as_secs_f64()),
         dropped_rings: worker.map_or(0, |it| it.bell.dropped()),
     }
 }

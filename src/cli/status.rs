@@ -186,7 +186,10 @@ fn endpoint(it: &EndpointLine) -> Row {
         last.map_or_else(|| "never".to_owned(), |last| format!("{} ago", short(last.age_s))),
         last.map_or_else(none, outcome),
         last.map_or_else(none, |last| format!("{:.0} ms", last.total_s * 1000.0)),
-        it.next_in_s.map_or_else(none, |next| format!("in {}", short(next))),
+        match (it.rests_s, it.next_in_s) {
+            (Some(rests), _) => format!("rests {}", short(rests)),
+            (None, next) => next.map_or_else(none, |next| format!("in {}", short(next))),
+        },
         it.dropped_rings.to_string(),
     ])
 }

@@ -242,6 +242,9 @@ pub struct EndpointLine {
     pub wanted: Option<Wanted>,
     pub last: Option<KnockLine>,
     pub next_in_s: Option<f64>,
+    /// Until then its bells are not heeded: it wants us away, or is down for long.
+    #[serde(default)]
+    pub rests_s: Option<f64>,
     pub dropped_rings: u64,
 }
 

@@ -114,6 +114,19 @@ impl Expect {
         self.status.iter().any(|range| (range.from..=range.to).contains(&status))
     }
 
+    /// The statuses that are right, for a person: `2xx or 404`.
+    pub fn statuses(&self) -> String {
+        if self.status.is_empty() {
+            return "2xx".to_owned();
+        }
+        let range = |it: &StatusRange| match (it.from, it.to) {
+            (from, to) if from == to => from.to_string(),
+            (from, to) if from % 100 == 0 && to == from + 99 => format!("{}xx", from / 100),
+            (from, to) => format!("{from}-{to}"),
+        };
+        self.status.iter().map(range).collect::<Vec<_>>().join(" or ")
+    }
+
     /// Whether it says what must stand in the body of a right answer.
     pub fn looks_inside(&self) -> bool {
         let asked = |means| self.expressions.iter().any(|it| it.means == means);

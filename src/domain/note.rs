@@ -58,7 +58,7 @@ told! {
         "correct the account in the config and let porchlight reload",
     AccountLocked "account_locked" Trouble
         "the account is locked; it does not log in any more"
-        "have the account unlocked, then let porchlight reload",
+        "have the account unlocked, then `porchlight login resume` it",
     Challenged "challenge" Trouble
         "a challenge stands where the session should; it does not log in any more"
         "exempt the account from captchas and second factors, or give it `totp`",

@@ -5,7 +5,7 @@
 //! | a failure, a degraded one, an unknown one of the endpoint's side | as the last trouble, in the place of the one before |
 //! | the failure that a down span begins with | as the start of an outage |
 //! | the same after a silence within an outage | only as the last trouble |
-//! | a success, a login that was not due, an unknown one of ours | not |
+//! | a success, a login that was not due or is stopped, an unknown one of ours | not |
 //!
 //! While an endpoint flaps (more than five changes in an hour) that is told once,
 //! and its single changes are not.
@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use crate::domain::endpoint::EndpointId;
 use crate::domain::evidence::Evidence;
+use crate::domain::login_budget;
 use crate::domain::note::{Key, Told};
 use crate::domain::outage::{changes, is_flapping};
 use crate::domain::outcome::{Outcome, UnknownReason};
@@ -56,7 +57,7 @@ impl Witness {
         (before, transitions): (Health, &[Transition]),
     ) -> [Option<Piece>; 2] {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        let trouble = is_trouble(evidence.outcome).then(|| piece(endpoint, evidence));
+        let trouble = is_trouble(evidence).then(|| piece(endpoint, evidence));
         match evidence.outcome {
             Outcome::Unknown(_) => (),
             Outcome::Failure(_) if before == Health::Down => *first = None,
@@ -71,10 +72,14 @@ impl Witness {
     }
 }
 
-fn is_trouble(outcome: Outcome) -> bool {
+fn is_trouble(evidence: &Evidence) -> bool {
+    let outcome = evidence.outcome;
+    let seen = evidence.steps.iter().any(|it| it.outcome == outcome);
     match outcome {
         Outcome::Success | Outcome::Unknown(UnknownReason::Budget) => false,
         Outcome::Failure(_) | Outcome::Degraded(_) => true,
+        // What it was stopped for stays to be seen.
+        Outcome::Unknown(_) if login_budget::stops(outcome).is_some() && !seen => false,
         Outcome::Unknown(reason) => !reason.is_ours(),
     }
 }
@@ -167,8 +172,14 @@ mod tests {
     #[test]
     fn what_says_nothing_of_the_endpoint_is_not_kept() {
         let witness = Witness::default();
-        for reason in [UnknownReason::Budget, UnknownReason::OwnNetwork, UnknownReason::Stopping] {
-            assert_eq!(heard(&witness, 1, Outcome::Unknown(reason), Health::Up, &[]), (None, None));
+        for reason in [
+            UnknownReason::Budget,
+            UnknownReason::AccountLocked,
+            UnknownReason::OwnNetwork,
+            UnknownReason::Stopping,
+        ] {
+            let kept = heard(&witness, 1, Outcome::Unknown(reason), Health::Up, &[]);
+            assert_eq!(kept, (None, None), "{reason:?} in a round without that answer");
         }
     }
 }

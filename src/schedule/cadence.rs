@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::domain::endpoint::{Cadence, Endpoint, EndpointId};
-use crate::domain::login_budget::FAILING_APART;
+use crate::domain::login_budget::Limits;
 use crate::domain::moment::between;
 
 /// After a start every endpoint is knocked at once within this, or within its
@@ -70,10 +70,15 @@ pub fn fresh_for(endpoint: &Endpoint, at: Timestamp) -> Duration {
         return push.silence;
     }
     // Of a login that failed we hear again when the next one may be.
-    let least = if endpoint.logs_in() { FAILING_APART } else { Duration::ZERO };
+    let account = endpoint.flow().and_then(|it| it.account.as_ref());
+    let apart = if endpoint.logs_in() { Limits::of(account).failing_apart } else { Duration::ZERO };
     let silence = match &endpoint.cadence {
         Cadence::Every(every) => {
-            (*every).max(least).saturating_mul(SILENT_INTERVALS).max(CONFIRM_AFTER + CONFIRM_SPREAD)
+            let intervals = every.saturating_mul(SILENT_INTERVALS);
+            // The wait, the rest of a round at its end, and one that comes late.
+            let held =
+                if apart.is_zero() { apart } else { apart.saturating_add(*every).saturating_add(*every) };
+            intervals.max(held).max(CONFIRM_AFTER + CONFIRM_SPREAD)
         }
         cron @ Cadence::Schedule { .. } => {
             let next = next_slot(cron, at).map(|slot| between(at, slot));

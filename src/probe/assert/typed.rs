@@ -44,11 +44,9 @@ pub(super) fn checks(expect: &Expect, seen: Option<&Seen>) -> Vec<Check> {
 }
 
 fn status(expect: &Expect, seen: Option<&Seen>) -> Check {
-    let says = match seen {
-        Some(seen) => format!("status is as expected: {}", seen.status),
-        None => "status is as expected".to_owned(),
-    };
-    Check::of(says, seen.map(|it| expect.accepts_status(it.status)))
+    let held = seen.map(|it| expect.accepts_status(it.status));
+    Check::of(format!("status is {}", expect.statuses()), held)
+        .saw("status", seen.map(|it| it.status.to_string()))
 }
 
 fn documents(expect: &Expect, body: Option<&str>, checks: &mut Vec<Check>) {
