@@ -107,8 +107,8 @@ phase-cancelled = Cancelled
 now-heading = Happening now
 announcement = Announcement
 announced-at = Posted { $at }
-own-network = Since { $at } Porchlight's own network has been down, so this page cannot tell whether you can log in now. It does not mean that you cannot.
-own-network-of = Since { $at } a network of Porchlight's own has been down, so this page cannot tell whether these work now: { $ways }. It does not mean that they do not.
+own-network = Since { $at } Porchlight’s own network has been down, so this page cannot tell whether you can log in now. It does not mean that you cannot.
+own-network-of = Since { $at } a network of Porchlight’s own has been down, so this page cannot tell whether these work now: { $ways }. It does not mean that they do not.
 storing-fails = Since { $at } results are not being stored; { $waiting ->
     [one] one waits
    *[other] { $waiting } wait
@@ -135,7 +135,7 @@ uptime-down = { $ratio } uptime ({ $length } down)
 uptime-none = Uptime: no data
 coverage = { $ratio } coverage
 manual = Set by hand; not checked automatically.
-flapping = Going up and down within the last hour; try with care.
+flapping = It has gone up and down within the last hour; try with care.
 covered-until = Maintenance until { $at }.
 use-instead = Use { $ways } instead.
 set-aside = { $n } of { $total } checks have no data and are not counted; the others decide.

@@ -55,13 +55,13 @@ told! {
         "treat it as a security incident: call whoever runs this login",
     CredentialsRejected "credentials_rejected" Trouble
         "the account's name or password was refused; it does not log in any more"
-        "correct the account in the config and let porchlight reload",
+        "correct the account in the config and reload, or mend it there and `porchlight login resume` it",
     AccountLocked "account_locked" Trouble
         "the account is locked; it does not log in any more"
         "have the account unlocked, then `porchlight login resume` it",
     Challenged "challenge" Trouble
         "a challenge stands where the session should; it does not log in any more"
-        "exempt the account from captchas and second factors, or give it `totp`",
+        "exempt the account from captchas and second factors, or give it `totp`; then `porchlight login resume` it",
     CredentialExpired "credential_expired" Trouble
         "the account's password has run out; it does not log in any more"
         "set a new password there and in the config, and let porchlight reload",

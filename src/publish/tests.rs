@@ -191,7 +191,7 @@ fn a_down_method_says_why_and_what_works_instead() {
 fn a_method_that_comes_and_goes_is_said_to() {
     let [zh, en] = pages(&fixture::flapping());
     assert_eq!(zh.matches("近一小时状态反复变化").count(), 1);
-    assert_eq!(en.matches("Going up and down within the last hour").count(), 1);
+    assert_eq!(en.matches("It has gone up and down within the last hour").count(), 1);
 }
 
 #[test]

@@ -137,6 +137,8 @@ fn knocks(teller: &Teller<'_>, it: &ComponentSummary) -> Vec<Knock> {
             said: part.outcome.map_or_else(|| teller.say("never"), |outcome| teller.words.outcome(outcome)),
             took: part
                 .total
+                // Nobody knocked: a login held back, a network that is lost.
+                .filter(|total| !total.is_zero())
                 .map(|total| teller.say_with("milliseconds", &[("n", total.as_millis().to_string().into())]))
                 .map(|length| teller.say_with("knock-took", &[("length", length.into())]))
                 .unwrap_or_default(),
