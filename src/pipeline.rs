@@ -387,3 +387,27 @@ async fn cut(endpoint: &Endpoint, stop: &CancellationToken) {
         tokio::time::sleep(LOGGING_OUT).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::endpoint::Id;
+    use crate::domain::outcome::FailureClass;
+    use crate::domain::request::Value;
+    use crate::domain::template::{Part, Template};
+
+    /// The budget would hold another login, too; this one is not even asked for.
+    #[test]
+    fn a_login_that_failed_is_confirmed_without_a_login() {
+        let id = Id::parse("web").unwrap();
+        let page = Endpoint::get(id.clone(), id, "https://wallet.example.com/".parse().unwrap());
+        let mut login = page.clone();
+        let name = Value::Template(Template(vec![Part::Username]));
+        login.flow_mut().unwrap().first.request.query.push(("name".to_owned(), name));
+        for class in [FailureClass::Http5xx, FailureClass::Assertion, FailureClass::AcceptsWrongPassword] {
+            assert_eq!(confirmation(&login, Outcome::Failure(class)), Depth::Harmless, "{class:?}");
+            assert_eq!(confirmation(&page, Outcome::Failure(class)), Depth::Whole, "{class:?}");
+        }
+        assert_eq!(confirmation(&login, Outcome::Success), Depth::Whole);
+    }
+}

@@ -127,6 +127,11 @@ impl Expect {
         self.status.iter().map(range).collect::<Vec<_>>().join(" or ")
     }
 
+    /// Whether it may ask for any part of the body.
+    pub fn reads_body(&self) -> bool {
+        self.looks_inside() || !self.not_contains.is_empty() || !self.expressions.is_empty()
+    }
+
     /// Whether it says what must stand in the body of a right answer.
     pub fn looks_inside(&self) -> bool {
         let asked = |means| self.expressions.iter().any(|it| it.means == means);

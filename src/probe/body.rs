@@ -1,4 +1,12 @@
-//! Reading an answer's body: to a limit, counted after decompression, as text.
+//! Reading an answer's body: to a limit, counted after unpacking, as text.
+//!
+//! | the body | is |
+//! | --- | --- |
+//! | as large as the limit, or smaller | read whole |
+//! | larger, not packed | cut at the limit; whoever needed the rest calls it too large |
+//! | larger, packed or unpacked | too large: it may be a bomb |
+
+use super::coding::Coding;
 
 /// A login page larger than this, decoded, is not read: it is a fault, or an attack.
 pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
@@ -7,20 +15,36 @@ pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
 pub enum Fault {
     TooLarge,
     Broken(reqwest::Error),
+    /// It could not be unpacked, and why.
+    Packed(String),
 }
 
-/// The whole decoded body, as text in the charset the answer names.
-pub async fn read(response: &mut reqwest::Response) -> Result<String, Fault> {
+/// As text in the charset that the answer names.
+pub struct Text {
+    pub text: String,
+    /// There is more of it.
+    pub cut: bool,
+}
+
+pub async fn read(response: &mut reqwest::Response) -> Result<Text, Fault> {
     let charset = charset(response);
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Fault::Broken)? {
-        if BODY_LIMIT < bytes.len() + chunk.len() {
-            return Err(Fault::TooLarge);
+    let coding = Coding::of(response.headers());
+    let (mut bytes, mut cut) = (Vec::new(), false);
+    while let Some(piece) = response.chunk().await.map_err(Fault::Broken)? {
+        let room = BODY_LIMIT.saturating_sub(bytes.len());
+        bytes.extend_from_slice(piece.get(..room).unwrap_or(&piece));
+        if room < piece.len() {
+            if coding != Coding::Plain {
+                return Err(Fault::TooLarge);
+            }
+            cut = true;
+            break;
         }
-        bytes.extend_from_slice(&chunk);
     }
+    let unpacked = coding.unpacked(bytes, BODY_LIMIT).map_err(|it| Fault::Packed(it.to_string()))?;
+    let bytes = unpacked.ok_or(Fault::TooLarge)?;
     let (text, _, _) = charset.decode(&bytes);
-    Ok(text.into_owned())
+    Ok(Text { text: text.into_owned(), cut })
 }
 
 /// UTF-8 unless `Content-Type` says otherwise; banks still speak GBK.

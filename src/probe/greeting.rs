@@ -1,7 +1,7 @@
 //! Who knocks, said in every request: honestly, and so that a target's operator
 //! can find us, filter us, and tell us to stop.
 
-use reqwest::header::{FROM, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT_ENCODING, FROM, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use url::Url;
 
 use crate::domain::endpoint::EndpointId;
@@ -36,6 +36,7 @@ impl Greeting {
             }
         };
         say(USER_AGENT, format!("{NAME} ({about}{endpoint})"));
+        say(ACCEPT_ENCODING, super::coding::ACCEPTED.to_owned());
         say(REQUEST_ID, format!("porchlight-{id:016x}"));
         if let Some(contact) = &self.contact {
             say(FROM, contact.clone());

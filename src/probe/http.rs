@@ -134,10 +134,15 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         Err(_) => (late(true), None, Some("the deadline passed".into())),
         Ok(Err(body::Fault::TooLarge)) => (Outcome::Failure(FailureClass::BodyTooLarge), None, None),
         Ok(Err(body::Fault::Broken(error))) => (failed(&error, true), None, Some(chain(&error))),
-        Ok(Ok(text)) if by_proxy => (proxy::OURS, Some(text), None),
-        Ok(Ok(text)) => (Outcome::Success, Some(text), None),
+        Ok(Err(body::Fault::Packed(said))) => (Outcome::Failure(FailureClass::DecodeError), None, Some(said)),
+        Ok(Ok(body)) if by_proxy => (proxy::OURS, Some(body), None),
+        Ok(Ok(body)) if body.cut && expect.reads_body() => {
+            (Outcome::Failure(FailureClass::BodyTooLarge), None, None)
+        }
+        Ok(Ok(body)) => (Outcome::Success, Some(body), None),
     };
-    seen.body = text;
+    seen.cut = text.as_ref().is_some_and(|it| it.cut);
+    seen.body = text.map(|it| it.text);
     Answer {
         outcome,
         http_status: Some(status),

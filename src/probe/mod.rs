@@ -14,6 +14,7 @@ pub mod certificate;
 mod classify;
 mod client;
 pub mod codes;
+mod coding;
 mod date;
 mod dns;
 mod evidence;

@@ -15,6 +15,8 @@ pub struct Seen {
     /// Cookies that this answer set, by name.
     pub cookies: Vec<(String, String)>,
     pub body: Option<String>,
+    /// There was more of it than is read.
+    pub cut: bool,
     /// Where a redirect leads, as the answer wrote it.
     pub redirect: Option<String>,
     pub elapsed: Duration,

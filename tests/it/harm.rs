@@ -17,7 +17,7 @@ use porchlight::domain::per_host::PerHost;
 use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Manners, Outbound, Prober};
 
-use crate::support::{Daemon, wait_until};
+use crate::support::{Daemon, free_port, get, wait_until};
 use crate::target::{Target, page};
 
 /// How a door treats a password.
@@ -242,6 +242,8 @@ fn first_result(dir: &Path) -> String {
 fn a_wrong_password_that_is_refused_is_well_and_is_nobodys() {
     let dir = tempfile::tempdir().unwrap();
     let (_target, bodies, config) = canary("401 Unauthorized");
+    let metrics = free_port();
+    let config = format!("[metrics]\nlisten = \"127.0.0.1:{metrics}\"\n{config}");
     let daemon = Daemon::start(dir.path(), &config);
     assert_eq!(first_result(dir.path()), "success null");
     let probed = said(&porchlight(dir.path(), &["probe", "canary"]));
@@ -252,6 +254,11 @@ fn a_wrong_password_that_is_refused_is_well_and_is_nobodys() {
     assert_eq!((name.len(), word.len()), (12, 24), "{}", bodies[0]);
     assert!(!daemon.log().contains(word) && !probed.contains(word));
     assert!(!daemon.log().contains("To the operator"), "{}", daemon.log());
+    let counted = get(([127, 0, 0, 1], metrics).into(), "/metrics").text();
+    assert!(counted.contains("porchlight_logins_total{ended=\"refused\"} 1\n"), "{counted}");
+    assert!(counted.contains("porchlight_logins_total{ended=\"let_in\"} 0\n"), "{counted}");
+    assert!(!counted.contains("porchlight_logins_total{ended=\"held\"} 0\n"), "{counted}");
+    assert!(!counted.contains("porchlight_logins_stopped{"), "{counted}");
 }
 
 #[test]

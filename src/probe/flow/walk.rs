@@ -247,6 +247,15 @@ impl<'a> Walk<'a> {
         self.logged_in = was_in || (logs_in && self.left_us);
         let waited = self.waited.saturating_sub(before);
         self.expect_a_form(step, &mut answer, &url);
+        if let Some(seen) = answer.seen.as_ref().filter(|it| it.cut && !step.captures.is_empty())
+            && answer.outcome == Outcome::Success
+        {
+            answer.error = Some(format!(
+                "the page is larger than what is read of it ({} bytes)",
+                seen.body.as_ref().map_or(0, String::len)
+            ));
+            answer.outcome = Outcome::Failure(FailureClass::BodyTooLarge);
+        }
         if login == Login::AtWrong {
             // Let in, there is a session to be ended; refused, nothing comes after it.
             if let Some(seen) = &answer.seen {
