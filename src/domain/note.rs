@@ -71,9 +71,6 @@ told! {
     Blocked "blocked" Trouble
         "a wall against bots keeps us out; we pause"
         "have our User-Agent or address allowed there",
-    BudgetSpent "budget" Notice
-        "the logins allowed in an hour are used up; it waits"
-        "log in less often, or raise `logins_per_hour` of the account",
     CertificateEnds "certificate_ends" Trouble
         "its certificate runs out"
         "have the certificate renewed and its chain served",
@@ -83,15 +80,6 @@ told! {
     GateClosed "gate_closed" Trouble
         "it is us who cannot look; results are unknown meanwhile"
         "look at the network, resolver and limits of this machine",
-    ClockDoubted "clock_doubted" Trouble
-        "our clock cannot be trusted; dates are not judged meanwhile"
-        "see that the clock is set by NTP",
-    StorageBehind "storage_behind" Trouble
-        "results are not stored as fast as they come"
-        "look at the disk under the data directory",
-    EvidenceLost "evidence_lost" Notice
-        "evidence could not be stored; results are"
-        "look at the disk under the data directory",
 }
 
 /// How loudly it is told, lightest first.
