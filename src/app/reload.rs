@@ -17,6 +17,7 @@ use crate::domain::endpoint::{Endpoint, EndpointId, Id, NoticeId};
 use crate::domain::facts::{EndpointFacts, Facts};
 use crate::domain::judge::JudgeState;
 use crate::domain::moment::minus;
+use crate::domain::note::Subject;
 use crate::domain::notice::{Notices, RewritesHistory};
 use crate::pipeline::{self, Worker};
 use crate::schedule::Change;
@@ -134,6 +135,9 @@ impl Live {
         drop(at_rest);
         self.manners.limit(wanted.probe.per_host);
         self.lift_for_changed(running, &wanted).await;
+        // What was told of an endpoint that is gone would hold for ever.
+        let there: HashSet<&EndpointId> = wanted.endpoints.iter().map(|it| &it.id).collect();
+        self.spine.notes.clear_all(|it| matches!(&it.subject, Subject::Endpoint(id) if !there.contains(id)));
         self.keep_results.send_replace(wanted.store.keep_results);
         *running = wanted;
         reloaded.shown = tokio::time::timeout(PAGE_PATIENCE, self.publisher.shows(&site)).await.is_ok();
