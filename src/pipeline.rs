@@ -242,7 +242,10 @@ impl Worker {
     /// Judges, records and tells; what became of it, and how deep a confirmation
     /// goes when one is wanted.
     async fn settle(&self, probed: Probed) -> (Recorded, Option<Depth>) {
+        // It asks from when it answered; a rest is counted from when the knock began.
+        let took = self.spine.clock.now().mono.saturating_sub(probed.result.at.mono);
         let asked = manners::rest(probed.result.http_status, probed.retry_after);
+        let asked = asked.map(|it| it.saturating_add(took));
         let Probed { mut result, evidence, .. } = probed;
         let _settling = self.settling.lock().await;
         // It may have been renamed while we knocked.
