@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use flate2::write::GzEncoder;
@@ -297,4 +298,55 @@ async fn after_our_clock_was_set_dates_are_not_judged() {
     wanted.deadline = Duration::from_secs(5);
     let probed = prober.probe(&wanted, Depth::Whole, Duration::from_secs(180)).await;
     assert_eq!(told(probed.result.outcome), "unknown/own_clock");
+}
+
+#[tokio::test]
+async fn a_listener_that_died_is_refused_whatever_an_old_connection_says() {
+    let target = Target::new(|mut stream| {
+        read_head(&mut stream);
+        std::thread::sleep(Duration::from_secs(30));
+    });
+    let wanted = endpoint(&target.url());
+    let mut old = std::net::TcpStream::connect(target.addr).unwrap();
+    old.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    let (addr, accepted) = (target.addr, target.accepted.clone());
+    crate::support::wait_until("it is let in", || (accepted.load(Ordering::Acquire) == 1).then_some(()));
+    drop(target);
+    // Its thread lets go of the socket a moment later.
+    crate::support::wait_until("nobody listens", || {
+        std::net::TcpStream::connect_timeout(&addr, DEADLINE).err()
+    });
+    assert_eq!(knock(&wanted).await, "failure/connect_refused");
+    assert!(old.write_all(b"Host: a\r\n").is_ok(), "the old connection stands");
+}
+
+#[tokio::test]
+async fn a_full_queue_that_drops_whoever_comes_is_a_connect_timeout() {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let anywhere: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+    bind(&socket, &anywhere).unwrap();
+    listen(&socket, 0).unwrap();
+    let addr = std::net::SocketAddr::try_from(getsockname(&socket).unwrap()).unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&addr, Duration::from_millis(500)) {
+        queued.push(stream);
+        assert!(queued.len() < 50, "the queue has no end");
+    }
+    assert_eq!(knock(&endpoint(&format!("http://{addr}/login"))).await, "failure/connect_timeout");
+}
+
+#[tokio::test]
+async fn the_name_is_sent_with_the_handshake_and_every_hop_s_certificate_is_judged() {
+    let pki = Pki::new();
+    let bad = pki.serve("expired").await;
+    let good = pki.serve_by_name(&format!("https://localhost:{bad}/login")).await;
+    let mut wanted = endpoint(&format!("https://localhost:{good}/login"));
+    step(&mut wanted).expect.status = vec![StatusRange { from: 302, to: 302 }];
+    let probed = knock_with(Outbound::trusting(pki.verifier()), &wanted).await;
+    assert_eq!(told(probed.result.outcome), "success", "it shows its certificate to whoever names it");
+    step(&mut wanted).expect.status.clear();
+    step(&mut wanted).redirects = 1;
+    let probed = knock_with(Outbound::trusting(pki.verifier()), &wanted).await;
+    assert_eq!(told(probed.result.outcome), "failure/tls_expired", "{:?}", probed.error);
 }

@@ -127,6 +127,25 @@ impl Pki {
     }
 }
 
+impl Pki {
+    /// Shows its certificate only to whoever asks for `localhost` by name, and
+    /// sends everybody on to `location`.
+    pub async fn serve_by_name(&self, location: &str) -> u16 {
+        let (leaf, key) = self.leaf("good");
+        let provider = rustls::crypto::ring::default_provider();
+        let key = provider.key_provider.load_private_key(PrivateKeyDer::Pkcs8(key.serialize_der().into()));
+        let mut by_name = rustls::server::ResolvesServerCertUsingSni::new();
+        by_name.add("localhost", rustls::sign::CertifiedKey::new(vec![leaf], key.unwrap())).unwrap();
+        let config =
+            rustls::ServerConfig::builder().with_no_client_auth().with_cert_resolver(Arc::new(by_name));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let answer = format!(
+            "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        answering(move || acceptor.clone(), answer).await
+    }
+}
+
 /// Year, month and day.
 fn days_from_now(days: i64) -> (i32, u8, u8) {
     let day = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date() + jiff::Span::new().days(days);
@@ -134,8 +153,6 @@ fn days_from_now(days: i64) -> (i32, u8, u8) {
 }
 
 async fn serve(chain: &str, acceptor: impl Fn() -> TlsAcceptor + Send + 'static) -> u16 {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
     let date = match chain {
         "expired-but-server-lives-then" => "Date: Tue, 01 Jun 2021 12:00:00 GMT\r\n".to_owned(),
         _ => {
@@ -144,6 +161,12 @@ async fn serve(chain: &str, acceptor: impl Fn() -> TlsAcceptor + Send + 'static)
         }
     };
     let answer = format!("HTTP/1.1 200 OK\r\n{date}Content-Length: 2\r\nConnection: close\r\n\r\nok");
+    answering(acceptor, answer).await
+}
+
+async fn answering(acceptor: impl Fn() -> TlsAcceptor + Send + 'static, answer: String) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, answer) = (acceptor(), answer.clone());

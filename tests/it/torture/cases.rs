@@ -4,8 +4,9 @@
 //! codings, S TLS, H HTTP/2, R redirects) are of our own invention.
 //!
 //! Held elsewhere, by name: T32 and T33 `certificates`, T51 to T55 `names` and
-//! `addresses`, T60 `flapping`, T61 to T66 `own`, `pressure`, T67 `knock`, T68
-//! `wallet_flows` and the 48 hours, T70 to T73 `wallet_flows`.
+//! `addresses`, T02, T36, T57 and T67 `knock`, T26 `gate`, T60 `evidence` and
+//! `domain::outage`, T61 to T66 `own`, `gate`, `pressure`, T68 `harm` and the 48
+//! hours (`tests/lock`), T25 and T70 to T73 `wallet_flows`.
 
 use std::io::Write;
 use std::net::TcpStream;
