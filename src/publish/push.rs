@@ -228,4 +228,22 @@ mod tests {
         let long = format!("message={}", "好".repeat(1_000));
         assert_eq!(read(&long).unwrap().message.unwrap().chars().count(), MESSAGE_LIMIT);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_device_sends_is_read_within_bounds_or_refused(
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..4096),
+            words in "(ok|latency|message)=[0-9a-zA-Z.%+\\-]{0,60}(&(ok|latency|message)=[^&]{0,600}){0,3}",
+            json in "\\{\"(ok|latency|message)\":[0-9a-z\"\\-.e\\[\\]{}]{0,40}\\}",
+        ) {
+            for body in [&bytes[..], words.as_bytes(), json.as_bytes()] {
+                for read in [from_form(body), from_json(body)] {
+                    let Ok(report) = read.and_then(|it| understood(&it)) else { continue };
+                    assert!(report.latency.is_none_or(|it| it.as_secs_f64() <= LATENCY_MOST));
+                    let message = report.message.unwrap_or_default();
+                    assert!(message.chars().count() <= MESSAGE_LIMIT && !message.chars().any(char::is_control));
+                }
+            }
+        }
+    }
 }
