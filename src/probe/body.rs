@@ -10,6 +10,8 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 
+use reqwest::header::CONTENT_LENGTH;
+
 use super::coding::Coding;
 
 /// A login page larger than this, decoded, is not read: it is a fault, or an attack.
@@ -18,6 +20,8 @@ pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
 #[derive(Debug)]
 pub enum Fault {
     TooLarge,
+    /// It ended in good order, before its declared length.
+    Short,
     Broken(reqwest::Error),
     /// It could not be unpacked, and why.
     Packed(String),
@@ -33,6 +37,8 @@ pub struct Text {
 pub async fn read(response: &mut reqwest::Response) -> Result<Text, Fault> {
     let charset = charset(response);
     let coding = Coding::of(response.headers());
+    let declared =
+        response.headers().get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
     let (mut bytes, mut cut) = (Vec::new(), false);
     while let Some(piece) = response.chunk().await.map_err(Fault::Broken)? {
         let room = BODY_LIMIT.saturating_sub(bytes.len());
@@ -44,6 +50,10 @@ pub async fn read(response: &mut reqwest::Response) -> Result<Text, Fault> {
             cut = true;
             break;
         }
+    }
+    // HTTP/1.1 tells by itself; a stream of HTTP/2 that is reset with NO_ERROR just ends.
+    if !cut && !bytes.is_empty() && declared.is_some_and(|it| bytes.len() < it) {
+        return Err(Fault::Short);
     }
     let unpacked = coding.unpacked(bytes, BODY_LIMIT).map_err(|it| Fault::Packed(it.to_string()))?;
     let bytes = unpacked.ok_or(Fault::TooLarge)?;

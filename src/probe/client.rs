@@ -20,6 +20,8 @@ use crate::domain::request::Request;
 
 /// Where the system says whom to ask.
 const RESOLVERS: &str = "/etc/resolv.conf";
+/// Of the headers of one HTTP/2 answer; four times what its library takes by itself.
+const HEAD_LIMIT: u32 = 64 << 10;
 
 /// The way out: what all connections share, and which addresses they may take.
 #[derive(Clone)]
@@ -243,6 +245,7 @@ impl Outbound {
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(0)
+            .http2_max_header_list_size(HEAD_LIMIT)
             .default_headers(self.said.clone())
             .dns_resolver(Names {
                 resolver,

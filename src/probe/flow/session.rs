@@ -6,7 +6,10 @@ use super::redirect;
 use super::walk::Walk;
 use crate::domain::flow::{Source, Step};
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
+use crate::expr::css;
 use crate::probe::http::Answer;
+use crate::probe::seen::Seen;
+use crate::probe::signs::leads::Place;
 
 impl Walk<'_> {
     /// A page with the very form that the operator goes on with asks for nothing
@@ -30,6 +33,9 @@ impl Walk<'_> {
         let same = |to: &Url| {
             self.before_login.iter().any(|it| it.origin() == to.origin() && it.path() == to.path())
         };
+        let again = |form: &Url| {
+            self.login_at.iter().any(|it| it.origin() == form.origin() && it.path() == form.path())
+        };
         let judged_so = matches!(
             answer.outcome,
             Outcome::Failure(
@@ -43,6 +49,13 @@ impl Walk<'_> {
             format!("after the login this is refused with {}", seen.status)
         } else if judged_so && redirect::target(seen, url).as_ref().is_some_and(same) {
             "after the login this leads back to the login page".to_owned()
+        } else if judged_so && redirect::target(seen, url).is_some_and(|it| Place::of(it.as_str()).is_login())
+        {
+            "after the login this leads to a login page".to_owned()
+        } else if (judged_so || answer.outcome == Outcome::Success)
+            && asks_for_a_password(seen, url).as_ref().is_some_and(again)
+        {
+            "after the login this shows the login form again".to_owned()
         } else if same(url) && url.path() != asked.path() {
             "after the login this led back to the login page".to_owned()
         } else {
@@ -51,4 +64,11 @@ impl Walk<'_> {
         answer.outcome = Outcome::Failure(FailureClass::SessionBroken);
         answer.error = Some(said);
     }
+}
+
+/// Where the first form leads that asks for a password.
+fn asks_for_a_password(seen: &Seen, url: &Url) -> Option<Url> {
+    let page = seen.body.as_deref().filter(|it| it.contains("password"))?;
+    let form = css::form(page, "form:has(input[type=password i])").ok()??;
+    url.join(form.action.as_deref().unwrap_or_default()).ok()
 }

@@ -11,7 +11,7 @@ mod words;
 use self::leads::Place;
 use self::words::{
     ACCOUNT, CHALLENGE, DEMAND, EXPIRED, IS_LOCKED, IS_WRONG, LOCKED, MAINTENANCE, REFUSING_WALL, REJECTED,
-    SIGNED_OUT, SILENT_WALL, TYPED, WALL,
+    SIGNED_OUT, SILENT_WALL, TYPED, WALL, WIDGET,
 };
 use super::seen::Seen;
 use crate::domain::expect::{Sign, Signs};
@@ -79,7 +79,7 @@ impl<'a> Page<'a> {
                 || self.says_nothing() && has(&self.lower, SILENT_WALL)
                 || !right
                     && matches!(self.seen.status, 403 | 405 | 412 | 418 | 468)
-                    && has(&self.lower, REFUSING_WALL)
+                    && (has(&self.lower, REFUSING_WALL) || has(&self.said, REFUSING_WALL))
         })
     }
 
@@ -92,9 +92,17 @@ impl<'a> Page<'a> {
         };
         self.shows(&self.signs.challenge, || {
             has(&self.said, DEMAND)
+                || self.said.len() <= NOTICE && has(&self.markup, WIDGET)
                 || (has(&self.markup, CHALLENGE) || has(&self.said, CHALLENGE)) && asks()
                 || self.leads().is_some_and(|it| it.is_challenge())
         })
+    }
+
+    /// Nothing but a captcha, in the place of what should be there.
+    pub(super) fn demands(&self) -> bool {
+        !matches!(self.signs.challenge, Sign::Never)
+            && has(&self.said, DEMAND)
+            && !has_password_field(&self.markup)
     }
 
     /// Of the name or the password, at a login.
@@ -171,8 +179,11 @@ impl<'a> Page<'a> {
 }
 
 fn says_maintenance(markup: &str, said: &str) -> bool {
-    const FORM: [&str; 3] = ["type=\"password\"", "type=password", "type='password'"];
-    has(head(said, HEADLINE), MAINTENANCE) && !has(markup, &FORM)
+    has(head(said, HEADLINE), MAINTENANCE) && !has_password_field(markup)
+}
+
+fn has_password_field(markup: &str) -> bool {
+    has(markup, &["type=\"password\"", "type=password", "type='password'"])
 }
 
 fn has(text: &str, words: &[&str]) -> bool {

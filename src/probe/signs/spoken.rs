@@ -3,12 +3,15 @@
 //! | in the answer | is read as |
 //! | --- | --- |
 //! | a script, a style, a comment | nothing: it holds the words for every case |
+//! | a script that begins with `alert(` | what it says: old pages answer with nothing else |
 //! | a tag | nothing, so that a word may be half in bold |
 //! | `&#29992;`, `&#x7528;`, `&nbsp;` and the few that every page uses | the character |
 //! | `\u7528` | the character: many write JSON in ASCII |
 
 /// What is in these elements nobody reads.
 const UNREAD: [(&str, &str); 3] = [("<script", "</script"), ("<style", "</style"), ("<!--", "-->")];
+/// Says at once what stands in it.
+const SPEAKS: [&str; 4] = ["alert(", "window.alert(", "layer.msg(", "layer.alert("];
 /// A character reference is no longer than this, `&#x10ffff;`.
 const REFERENCE: usize = 10;
 
@@ -27,6 +30,10 @@ pub(super) fn markup(lower: &str) -> String {
         };
         let inside = from.get(begin.len()..).unwrap_or_default();
         let Some(closing) = inside.find(end) else { return kept };
+        let script = inside.get(..closing).and_then(|it| it.split_once('>')).map_or("", |(_, script)| script);
+        if SPEAKS.iter().any(|it| script.trim_start().starts_with(it)) {
+            kept.push_str(script);
+        }
         let after = inside.get(closing + end.len()..).unwrap_or_default();
         rest = match *end {
             "-->" => after,
@@ -103,6 +110,8 @@ mod tests {
             ("<p>用户名或<b>密码</b>错误</p>", "用户名或密码错误"),
             ("<script>var m='密码错误'</script >hi", "hi"),
             ("<style>p{}</style><!-- 密码错误 --><p title='密码错误'>hi", "hi"),
+            ("<script type=x> alert('密码错误');</script>", " alert('密码错误');"),
+            ("<script>function f(){alert('密码错误')}</script>", ""),
             ("a<script>never ended 密码错误", "a"),
             ("a<!-- never ended 密码错误", "a"),
             ("invalid&nbsp;username", "invalid username"),

@@ -84,13 +84,6 @@ pub(super) const CHALLENGE: &[&str] = &[
     "验证码已发送",
     "短信验证",
     "完成身份验证",
-    "设备验证",
-    "扫码确认",
-    "verify your identity",
-    "confirm it's you",
-    "confirm it’s you",
-    "we sent a code",
-    "6-digit code",
     "one-time code",
 ];
 pub(super) const REJECTED: &[&str] = &[
@@ -181,8 +174,22 @@ pub(super) const REFUSING_WALL: &[&str] = &[
 pub(super) const SILENT_WALL: &[&str] =
     &["_incapsula_resource", "acw_sc__v2", "$_ts=window", "window['$_ts']", "_jsl_clearance"];
 /// Demands by themselves, with or without a field to put it into.
-pub(super) const DEMAND: &[&str] =
-    &["请完成安全验证", "请完成滑块", "请完成人机验证", "请输入图形验证码", "请输入验证码"];
+pub(super) const DEMAND: &[&str] = &[
+    "请完成安全验证",
+    "请完成滑块",
+    "请完成人机验证",
+    "请输入图形验证码",
+    "请输入验证码",
+    "请进行安全验证",
+    "需要进行设备验证",
+    "进行设备验证",
+    "扫码确认",
+    "verify your identity",
+    "enter the 6-digit",
+    "we sent a code",
+    "confirm it's you",
+    "confirm it’s you",
+];
 /// To somebody who should have a session.
 pub(super) const SIGNED_OUT: &[&str] = &[
     "请重新登录",
@@ -226,3 +233,5 @@ pub(super) const TYPED: &[&str] =
     &["密码", "密碼", "口令", "用户名", "用戶名", "账号", "账户", "帐号", "帳號"];
 pub(super) const IS_WRONG: &[&str] =
     &["错误", "有误", "不正确", "不匹配", "不存在", "錯誤", "有誤", "不正確", "不存在"];
+/// What draws itself where a person is to prove to be one; on a page that says little else.
+pub(super) const WIDGET: &[&str] = &["g-recaptcha", "h-captcha", "cf-turnstile", "geetest", "nocaptcha"];
