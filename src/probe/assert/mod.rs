@@ -26,8 +26,8 @@
 //! maintenance or of a wall; at a login, it must not tell of an error, nor that
 //! we are not let in. Where a wrong password was sent, being refused is the
 //! success and being let in is `accepts_wrong_password`; 404, 405 and 410 are no
-//! refusal, since nobody looked at it. After a login, a plain 401 or a few words
-//! on logging in again are a session that does not hold.
+//! refusal, since nobody looked at it. After a login, a plain 401 is a session
+//! that does not hold; `flow::session` knows more of those.
 
 mod typed;
 
@@ -215,7 +215,7 @@ fn refusal(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Opti
     if counts(&signs.challenge) && page.is_challenge() {
         return unknown(Challenge);
     }
-    if login == Login::After && (seen.status == 401 && !right || page.says_signed_out()) {
+    if login == Login::After && seen.status == 401 && !right {
         return failure(SessionBroken);
     }
     match seen.status {

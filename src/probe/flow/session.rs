@@ -6,9 +6,11 @@ use super::redirect;
 use super::walk::Walk;
 use crate::domain::flow::{Source, Step};
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
+use crate::domain::request::Method;
 use crate::expr::css;
 use crate::probe::http::Answer;
 use crate::probe::seen::Seen;
+use crate::probe::signs::Page;
 use crate::probe::signs::leads::Place;
 
 impl Walk<'_> {
@@ -28,8 +30,13 @@ impl Walk<'_> {
     }
 
     /// Whether the answer to a step after the login means that nobody is logged in.
-    pub(super) fn look_for_session(&self, answer: &mut Answer, url: &Url, asked: &Url) {
+    pub(super) fn look_for_session(&self, step: &Step, answer: &mut Answer, url: &Url, asked: &Url) {
         let Some(seen) = &answer.seen else { return };
+        // A page that shows what it must, a refusal that was expected, and what logs out say nothing.
+        let open = answer.outcome == Outcome::Success
+            && !step.expect.looks_inside()
+            && seen.status < 300
+            && step.request.method == Method::Get;
         let same = |to: &Url| {
             self.before_login.iter().any(|it| it.origin() == to.origin() && it.path() == to.path())
         };
@@ -52,9 +59,9 @@ impl Walk<'_> {
         } else if judged_so && redirect::target(seen, url).is_some_and(|it| Place::of(it.as_str()).is_login())
         {
             "after the login this leads to a login page".to_owned()
-        } else if (judged_so || answer.outcome == Outcome::Success)
-            && asks_for_a_password(seen, url).as_ref().is_some_and(again)
-        {
+        } else if (judged_so || open) && Page::of(seen, &step.expect.signs).says_signed_out() {
+            "after the login this asks to log in again".to_owned()
+        } else if (judged_so || open) && asks_for_a_password(seen, url).as_ref().is_some_and(again) {
             "after the login this shows the login form again".to_owned()
         } else if same(url) && url.path() != asked.path() {
             "after the login this led back to the login page".to_owned()

@@ -281,7 +281,7 @@ impl<'a> Walk<'a> {
             self.login_at.push(asked.clone());
         }
         if was_in && !logs_in && step.turn == Turn::InOrder {
-            self.look_for_session(&mut answer, &url, &asked);
+            self.look_for_session(step, &mut answer, &url, &asked);
         }
         if !self.logged_in {
             self.before_login.push(url);
