@@ -15,7 +15,7 @@ use super::live::{ASKED, Live};
 use super::numbers::{Numbers, Shown};
 use super::reports::Post;
 use super::sample::start_sample;
-use super::watch::{must_live, reassure, tick};
+use super::watch::{must_live, reassure};
 use super::{App, Ringing};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -168,7 +168,9 @@ impl App {
             let ring = schedule::ring(entries, changed, clock.clone(), own.stepped(), stop.clone());
             tasks.spawn(must_live("the schedule", ring, stop.clone(), failed.clone()));
         }
-        tasks.spawn(must_live("the watchdog", tick(own.clone(), stop.clone()), stop.clone(), failed.clone()));
+        let (ticks, ticking) = (own.clone(), stop.clone());
+        let watchdog = async move { ticks.ticking(ticking.cancelled()).await };
+        tasks.spawn(must_live("the watchdog", watchdog, stop.clone(), failed.clone()));
         tasks.spawn(reassure(publisher.clone(), stop.clone()));
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));

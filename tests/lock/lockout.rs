@@ -5,7 +5,6 @@
 //! that demands that a wrong password is refused. The wallet breaks in every way,
 //! the daemon crashes and is started again, and people click on "probe".
 
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -124,11 +123,8 @@ impl Wire for Street {
 fn endpoints() -> (Config, Vec<Endpoint>) {
     let around = Surroundings {
         env: &|_| Some(sample::PASSWORD.to_owned()),
-        file: &|_| Err(std::io::Error::other("no files here")),
         sample: &sample::secret,
-        certificate: &|_, _, _| Ok(vec![]),
-        dir: Path::new("/nowhere"),
-        listen: None,
+        ..Surroundings::none()
     };
     let parsed = Config::parse(FILE, "config.toml", &around, jiff::Timestamp::UNIX_EPOCH);
     let (config, _) = parsed.unwrap_or_else(|faults| panic!("{faults}"));
