@@ -5,6 +5,7 @@
 //! that demands that a wrong password is refused. The wallet breaks in every way,
 //! the daemon crashes and is started again, and people click on "probe".
 
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -137,6 +138,12 @@ fn endpoints() -> (Config, Vec<Endpoint>) {
     (config, endpoints)
 }
 
+async fn open(dir: &Path, time: &Arc<Time>, wallet: &InMemory, known: (&Config, &[Endpoint])) -> House {
+    let (config, endpoints) = known;
+    let street = Arc::new(Street(wallet.clone()));
+    House::open(dir, time, street, (site(), config.components.clone(), endpoints)).await
+}
+
 /// A life of some hours, in which the wallet breaks and mends and people click.
 async fn some_hours(house: &House, wallet: &InMemory, random: &mut StdRng, until: Duration, time: &Time) {
     while time.since_start() < until {
@@ -180,9 +187,7 @@ fn two_days(seed: u64) {
         let until = time.since_start() + Duration::from_secs(random.random_range(60..5 * 3600));
         lives += 1;
         live(async {
-            let street = Arc::new(Street(wallet.clone()));
-            let known = (site(), config.components.clone(), endpoints.as_slice());
-            let house = House::open(dir.path(), &time, street, known).await;
+            let house = open(dir.path(), &time, &wallet, (&config, &endpoints)).await;
             some_hours(&house, &wallet, &mut random, until.min(TWO_DAYS), &time).await;
             if random.random_bool(0.5) {
                 // In the midst of everything that comes from an impatient person.
@@ -199,9 +204,7 @@ fn two_days(seed: u64) {
     // Twenty clicks at once, on a wallet whose password was changed.
     wallet.breaker().set_all(Mode::Rejected);
     live(async {
-        let street = Arc::new(Street(wallet.clone()));
-        let known = (site(), config.components.clone(), endpoints.as_slice());
-        let house = House::open(dir.path(), &time, street, known).await;
+        let house = open(dir.path(), &time, &wallet, (&config, &endpoints)).await;
         house.logins.resume("sample").await.unwrap();
         for click in 0..CLICKS {
             for worker in house.crew.workers() {
