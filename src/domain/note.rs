@@ -66,10 +66,10 @@ told! {
         "the account's password has run out; it does not log in any more"
         "set a new password there and in the config, and let porchlight reload",
     Throttled "throttled" Notice
-        "the target asks us to slow down; we pause"
+        "the target asks us to slow down, and nobody knocks at its host meanwhile"
         "knock less often, or have our knocks allowed there",
     Blocked "blocked" Trouble
-        "a wall against bots keeps us out; we pause"
+        "a wall against bots keeps us out, and nobody knocks at its host meanwhile"
         "have our User-Agent or address allowed there",
     CertificateEnds "certificate_ends" Trouble
         "its certificate runs out"

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use super::within;
 use crate::clock::Clock;
 use crate::domain::endpoint::Id;
 use crate::domain::login_budget::{Attempt, Ended, HOUR, Limits, TooSoon, UNDER_WAY, may_log_in};
@@ -19,15 +20,11 @@ use crate::domain::redact::Redactor;
 use crate::meter::Counter;
 use crate::notes::Notes;
 use crate::probe::logins::{Came, Door, Held, Logins, Soon, Ticket};
-use crate::store::{self, LoginRow, StopRow, Store, StoreError, Tx};
+use crate::store::{self, LoginRow, StopRow, Store, StoreError};
 
 /// So long a login waits for another one to end, or for the last seconds of a
 /// window: rounds an exact window apart come a moment too early as often as not.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So long the store may take to begin writing it down.
-const STORE_PATIENCE: Duration = Duration::from_secs(2);
-/// So long it may take in all.
-const STORE_HANGS: Duration = Duration::from_secs(5);
 /// Attempts of every account at every origin are kept under this.
 const EVERY: &str = store::EVERY;
 
@@ -162,7 +159,7 @@ impl LoginBudget {
     /// Lets an account log in again; says how many stops there were.
     pub async fn resume(&self, account: &str) -> Result<usize, StoreError> {
         let name = account.to_owned();
-        self.within(move |tx| store::lift_stops(tx, &name)).await?;
+        within::moments(&self.store, move |tx| store::lift_stops(tx, &name)).await?;
         let mut known = self.known();
         let before = known.stops.len();
         known.stops.retain(|door, _| door.account != account);
@@ -230,7 +227,8 @@ impl LoginBudget {
     /// On the disk before the password is sent; without that, no login.
     async fn write_down(&self, door: Door, number: u64) -> Result<Ticket, Held> {
         let (origin, account, at) = (door.origin.clone(), door.account.clone(), self.clock.now().wall);
-        let written = self.within(move |tx| store::add_login(tx, &origin, &account, at)).await;
+        let written =
+            within::moments(&self.store, move |tx| store::add_login(tx, &origin, &account, at)).await;
         let mut known = self.known();
         let kept = known.attempts.entry(door.clone()).or_default();
         match written {
@@ -295,7 +293,7 @@ impl LoginBudget {
             since,
         });
         let at = self.clock.now().wall;
-        let written = self.within(move |tx| {
+        let written = within::moments(&self.store, move |tx| {
             match (row, came) {
                 (Some(row), Came::NotSent) => store::forget_login(tx, row)?,
                 (Some(row), Came::To { ended, .. }) => store::end_login(tx, row, ended, at)?,
@@ -307,15 +305,6 @@ impl LoginBudget {
             // After a restart it counts as one whose end is not known: the safe side.
             tracing::warn!("How a login ended could not be written down: {error}");
         }
-    }
-
-    async fn within<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let done = self.store.transact_within(STORE_PATIENCE, work);
-        // A disk that hangs in the middle of it must not hold a knock up for ever.
-        tokio::time::timeout(STORE_HANGS, done).await.unwrap_or(Err(StoreError::TooSlow))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -45,6 +45,7 @@ mod newest;
 mod notice_rows;
 mod notices;
 mod open;
+mod pauses;
 mod pressure;
 mod queue;
 mod reader;
@@ -81,6 +82,7 @@ pub use meters::Meters;
 pub use newest::Seen;
 pub use notices::sync_notices;
 pub use open::DATABASE_FILE;
+pub use pauses::{PauseRow, forget_pause, keep_pause, known_pauses};
 pub use reader::Reader;
 #[doc(hidden)]
 pub use sabotage::Sabotage;

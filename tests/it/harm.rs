@@ -355,19 +355,95 @@ fn a_503_that_asks_for_time_gets_it() {
     assert!(Duration::from_secs(8) <= times[1] - times[0], "{:?}", times[1] - times[0]);
 }
 
+/// Two endpoints at one host.
+fn neighbours(target: &Target) -> String {
+    let one = plain(target, "1s");
+    let other = one.split_once("[[endpoint]]").unwrap().1.replace("\"page\"", "\"other\"");
+    format!("{one}[[endpoint]]{other}")
+}
+
+fn is_told_to_wait(dir: &Path, id: &str) -> Option<serde_json::Value> {
+    let status: serde_json::Value =
+        serde_json::from_str(&said(&porchlight(dir, &["status", "--json"]))).ok()?;
+    let endpoints = status["endpoints"].as_array()?.clone();
+    endpoints.into_iter().find(|it| it["id"] == id && it["rests_because"].is_string())
+}
+
+#[test]
+fn a_pause_outlives_a_kill_and_every_endpoint_of_the_host_says_why_it_rests() {
+    let dir = tempfile::tempdir().unwrap();
+    let (target, times) = asked(saying("429 Too Many Requests", "Retry-After: 1"));
+    let config = neighbours(&target);
+    let mut daemon = Daemon::start(dir.path(), &config);
+    let before = wait_until("both rest", || {
+        let page = is_told_to_wait(dir.path(), "page")?;
+        is_told_to_wait(dir.path(), "other").map(|_| page["rests_until"].clone())
+    });
+    // One that was under way with it is no knock of ours any more.
+    let asked = times.lock().unwrap().len();
+    assert!(asked <= 2, "{asked}");
+    for lives in 1..=3 {
+        daemon.kill();
+        let alone = said(&porchlight(dir.path(), &["probe", "page"]));
+        assert!(alone.contains("throttled") && alone.contains("nobody knocks at"), "{alone}");
+        daemon = Daemon::start(dir.path(), &config);
+        wait_until("it goes on with the pause", || {
+            (daemon.log().matches("As before the start, nobody knocks at").count() == lives).then_some(())
+        });
+    }
+    let log = daemon.log();
+    assert!(log.matches("To the operator").count() <= asked, "told once: {log}");
+    for id in ["page", "other"] {
+        let rests = wait_until("it rests", || is_told_to_wait(dir.path(), id));
+        assert_eq!(rests["rests_because"], "throttled");
+        assert_eq!(rests["rests_until"].as_str().unwrap()[..15], before.as_str().unwrap()[..15], "{rests}");
+    }
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert_eq!(status.matches("UTC: its host asked us to slow down").count(), 2, "{status}");
+    wait_until("bells were rung and not heeded", || {
+        let since = times.lock().unwrap().last().copied()?;
+        (Duration::from_secs(4) < since.elapsed()).then_some(())
+    });
+    assert_eq!(times.lock().unwrap().len(), asked);
+}
+
+#[test]
+fn a_host_that_others_lead_to_is_left_alone_too_when_it_asks_for_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let (sso, times) = asked(saying("429 Too Many Requests", "Retry-After: 1"));
+    let leads = page("302 Found", "").replacen("\r\n", &format!("\r\nLocation: {}\r\n", sso.url()), 1);
+    let pages: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let counted = pages.clone();
+    let site = Target::new(move |mut stream| {
+        head(&mut stream);
+        counted.lock().unwrap().push(Instant::now());
+        let _ = stream.write_all(leads.as_bytes());
+    });
+    let config = format!("{}redirects = 1\n", plain(&site, "1s"));
+    let daemon = Daemon::start(dir.path(), &config);
+    wait_until("it is looked at again", || (4 <= pages.lock().unwrap().len()).then_some(()));
+    assert_eq!(times.lock().unwrap().len(), 1, "{}", daemon.log());
+    let log = daemon.log();
+    assert_eq!(log.matches("To the operator").count(), 1, "{log}");
+}
+
 #[test]
 fn a_429_sends_us_away_and_nobody_knocks_there_not_even_a_person() {
     let dir = tempfile::tempdir().unwrap();
     let (target, times) = asked(saying("429 Too Many Requests", "Retry-After: 1"));
     let daemon = Daemon::start(dir.path(), &plain(&target, "1s"));
-    wait_until("it is told", || daemon.log().contains("nobody knocks there for 15 min").then_some(()));
+    wait_until("it is told", || daemon.log().contains("asks us to slow down").then_some(()));
     let probed = said(&porchlight(dir.path(), &["probe", "page"]));
-    assert!(probed.contains("throttled") && probed.contains("nobody knocked"), "{probed}");
+    assert!(probed.contains("throttled") && probed.contains("nobody knocks at"), "{probed}");
     wait_until("bells were rung and not heeded", || {
         let since = times.lock().unwrap().first().copied()?;
         (Duration::from_secs(5) < since.elapsed()).then_some(())
     });
     assert_eq!(times.lock().unwrap().len(), 1);
+    let log = daemon.log();
+    let told: Vec<&str> = log.lines().filter(|it| it.contains("slow down")).collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(told[0].contains("To the operator: endpoint `page`") && told[0].contains("(until 20"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
