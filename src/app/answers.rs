@@ -247,7 +247,7 @@ fn note_line(it: &Note, now: Moment) -> NoteLine {
         since: it.since.to_string(),
         age_s: between(it.since, now.wall).as_secs_f64(),
         said: it.sentence(),
-        todo: it.key.told.todo().to_owned(),
+        todo: it.todo(),
     }
 }
 

@@ -164,6 +164,37 @@ fn an_account_that_is_refused_is_tried_once_and_then_only_when_a_person_says_so(
 }
 
 #[test]
+fn a_stop_is_told_once_and_another_password_lifts_it_by_a_reload_but_not_by_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let login = Login::new(Door::Refuses);
+    let config = login.config(dir.path());
+    let mut daemon = Daemon::start(dir.path(), &config);
+    let lines = |daemon: &Daemon| -> Vec<String> {
+        let says = |it: &&str| it.contains("login resume probe");
+        daemon.log().lines().filter(says).map(str::to_owned).collect()
+    };
+    wait_until("it is told", || (!lines(&daemon).is_empty()).then_some(()));
+    first_result(dir.path());
+    assert_eq!(lines(&daemon).len(), 1, "{}", daemon.log());
+    assert!(lines(&daemon)[0].contains("To the operator: account `probe`"), "{:?}", lines(&daemon));
+    daemon.kill();
+    std::fs::write(dir.path().join("password"), "another").unwrap();
+    daemon = Daemon::start(dir.path(), &config);
+    wait_until("whoever restarts it hears what is to be done", || (lines(&daemon).len() == 2).then_some(()));
+    assert!(lines(&daemon)[1].contains("after a restart"), "{:?}", lines(&daemon));
+    let listed = said(&porchlight(dir.path(), &["login", "list"]));
+    assert!(listed.contains("NO (credentials_rejected); porchlight login resume probe"), "{listed}");
+    std::fs::write(dir.path().join("password"), "a third").unwrap();
+    let reloaded = said(&porchlight(dir.path(), &["reload"]));
+    wait_until("a reload with another password lifts it", || {
+        daemon.log().contains("The account `probe` changed, so it may log in again").then_some(())
+    });
+    let listed = said(&porchlight(dir.path(), &["login", "list"]));
+    assert!(!listed.contains("NO ("), "{reloaded} {listed}");
+    assert_eq!(login.posts(), 1, "within its budget, as ever");
+}
+
+#[test]
 fn a_login_that_fails_is_not_tried_again_by_clicks_restarts_reloads_or_a_second_endpoint() {
     let dir = tempfile::tempdir().unwrap();
     let login = Login::new(Door::Breaks);
@@ -207,6 +238,10 @@ fn even_logins_that_succeed_are_twelve_an_hour_at_most() {
 /// A door that answers every login so, the bodies it was sent, and an endpoint that
 /// sends it a wrong password.
 fn canary(status: &'static str) -> (Target, Arc<Mutex<Vec<String>>>, String) {
+    canary_that_says(status, "so")
+}
+
+fn canary_that_says(status: &'static str, says: &'static str) -> (Target, Arc<Mutex<Vec<String>>>, String) {
     let bodies: Arc<Mutex<Vec<String>>> = Arc::default();
     let sent = bodies.clone();
     let target = Target::new(move |mut stream| {
@@ -216,7 +251,7 @@ fn canary(status: &'static str) -> (Target, Arc<Mutex<Vec<String>>>, String) {
         if stream.read_exact(&mut body).is_ok() && !body.is_empty() {
             sent.lock().unwrap().push(String::from_utf8(body).unwrap());
         }
-        let _ = stream.write_all(page(status, "so").as_bytes());
+        let _ = stream.write_all(page(status, says).as_bytes());
     });
     let config = format!(
         "[[component]]\nid = \"web\"\nname = \"Web\"\n\
@@ -276,6 +311,30 @@ fn a_wrong_password_that_is_accepted_is_an_alarm_told_once() {
     assert!(told[0].contains("ERROR") && told[0].contains("wrong password"), "{}", told[0]);
     let status = said(&porchlight(dir.path(), &["status"]));
     assert!(status.contains("wrong password"), "{status}");
+}
+
+#[test]
+fn a_captcha_before_a_wrong_password_stops_it_and_is_told_once_with_what_helps() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_target, bodies, config) = canary_that_says("200 OK", "{\"need\":\"captcha\"}");
+    let mut daemon = Daemon::start(dir.path(), &config);
+    assert_eq!(first_result(dir.path()), "unknown challenge");
+    let told = |log: &str| log.lines().filter(|it| it.contains("To the operator")).count();
+    let log = daemon.log();
+    assert_eq!((told(&log), log.matches("login resume -").count()), (1, 1), "{log}");
+    let status = said(&porchlight(dir.path(), &["status"]));
+    let note = status.lines().find(|it| it.contains("TROUBLE")).unwrap_or_else(|| panic!("{status}"));
+    assert!(note.contains("(challenge)") && note.contains("`porchlight login resume -`"), "{note}");
+    let probed = said(&porchlight(dir.path(), &["probe", "canary"]));
+    assert!(probed.contains("none is sent until `porchlight login resume -`"), "{probed}");
+    daemon.kill();
+    daemon = Daemon::start(dir.path(), &config);
+    wait_until("whoever restarts it hears of it", || (told(&daemon.log()) == 2).then_some(()));
+    let resumed = said(&porchlight(dir.path(), &["login", "resume", "-"]));
+    assert!(resumed.contains("`-` may log in again (1 stop lifted)"), "{resumed}");
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert!(!status.contains("TROUBLE"), "{status}");
+    assert_eq!(bodies.lock().unwrap().len(), 1);
 }
 
 #[test]
