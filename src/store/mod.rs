@@ -41,6 +41,7 @@ mod lock;
 mod logins;
 mod meters;
 mod migrations;
+mod networks;
 mod newest;
 mod notice_rows;
 mod notices;
@@ -79,6 +80,7 @@ pub use logins::{
     stop_logins,
 };
 pub use meters::Meters;
+pub use networks::log_networks;
 pub use newest::Seen;
 pub use notices::sync_notices;
 pub use open::DATABASE_FILE;

@@ -238,6 +238,9 @@ impl Running {
     fn endpoint(&self, steps: &str) -> Endpoint {
         let username = ["phone", "email"].into_iter().find(|it| steps.contains(&format!("{it} = ")));
         let username = username.unwrap_or("username");
+        // Who is sent a code has none.
+        let has_one = steps.contains("{{password}}");
+        let password = if has_one { "password = { sample = \"password\" }" } else { "" };
         let inside = if steps.contains("capture.token") { INSIDE_APP } else { INSIDE };
         let file = format!(
             r#"
@@ -245,7 +248,7 @@ impl Running {
 [[account]]
 id = "sample"
 username = {{ sample = "{username}" }}
-password = {{ sample = "password" }}
+{password}
 totp = {{ sample = "totp" }}
 [[component]]
 id = "web"

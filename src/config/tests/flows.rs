@@ -191,6 +191,22 @@ fn a_real_account_logs_in_seldom_and_never_in_the_clear() {
 }
 
 #[test]
+fn an_account_that_is_sent_codes_needs_no_password_and_logs_in_all_the_same() {
+    let account = "\n[[account]]\nid = \"probe\"\nusername = \"+86 100\"\n";
+    let login = |places: &str| with(&format!("account = \"probe\"\nmethod = \"POST\"\n{places}\n{account}"));
+    let config = good(&login("form = { phone = \"{{username}}\" }"));
+    assert!(config.endpoints[0].logs_in(), "its name is enough to be counted");
+    assert_eq!(config.endpoints[0].cadence, Cadence::Every(Duration::from_secs(900)));
+    for places in ["form = { word = \"{{password}}\" }", "headers = { authorization = \"Basic {{basic}}\" }"]
+    {
+        assert_eq!(faults(&login(places)), ["the account `probe` has no password"], "{places}");
+    }
+    let wrong =
+        "every = \"15m\"\nwrong_password = true\nform = { name = \"{{username}}\", word = \"{{password}}\" }";
+    good(&login(wrong));
+}
+
+#[test]
 fn an_account_is_of_nobody() {
     for (lines, said) in [
         (
@@ -226,10 +242,7 @@ fn an_account_is_of_nobody() {
     assert_eq!(faults(plain), ["a password does not belong in this file"]);
     assert!(!said(plain).contains(PASSWORD), "and is not drawn");
     assert_eq!(faults(&format!("{ACCOUNT}{ACCOUNT}")), ["the account id `probe` is taken"]);
-    assert_eq!(
-        faults("[[account]]\nid = \"probe\"\n"),
-        ["[[account]] has no `username`", "[[account]] has no `password`"]
-    );
+    assert_eq!(faults("[[account]]\nid = \"probe\"\n"), ["[[account]] has no `username`"]);
 }
 
 #[test]
