@@ -142,6 +142,11 @@ impl Method {
             Self::Patch => "PATCH",
         }
     }
+
+    /// It only reads, so that asking twice does no more than asking once.
+    pub fn reads(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
 }
 
 /// A value of a request: written in the file, a secret that cannot print

@@ -19,6 +19,7 @@ use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Outbound, Prober, Wire};
 use porchlight::schedule;
 use porchlight::store::{self, SimulatedWriter, Store};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -135,7 +136,7 @@ impl House {
             meters: Default::default(),
             notes,
         });
-        let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
+        let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone(), Handle::current());
         let entries =
             resumed.iter().map(|(known, state)| crew.post(known.endpoint.clone(), *state)).collect();
         let (_changes, changed) = mpsc::channel(schedule::CHANGES);

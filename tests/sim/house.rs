@@ -24,6 +24,7 @@ use porchlight::probe::own::{OwnHealth, TICK};
 use porchlight::probe::{Outbound, Probed, Prober};
 use porchlight::schedule;
 use porchlight::store::{self, SimulatedWriter, Store};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -164,7 +165,7 @@ async fn lives(stay: Stay, dir: &Path) -> Lived {
         meters: Default::default(),
         notes: Arc::new(porchlight::notes::Notes::new(clock.clone())),
     });
-    let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
+    let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone(), Handle::current());
     let entries: Vec<_> = judged.into_iter().map(|(endpoint, state)| crew.post(endpoint, state)).collect();
     let bells: Vec<_> = entries.iter().map(|entry| entry.bell.clone()).collect();
     let (_changes, changed) = mpsc::channel(schedule::CHANGES);
