@@ -252,9 +252,14 @@ impl Worker {
         let endpoint = self.endpoint();
         let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
         let longer = self.rest().after(&endpoint, &judged, &result, asked);
-        result.fresh_for = result.fresh_for.saturating_add(longer);
+        let usual = result.fresh_for;
+        result.fresh_for = usual.saturating_add(longer);
         let before = judged.health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
+        if state.health != Health::Down {
+            // A rest breaks no streak; but that nobody may ask makes nothing known to be well.
+            result.fresh_for = usual;
+        }
         let confirm = confirm.then(|| confirmation(&endpoint, result.outcome));
         self.say(&endpoint.id, &transitions, result.outcome);
         self.sound(&endpoint, &result);

@@ -90,6 +90,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     }
     if let Some(wrong) = &wrong {
         flow_check::sends_a_password(report, &steps, wrong.span());
+        flow_check::tells_a_refusal(report, &steps);
         if let Some(account) = &account {
             report.warn(
                 wrong.span(),

@@ -208,6 +208,28 @@ pub(super) fn sends_a_password(report: &Report<'_>, steps: &[Read], wrong: Span)
     }
 }
 
+/// A login copied from one that lets in keeps its status, and then whoever is let
+/// in by a wrong password looks refused.
+pub(super) fn tells_a_refusal(report: &Report<'_>, steps: &[Read]) {
+    let of_wrong = |it: &&Read| it.places.iter().any(|part| sends_password(part.get_ref()));
+    for read in steps.iter().filter(|it| it.step.turn == Turn::InOrder).filter(of_wrong) {
+        let expect = &read.step.expect;
+        let well = expect.status.iter().any(|it| it.from < 400);
+        let more = expect.looks_inside()
+            || !(expect.not_contains.is_empty() && expect.headers.is_empty() && expect.location.is_empty());
+        if well && !more {
+            report.warn(
+                read.span.clone(),
+                format!(
+                    "a wrong password counts as refused by status {} alone, which may be that of being let in",
+                    expect.statuses()
+                ),
+                "leave `status` out: a refusal is known by 401, 403 or what it says; or write what only a refusal has, as contains = \"…\" or location = \"/login?error\"",
+            );
+        }
+    }
+}
+
 /// Refuses what is secret on its way over plain HTTP to anybody but ourselves.
 pub(super) fn not_in_the_clear(report: &Report<'_>, checked: &Checked) {
     let steps: Vec<&Step> = checked.flow.steps().collect();

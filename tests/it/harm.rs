@@ -17,7 +17,7 @@ use porchlight::domain::per_host::PerHost;
 use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Manners, Outbound, Prober};
 
-use crate::support::{Daemon, free_port, get, wait_until};
+use crate::support::{Daemon, free_port, get, health, wait_until};
 use crate::target::{Target, page};
 
 /// How a door treats a password.
@@ -412,6 +412,30 @@ fn a_503_that_asks_for_time_gets_it() {
     wait_until("it is asked again", || (2 <= times.lock().unwrap().len()).then_some(()));
     let times = times.lock().unwrap();
     assert!(Duration::from_secs(8) <= times[1] - times[0], "{:?}", times[1] - times[0]);
+}
+
+#[test]
+fn what_nobody_may_ask_is_not_told_to_be_well_for_longer_than_it_is_known() {
+    for away in ["503 Service Unavailable", "429 Too Many Requests"] {
+        let dir = tempfile::tempdir().unwrap();
+        let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+        let noted = times.clone();
+        let target = Target::new(move |mut stream| {
+            head(&mut stream);
+            let mut noted = noted.lock().unwrap();
+            noted.push(Instant::now());
+            let fine = noted.len() <= 3;
+            let answer = if fine { page("200 OK", "fine") } else { saying(away, "Retry-After: 50") };
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        let daemon = Daemon::start(dir.path(), &format!("{}deadline = \"1s\"\n", plain(&target, "1s")));
+        wait_until("it is up", || (health(&daemon.summary(), "page") == "up").then_some(()));
+        wait_until("it wants us away", || is_told_to_wait(dir.path(), "page"));
+        wait_until("it is unknown", || (health(&daemon.summary(), "page") == "unknown").then_some(()));
+        let since = times.lock().unwrap().last().copied().unwrap().elapsed();
+        assert!(since < Duration::from_secs(40), "{away}: a few seconds after the last word: {since:?}");
+        assert!(is_told_to_wait(dir.path(), "page").is_some(), "{away}: and it rests still");
+    }
 }
 
 /// Two endpoints at one host.

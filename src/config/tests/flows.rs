@@ -281,6 +281,32 @@ fn a_wrong_password_is_sent_as_nobody_every_quarter_of_an_hour_at_most() {
 }
 
 #[test]
+fn a_refusal_that_looks_like_being_let_in_is_warned_of() {
+    let of = |lines: &str| warned(&wrong("", &format!("{{{{password}}}}\" }}\n{lines}\nquery = {{ a = \"b")));
+    for lines in [
+        "status = 303",
+        "status = \"2xx\"",
+        "status = [401, 200]",
+        "status = 200\nhttp_version = \"HTTP/1.1\"",
+    ] {
+        let said = of(lines);
+        assert!(
+            said.contains("counts as refused by status") && said.contains("leave `status` out"),
+            "{said}"
+        );
+    }
+    for lines in [
+        "",
+        "status = 401",
+        "status = 303\nlocation = \"/login?error\"",
+        "status = 200\ncontains = \"wrong password\"",
+        "status = 200\nexpect = [\"body.contains('wrong')\"]",
+    ] {
+        assert_eq!(of(lines), "", "{lines}");
+    }
+}
+
+#[test]
 fn a_wrong_password_is_refused_where_it_does_harm_or_means_nothing() {
     for (lines, sent, message) in [
         ("every = \"14m\"", "{{password}}", "this sends a wrong password more often than every 15 minutes"),
