@@ -13,7 +13,7 @@ use super::errand::Errand;
 use super::manners::Turn;
 use super::marks::{self, Trace};
 use super::redact::redactor;
-use super::{Kit, Knocked, assert};
+use super::{Kit, Knocked, Login, assert};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::evidence::{BODY_KEPT, Evidence, StepSeen};
 use crate::domain::kind::HostPort;
@@ -94,8 +94,8 @@ impl<'a> Bare<'a> {
     pub(super) async fn take_turn(&mut self, at: &HostPort) -> Result<(), Fault> {
         self.turn = None;
         let place = at.to_string().to_ascii_lowercase();
-        let busy = |said| Fault { outcome: Outcome::Unknown(UnknownReason::Budget), said };
-        let turn = self.kit.turn_at(&place).await.map_err(busy)?;
+        let turn = self.kit.turn_at(&place, Login::Before).await;
+        let turn = turn.map_err(|held| Fault { outcome: Outcome::Unknown(held.reason), said: held.said })?;
         self.deadline += turn.waited;
         self.waited += turn.waited;
         self.turn = Some(turn);

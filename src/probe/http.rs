@@ -49,9 +49,9 @@ pub(super) async fn ask(
     known: &Known<'_>,
     deadline: Instant,
 ) -> Answer {
-    let turn = match kit.turn(&request.url).await {
+    let turn = match kit.turn(&request.url, known.login).await {
         Ok(turn) => turn,
-        Err(busy) => return Answer::without_reply(Outcome::Unknown(UnknownReason::Budget), expect, busy),
+        Err(held) => return Answer::without_reply(Outcome::Unknown(held.reason), expect, held.said),
     };
     let deadline = deadline + turn.waited;
     let began = marks::now();
@@ -74,7 +74,7 @@ pub(super) async fn ask(
     answer.certificate_until = trace.marks().certificate_until;
     answer.waited = turn.waited;
     answer.sent = trace.marks().connect_ended.is_some();
-    kit.hear(&request.url, &mut answer);
+    kit.hear(&request.url, &mut answer).await;
     answer
 }
 
