@@ -165,7 +165,7 @@ impl Board {
 }
 
 fn begins(note: &Note) {
-    let (told, sentence, todo) = (note.key.told, note.sentence(), note.key.told.todo());
+    let (told, sentence, todo) = (note.key.told, note.sentence(), note.todo());
     let (note, kind, subject) = (told.wire(), note.key.subject.kind(), note.key.subject.name());
     match told.weight() {
         Weight::Alarm => tracing::error!(note, kind, subject, "To the operator: {sentence}; {todo}"),

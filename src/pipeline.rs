@@ -10,9 +10,11 @@ pub mod gates;
 pub mod knocks;
 pub mod logins;
 pub mod mailbox;
+pub mod pauses;
 mod reports;
 mod rest;
 mod telling;
+mod within;
 pub mod witness;
 
 use std::pin::Pin;
@@ -33,14 +35,15 @@ use crate::domain::probe::ProbeResult;
 use crate::domain::redact::Shown;
 use crate::domain::span::{Health, Transition};
 use crate::notes::Notes;
-use crate::probe::manners::{self, Pause};
+use crate::probe::manners;
+use crate::probe::pauses::Pause;
 use crate::probe::{Probed, Prober};
 use crate::schedule::bell::Bell;
 use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, fresh_for, phase};
 use crate::store::{Recorded, Recording, Store};
 use knocks::Knocks;
 use mailbox::Mailbox;
-use rest::{Rest, paused};
+use rest::Rest;
 pub use telling::{follow_storing, resumed};
 use witness::Witness;
 
@@ -182,12 +185,9 @@ impl Worker {
     pub async fn visit(&self) -> (Arc<Endpoint>, Probed) {
         let _alone = self.knocking.lock().await;
         let endpoint = self.endpoint();
-        let now = self.spine.clock.now();
-        let fresh_for = fresh_for(&endpoint, now.wall);
-        if let Some(pause) = self.spine.prober.pause(&endpoint) {
-            return (endpoint, paused(pause, now));
-        }
+        let fresh_for = fresh_for(&endpoint, self.spine.clock.now().wall);
         let probed = self.spine.prober.probe(&endpoint, Depth::Whole, fresh_for).await;
+        self.sound(&endpoint, &probed.result);
         (endpoint, probed)
     }
 
@@ -207,7 +207,7 @@ impl Worker {
                 () = self.bell.answer() => (),
             }
             self.spine.meters.lateness.time(self.bell.lateness());
-            if self.rests() {
+            if self.resting().is_some() {
                 self.bell.done();
                 continue;
             }
@@ -252,13 +252,17 @@ impl Worker {
         let endpoint = self.endpoint();
         let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
         let longer = self.rest().after(&endpoint, &judged, &result, asked);
-        result.fresh_for = result.fresh_for.saturating_add(longer);
+        let usual = result.fresh_for;
+        result.fresh_for = usual.saturating_add(longer);
         let before = judged.health;
         let Judgement { state, transitions, confirm } = self.judge(&endpoint, &result);
+        if state.health != Health::Down {
+            // A rest breaks no streak; but that nobody may ask makes nothing known to be well.
+            result.fresh_for = usual;
+        }
         let confirm = confirm.then(|| confirmation(&endpoint, result.outcome));
         self.say(&endpoint.id, &transitions, result.outcome);
-        let pause = self.spine.prober.pause(&endpoint);
-        alarms::sound(&self.spine.notes, &endpoint.id, result.outcome, pause);
+        self.sound(&endpoint, &result);
         self.witness.heard(&self.spine.store, &endpoint.id, &evidence, (before, &transitions));
         let recording = Recording {
             endpoint: endpoint.id.clone(),
@@ -339,18 +343,10 @@ impl Worker {
         if covered { Depth::Harmless } else { Depth::Whole }
     }
 
-    /// Whether nobody knocks now, because we were asked to stay away or because
-    /// it is down for so long already.
-    fn rests(&self) -> bool {
-        self.rests_for().is_some()
-    }
-
-    /// How long no bell is heeded: we were asked to stay away, or it is down for long.
-    pub fn rests_for(&self) -> Option<Duration> {
-        let now = self.spine.clock.now().mono;
-        let pause = self.spine.prober.pause(&self.endpoint()).map(|it| it.until);
-        let until = pause.into_iter().fold(self.rest().until, Duration::max);
-        Some(until.saturating_sub(now)).filter(|it| !it.is_zero())
+    /// What of a result an operator must hear of at once.
+    fn sound(&self, endpoint: &Endpoint, result: &ProbeResult) {
+        let pause = self.spine.prober.pause(endpoint);
+        alarms::sound(&self.spine.notes, &endpoint.id, result, pause);
     }
 
     fn rest(&self) -> MutexGuard<'_, Rest> {

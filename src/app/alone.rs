@@ -8,10 +8,13 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 
 use crate::clock::Clock;
+use crate::domain::moment::Moment;
 use crate::notes::Notes;
 use crate::pipeline::codes::UsedCodes;
 use crate::pipeline::logins::LoginBudget;
-use crate::store::{self, Store};
+use crate::pipeline::pauses;
+use crate::probe::pauses::Pauses;
+use crate::store::{self, Store, StoreError};
 
 /// The budget and the codes that were used, and the store behind it until [`Alone::end`].
 pub struct Alone {
@@ -31,6 +34,11 @@ impl Alone {
         let logins = LoginBudget::open(store.clone(), clock, notes).await?;
         let codes = Arc::new(UsedCodes::new(store.clone()));
         Ok(Self { logins: Arc::new(logins), codes, store, writer })
+    }
+
+    /// Goes on with the pauses that a daemon kept, and keeps what comes.
+    pub async fn keep(&self, pauses: &Pauses, now: Moment) -> Result<(), StoreError> {
+        pauses::keep(&self.store, pauses, now).await
     }
 
     /// Waits until all is on the disk.

@@ -214,6 +214,7 @@ fn status(live: &Live, daemon: DaemonLine) -> Status {
 
 fn endpoint_line(live: &Live, it: &EndpointFacts, now: Moment) -> EndpointLine {
     let worker = live.crew.worker(&it.endpoint.id);
+    let resting = worker.as_ref().and_then(|it| it.resting());
     let last = it.last.map(|last| KnockLine {
         at: last.at.to_string(),
         age_s: between(last.at, now.wall).as_secs_f64(),
@@ -232,7 +233,9 @@ fn endpoint_line(live: &Live, it: &EndpointFacts, now: Moment) -> EndpointLine {
             .map(|(more, health)| Wanted { more, health: health.wire().to_owned() }),
         last,
         next_in_s: worker.as_ref().and_then(|it| it.bell.due_in()).map(|it| it.as_secs_f64()),
-        rests_s: worker.as_ref().and_then(|it| it.rests_for()).map(|it| it.as_secs_f64()),
+        rests_s: resting.map(|it| it.left.as_secs_f64()),
+        rests_until: resting.map(|it| format!("{:.0}", now.after(it.left).wall)),
+        rests_because: resting.map(|it| it.because.to_owned()),
         dropped_rings: worker.map_or(0, |it| it.bell.dropped()),
     }
 }
@@ -246,7 +249,7 @@ fn note_line(it: &Note, now: Moment) -> NoteLine {
         since: it.since.to_string(),
         age_s: between(it.since, now.wall).as_secs_f64(),
         said: it.sentence(),
-        todo: it.key.told.todo().to_owned(),
+        todo: it.todo(),
     }
 }
 

@@ -87,7 +87,7 @@ impl Live {
             at_rest.push(worker.settled().await);
         }
         let mut newcomers = self.read_newcomers(&wanted.endpoints).await?;
-        let written = self.write_down(&wanted).await?;
+        let written = self.write_down(running, &wanted).await?;
         let refused = written.refused.into_iter().map(|it| it.id).collect();
         let mut reloaded = Reloaded { kept, refused, changes: written.changes, ..Reloaded::default() };
 
@@ -200,9 +200,10 @@ impl Live {
     }
 
     /// One transaction: all of it is in the database, or nothing.
-    async fn write_down(&self, wanted: &Config) -> Result<Written, ReloadError> {
+    async fn write_down(&self, running: &Config, wanted: &Config) -> Result<Written, ReloadError> {
         let now = self.spine.clock.now().wall;
         let (endpoints, components) = (wanted.endpoints.clone(), wanted.components.clone());
+        let networks = (running.networks.clone(), wanted.networks.clone());
         let notices = Notices {
             maintenances: wanted.maintenances.clone(),
             announcements: wanted.announcements.clone(),
@@ -223,6 +224,7 @@ impl Live {
                 store::log_redefined(tx, id, parts, now)?;
             }
             store::sync_components(tx, &components, now)?;
+            store::log_networks(tx, (&networks.0, &networks.1), now)?;
             let (notices, refused) = store::sync_notices(tx, &notices, now)?;
             Ok(Written { moved, notices, refused, changes: store::changes_since(tx, last)? })
         });
@@ -336,13 +338,14 @@ impl Reloaded {
         }
         parts.push(format!("{} unchanged", self.unchanged));
         parts.extend(self.written("component"));
+        parts.extend(self.written("network"));
         parts.extend(self.written("notice"));
         parts.join(", ")
     }
 }
 
 impl Reloaded {
-    /// Changes of components or notices, when there are any.
+    /// Changes of components, networks or notices, when there are any.
     fn written(&self, kind: &str) -> Option<String> {
         let of_kind = |it: &&Changed| it.what.starts_with(kind) && !it.what.ends_with("_refused");
         let ids: Vec<&str> = self.changes.iter().filter(of_kind).map(|it| it.subject.as_str()).collect();

@@ -28,7 +28,7 @@ use crate::notes::Notes;
 use crate::pipeline::codes::UsedCodes;
 use crate::pipeline::knocks::Meters;
 use crate::pipeline::logins::LoginBudget;
-use crate::pipeline::{self, Spine, follow_storing, gates};
+use crate::pipeline::{self, Spine, follow_storing, gates, pauses};
 use crate::probe::own::OwnHealth;
 use crate::probe::{Greeting, Manners, Outbound, Prober};
 use crate::publish::{Publisher, Vitals, keep, render};
@@ -118,6 +118,7 @@ impl App {
         let logins = LoginBudget::open(store.clone(), clock.clone(), notes.clone()).await?;
         let logins = Arc::new(logins);
         let manners = Arc::new(Manners::of(config.probe.per_host));
+        pauses::keep(&store, &manners.pauses, now).await?;
         let greeting =
             Greeting { page: config.server.public_url.clone(), contact: config.probe.contact.clone() };
         let outbound = outbound.introducing(greeting);

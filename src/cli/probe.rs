@@ -1,5 +1,6 @@
 //! `porchlight probe ID`: one knock, shown phase by phase.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::domain::flow::Depth;
 use crate::probe::own::OwnHealth;
 use crate::probe::{Greeting, Manners, Outbound, Probed, Prober};
 use crate::sample::SampleWallet;
+use crate::store::DATABASE_FILE;
 use crate::words::Words;
 
 /// Who knocked, as it is told.
@@ -86,6 +88,13 @@ fn knock_ourselves(place: &Place, id: &str) -> anyhow::Result<Option<Knock>> {
     Ok(Some(app::knock(endpoint, &probed)))
 }
 
+/// With what a daemon knew: who must not log in, and which hosts want us away.
+async fn alone(data: &Path, clock: &Arc<dyn Clock>, manners: &Manners) -> anyhow::Result<Alone> {
+    let alone = Alone::open(data, clock.clone()).await?;
+    alone.keep(&manners.pauses, clock.now()).await?;
+    Ok(alone)
+}
+
 async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     // Without a daemon nobody serves the sample; with one its port is taken, and that is fine.
@@ -102,15 +111,17 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
     let (page, contact) = (config.server.public_url.clone(), config.probe.contact.clone());
     let outbound = Outbound::new().introducing(Greeting { page, contact });
     let manners = Arc::new(Manners::of(config.probe.per_host));
-    let prober = Prober::new(outbound, own, clock.clone(), manners);
+    let prober = Prober::new(outbound, own, clock.clone(), manners.clone());
     // A login is spent from the budget that a daemon keeps; without it nobody logs in.
-    let (prober, depth, alone) = match endpoint.logs_in() {
+    let known = config.store.data.join(DATABASE_FILE).exists();
+    let (prober, depth, alone) = match endpoint.logs_in() || known {
         false => (prober, Depth::Whole, None),
-        true => match Alone::open(&config.store.data, clock).await {
+        true => match alone(&config.store.data, &clock, &manners).await {
             Ok(alone) => {
                 let prober = prober.guarded(alone.logins.clone()).reserving(alone.codes.clone());
                 (prober, Depth::Whole, Some(alone))
             }
+            Err(_) if !endpoint.logs_in() => (prober, Depth::Whole, None),
             Err(error) => {
                 super::tell_error(&error.context("nobody logs in: the budget of logins cannot be kept here"));
                 (prober, Depth::Harmless, None)

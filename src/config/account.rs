@@ -56,17 +56,17 @@ pub(super) fn read(section: &mut Section<'_, '_>, secrets: &Secrets<'_>) -> Opti
     let privileged = section.optional("privileged", boolean).is_some_and(Spanned::into_inner);
     let name = section.need("username", "{ env = \"PROBE_USER\" }");
     let named_at = name.as_ref().map(Spanned::span);
+    let password = section.take("password");
+    let sample = password.as_ref().or(name.as_ref()).is_some_and(is_sample);
     let name = name.and_then(|entry| username(report, entry, secrets, privileged));
-    let password = section.need("password", "{ env = \"PROBE_PASSWORD\" }");
-    let sample = password.as_ref().is_some_and(is_sample);
-    let password = password.and_then(|entry| secret(report, entry, secrets, "a password"));
+    let password = password.map(|entry| secret(report, entry, secrets, "a password"));
     let totp = section.take("totp").map(|entry| totp(report, entry, secrets));
     let (most, default) = if sample { (SAMPLE_LOGINS, SAMPLE_LOGINS) } else { (LOGINS, LOGINS) };
     let logins_per_hour = section.optional("logins_per_hour", |it| integer(it, 1..=most));
     let account = Account {
         id: this?.into_inner(),
         username: name?,
-        password: password?,
+        password: password.map_or(Some(None), |read| read.map(Some))?,
         totp: totp.map_or(Some(None), |read| read.map(Some))?,
         logins_per_hour: logins_per_hour.map_or(default, Spanned::into_inner),
     };

@@ -49,6 +49,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let named = match (has_account, &account) {
         // One that is there and faulty has been told of where it stands.
         (true, None) => Named::Told,
+        (true, _) if wrong.is_some() => Named::Wrong,
         (false, _) if wrong.is_some() => Named::Nobody,
         _ => Named::OrNot,
     };
@@ -67,6 +68,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     }
     if let Some(wrong) = &wrong {
         flow_check::sends_a_password(report, &steps, wrong.span());
+        flow_check::tells_a_refusal(report, &steps);
         if let Some(account) = &account {
             report.warn(
                 wrong.span(),

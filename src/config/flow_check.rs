@@ -39,6 +39,8 @@ pub(super) enum Named {
     OrNot,
     /// An account's that was refused where it stands.
     Told,
+    /// The account's name, with a wrong password.
+    Wrong,
     /// Nobody's: a wrong password is sent, with a name that nobody has.
     Nobody,
 }
@@ -55,8 +57,8 @@ pub(super) fn checked(
         captures(report, &steps, place);
     }
     if !matches!(named, Named::Told) {
-        let nobody = matches!(named, Named::Nobody);
-        of_account(report, &steps, account.as_ref(), nobody);
+        let (wrong, nobody) = (matches!(named, Named::Wrong | Named::Nobody), matches!(named, Named::Nobody));
+        of_account(report, &steps, account.as_ref(), (wrong, nobody));
     }
     let mut shown = Vec::new();
     for (place, read) in steps.iter().enumerate() {
@@ -163,7 +165,8 @@ fn is_own(part: &Part) -> bool {
     matches!(part, Part::Username | Part::Password | Part::Totp | Part::Basic)
 }
 
-fn of_account(report: &Report<'_>, steps: &[Read], account: Option<&Account>, nobody: bool) {
+/// `wrong`: the password that is sent is none of anybody's.
+fn of_account(report: &Report<'_>, steps: &[Read], account: Option<&Account>, (wrong, nobody): (bool, bool)) {
     for part in steps.iter().flat_map(|it| &it.places).filter(|it| is_own(it.get_ref())) {
         let totp = matches!(part.get_ref(), Part::Totp);
         match account {
@@ -173,6 +176,12 @@ fn of_account(report: &Report<'_>, steps: &[Read], account: Option<&Account>, no
                 "this endpoint has no account to fill that in from",
                 "write an [[account]] and name it in the endpoint: account = \"probe\"",
             ),
+            Some(account) if !wrong && sends_password(part.get_ref()) && account.password.is_none() => report
+                .wrong(
+                    part.span(),
+                    format!("the account `{}` has no password", account.id),
+                    "write it into the [[account]]: password = { env = \"PROBE_PASSWORD\" }",
+                ),
             Some(account) if totp && account.totp.is_none() => report.wrong(
                 part.span(),
                 format!("the account `{}` has no second factor", account.id),
@@ -183,16 +192,41 @@ fn of_account(report: &Report<'_>, steps: &[Read], account: Option<&Account>, no
     }
 }
 
+fn sends_password(part: &Part) -> bool {
+    matches!(part, Part::Password | Part::Basic)
+}
+
 /// A wrong password is one that is sent.
 pub(super) fn sends_a_password(report: &Report<'_>, steps: &[Read], wrong: Span) {
-    let sends = |part: &Spanned<Part>| matches!(part.get_ref(), Part::Password | Part::Basic);
     let in_order = steps.iter().filter(|it| it.step.turn == Turn::InOrder);
-    if !in_order.flat_map(|it| &it.places).any(sends) {
+    if !in_order.flat_map(|it| &it.places).any(|part| sends_password(part.get_ref())) {
         report.wrong(
             wrong,
             "`wrong_password` has no meaning here: no step sends {{password}}",
             "write {{username}} and {{password}} where the form or the JSON of the login has them",
         );
+    }
+}
+
+/// A login copied from one that lets in keeps its status, and then whoever is let
+/// in by a wrong password looks refused.
+pub(super) fn tells_a_refusal(report: &Report<'_>, steps: &[Read]) {
+    let of_wrong = |it: &&Read| it.places.iter().any(|part| sends_password(part.get_ref()));
+    for read in steps.iter().filter(|it| it.step.turn == Turn::InOrder).filter(of_wrong) {
+        let expect = &read.step.expect;
+        let well = expect.status.iter().any(|it| it.from < 400);
+        let more = expect.looks_inside()
+            || !(expect.not_contains.is_empty() && expect.headers.is_empty() && expect.location.is_empty());
+        if well && !more {
+            report.warn(
+                read.span.clone(),
+                format!(
+                    "a wrong password counts as refused by status {} alone, which may be that of being let in",
+                    expect.statuses()
+                ),
+                "leave `status` out: a refusal is known by 401, 403 or what it says; or write what only a refusal has, as contains = \"…\" or location = \"/login?error\"",
+            );
+        }
     }
 }
 

@@ -174,7 +174,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
 /// Tables there may be many of, and what each must have.
 const REQUIRED: &[(&str, &[&str])] = &[
     ("component", &["id", "name"]),
-    ("account", &["id", "username", "password"]),
+    ("account", &["id", "username"]),
     ("endpoint", &["id", "component"]),
     ("endpoint.step", &["name"]),
     ("network", &["id", "canaries"]),

@@ -245,6 +245,11 @@ pub struct EndpointLine {
     /// Until then its bells are not heeded: it wants us away, or is down for long.
     #[serde(default)]
     pub rests_s: Option<f64>,
+    #[serde(default)]
+    pub rests_until: Option<String>,
+    /// `throttled`, `blocked`, `retry_after` or `down`.
+    #[serde(default)]
+    pub rests_because: Option<String>,
     pub dropped_rings: u64,
 }
 

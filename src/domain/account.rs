@@ -8,7 +8,8 @@ use super::request::Value;
 pub struct Account {
     pub id: Id,
     pub username: Value,
-    pub password: Value,
+    /// None where only codes are sent, by SMS or e-mail.
+    pub password: Option<Value>,
     /// The secret of its second factor.
     pub totp: Option<Totp>,
     /// At most, over all endpoints, confirmations and people; see

@@ -120,7 +120,8 @@ mod tests {
         let plain = |text: &str| Value::Plain(text.to_owned());
         let id = Id::parse("probe").unwrap();
         let (username, password) = (plain("probe"), plain(""));
-        flow.account = Some(Account { id, username, password, totp: None, logins_per_hour: 12 });
+        flow.account =
+            Some(Account { id, username, password: Some(password), totp: None, logins_per_hour: 12 });
         endpoint
     }
 

@@ -41,7 +41,7 @@ macro_rules! told {
                 match self { $(Self::$variant => $sentence,)* }
             }
 
-            /// What helps.
+            /// What helps; the subject's name in the place of `{}`.
             pub fn todo(self) -> &'static str {
                 match self { $(Self::$variant => $todo,)* }
             }
@@ -55,21 +55,24 @@ told! {
         "treat it as a security incident: call whoever runs this login",
     CredentialsRejected "credentials_rejected" Trouble
         "the account's name or password was refused; it does not log in any more"
-        "correct the account in the config and reload, or mend it there and `porchlight login resume` it",
+        "correct them and `porchlight reload`; after a restart, or when they were right: `porchlight login resume {}`",
     AccountLocked "account_locked" Trouble
         "the account is locked; it does not log in any more"
-        "have the account unlocked, then `porchlight login resume` it",
+        "have the account unlocked, then `porchlight login resume {}`",
     Challenged "challenge" Trouble
         "a challenge stands where the session should; it does not log in any more"
-        "exempt the account from captchas and second factors, or give it `totp`; then `porchlight login resume` it",
+        "exempt the account from captchas and second factors, or give it `totp`; then `porchlight login resume {}`",
     CredentialExpired "credential_expired" Trouble
         "the account's password has run out; it does not log in any more"
-        "set a new password there and in the config, and let porchlight reload",
+        "set a new password there and here and `porchlight reload`; after a restart: `porchlight login resume {}`",
+    WrongPasswordStopped "wrong_password_stopped" Trouble
+        "a wrong password meets something else than a refusal; none is sent any more"
+        "have our knocks spared from captchas and locks there, then `porchlight login resume -`",
     Throttled "throttled" Notice
-        "the target asks us to slow down; we pause"
+        "the target asks us to slow down, and nobody knocks at its host meanwhile"
         "knock less often, or have our knocks allowed there",
     Blocked "blocked" Trouble
-        "a wall against bots keeps us out; we pause"
+        "a wall against bots keeps us out, and nobody knocks at its host meanwhile"
         "have our User-Agent or address allowed there",
     CertificateEnds "certificate_ends" Trouble
         "its certificate runs out"
@@ -166,6 +169,11 @@ impl Key {
 }
 
 impl Note {
+    /// What helps.
+    pub fn todo(&self) -> String {
+        self.key.told.todo().replace("{}", self.key.subject.name())
+    }
+
     /// `endpoint web: its certificate runs out (in 7 days)`.
     pub fn sentence(&self) -> String {
         let subject = match &self.key.subject {
@@ -196,5 +204,8 @@ mod tests {
         let key = Key::of_endpoint(Told::CertificateEnds, &Id::parse("web").unwrap());
         let note = Note { key, since: Timestamp::UNIX_EPOCH, detail: Shown::fixed("in 7 days") };
         assert_eq!(note.sentence(), "endpoint `web`: its certificate runs out (in 7 days)");
+        let key = Key::of_account(Told::AccountLocked, &Id::parse("probe").unwrap());
+        let note = Note { key, since: Timestamp::UNIX_EPOCH, detail: Shown::default() };
+        assert_eq!(note.todo(), "have the account unlocked, then `porchlight login resume probe`");
     }
 }

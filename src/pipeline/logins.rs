@@ -9,25 +9,22 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use super::within;
 use crate::clock::Clock;
 use crate::domain::endpoint::Id;
 use crate::domain::login_budget::{Attempt, Ended, HOUR, Limits, TooSoon, UNDER_WAY, may_log_in};
 use crate::domain::moment::Moment;
-use crate::domain::note::{Key, Told};
+use crate::domain::note::{Key, Subject, Told};
 use crate::domain::outcome::UnknownReason;
 use crate::domain::redact::Redactor;
 use crate::meter::Counter;
 use crate::notes::Notes;
-use crate::probe::logins::{Came, Door, Held, Logins, Soon, Ticket};
-use crate::store::{self, LoginRow, StopRow, Store, StoreError, Tx};
+use crate::probe::logins::{Came, Door, Held, Logins, NOBODY, Soon, Ticket};
+use crate::store::{self, LoginRow, StopRow, Store, StoreError};
 
 /// So long a login waits for another one to end, or for the last seconds of a
 /// window: rounds an exact window apart come a moment too early as often as not.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So long the store may take to begin writing it down.
-const STORE_PATIENCE: Duration = Duration::from_secs(2);
-/// So long it may take in all.
-const STORE_HANGS: Duration = Duration::from_secs(5);
 /// Attempts of every account at every origin are kept under this.
 const EVERY: &str = store::EVERY;
 
@@ -162,15 +159,15 @@ impl LoginBudget {
     /// Lets an account log in again; says how many stops there were.
     pub async fn resume(&self, account: &str) -> Result<usize, StoreError> {
         let name = account.to_owned();
-        self.within(move |tx| store::lift_stops(tx, &name)).await?;
+        within::moments(&self.store, move |tx| store::lift_stops(tx, &name)).await?;
         let mut known = self.known();
         let before = known.stops.len();
         known.stops.retain(|door, _| door.account != account);
-        for key in Told::ALL.iter().filter_map(|told| key(*told, account)) {
-            if STOPS.iter().any(|(_, told)| *told == key.told) {
-                self.notes.clear(&key);
-            }
-        }
+        self.notes.clear_all(|key| match &key.subject {
+            Subject::Account(id) => id.as_str() == account,
+            Subject::Host(_) => account == NOBODY && key.told == Told::WrongPasswordStopped,
+            _ => false,
+        });
         Ok(before - known.stops.len())
     }
 
@@ -230,7 +227,8 @@ impl LoginBudget {
     /// On the disk before the password is sent; without that, no login.
     async fn write_down(&self, door: Door, number: u64) -> Result<Ticket, Held> {
         let (origin, account, at) = (door.origin.clone(), door.account.clone(), self.clock.now().wall);
-        let written = self.within(move |tx| store::add_login(tx, &origin, &account, at)).await;
+        let written =
+            within::moments(&self.store, move |tx| store::add_login(tx, &origin, &account, at)).await;
         let mut known = self.known();
         let kept = known.attempts.entry(door.clone()).or_default();
         match written {
@@ -281,11 +279,6 @@ impl LoginBudget {
         };
         self.ended.notify_waiters();
         if let Some(stop) = news {
-            tracing::warn!(
-                "{}; mend the account, then let it log in again with `porchlight login resume {}`",
-                stop.held(&door).said,
-                door.account
-            );
             tell(&self.notes, &door, stop);
         }
         let stop = news.map(|Stop { reason, since }| StopRow {
@@ -295,7 +288,7 @@ impl LoginBudget {
             since,
         });
         let at = self.clock.now().wall;
-        let written = self.within(move |tx| {
+        let written = within::moments(&self.store, move |tx| {
             match (row, came) {
                 (Some(row), Came::NotSent) => store::forget_login(tx, row)?,
                 (Some(row), Came::To { ended, .. }) => store::end_login(tx, row, ended, at)?,
@@ -307,15 +300,6 @@ impl LoginBudget {
             // After a restart it counts as one whose end is not known: the safe side.
             tracing::warn!("How a login ended could not be written down: {error}");
         }
-    }
-
-    async fn within<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let done = self.store.transact_within(STORE_PATIENCE, work);
-        // A disk that hangs in the middle of it must not hold a knock up for ever.
-        tokio::time::timeout(STORE_HANGS, done).await.unwrap_or(Err(StoreError::TooSlow))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -359,6 +343,7 @@ impl Known {
 impl Stop {
     fn held(self, door: &Door) -> Held {
         let (account, origin) = (&door.account, &door.origin);
+        let since = self.since.strftime("%Y-%m-%d %H:%M:%S UTC");
         let what = match self.reason {
             UnknownReason::CredentialsRejected => "was refused with its own password",
             UnknownReason::AccountLocked => "is locked",
@@ -366,8 +351,16 @@ impl Stop {
             UnknownReason::CredentialExpired => "must change its password",
             _ => "cannot log in",
         };
-        let since = self.since.strftime("%Y-%m-%d %H:%M:%S UTC");
-        let said = format!("The account `{account}` {what} at {origin} since {since}, and logs in no more");
+        let said = if account == NOBODY {
+            let reason = self.reason.wire();
+            format!(
+                "A wrong password met no refusal ({reason}) at {origin} since {since}, and none is sent until `porchlight login resume {NOBODY}`"
+            )
+        } else {
+            format!(
+                "The account `{account}` {what} at {origin} since {since}, and logs in no more until `porchlight login resume {account}`"
+            )
+        };
         Held { reason: self.reason, said }
     }
 }
@@ -380,16 +373,20 @@ const STOPS: [(UnknownReason, Told); 4] = [
     (UnknownReason::CredentialExpired, Told::CredentialExpired),
 ];
 
+/// At a start, too: whoever restarts with another password must hear that a
+/// restart alone resumes nothing.
 fn tell(notes: &Notes, door: &Door, stop: Stop) {
     let told = STOPS.iter().find(|(reason, _)| *reason == stop.reason).map(|(_, told)| *told);
-    if let Some(key) = told.and_then(|told| key(told, &door.account)) {
-        notes.tell(key, Redactor::default().line(&format!("at {}", door.origin)));
+    let Some(told) = told else { return };
+    let shown = |text: &str| Redactor::default().line(text);
+    match Id::parse(&door.account) {
+        Some(id) => notes.tell(Key::of_account(told, &id), shown(&format!("at {}", door.origin))),
+        // A wrong password with nobody's name.
+        None => {
+            let subject = Subject::Host(shown(&door.origin));
+            notes.tell(Key { told: Told::WrongPasswordStopped, subject }, shown(stop.reason.wire()));
+        }
     }
-}
-
-/// None for nobody's name.
-fn key(told: Told, account: &str) -> Option<Key> {
-    Id::parse(account).map(|id| Key::of_account(told, &id))
 }
 
 fn over_budget(door: &Door, too_soon: TooSoon) -> Held {

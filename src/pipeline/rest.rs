@@ -3,22 +3,35 @@
 
 use std::time::Duration;
 
+use super::Worker;
 use crate::domain::backoff;
 use crate::domain::endpoint::{Cadence, Endpoint};
 use crate::domain::judge::JudgeState;
-use crate::domain::moment::{Moment, between};
+use crate::domain::moment::between;
 use crate::domain::outcome::Outcome;
 use crate::domain::probe::ProbeResult;
-use crate::domain::redact::Redactor;
 use crate::domain::span::Health;
-use crate::probe::Probed;
-use crate::probe::manners::Pause;
 use crate::schedule::cadence::spread;
+
+/// It answered 503 and said for how long.
+const ASKED: &str = "retry_after";
+/// It is down for long.
+const BACKED_OFF: &str = "down";
+
+/// Nobody knocks, though the bell rings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resting {
+    /// The reason of a pause, `retry_after` or `down`.
+    pub because: &'static str,
+    pub left: Duration,
+}
 
 #[derive(Default)]
 pub(super) struct Rest {
     /// Monotonic.
     pub(super) until: Duration,
+    /// It asked for it; else it is down for long.
+    asked: bool,
     /// Knocks since its endpoint is down for long.
     rounds: u32,
 }
@@ -49,25 +62,31 @@ impl Rest {
         let backed_off = if more.is_zero() { Duration::ZERO } else { more + every / 2 };
         let asked = asked.unwrap_or_default();
         self.until = result.at.mono.saturating_add(asked.max(backed_off));
+        self.asked = backed_off < asked;
         widened.map_or(asked, |wide| wide.saturating_mul(2).max(asked))
     }
 }
 
-/// What a person is told instead of a knock.
-pub(super) fn paused(pause: Pause, now: Moment) -> Probed {
-    let left = pause.until.saturating_sub(now.mono).as_secs().div_ceil(60);
-    let outcome = Outcome::Unknown(pause.reason);
-    let result =
-        ProbeResult { at: now, total: Duration::ZERO, outcome, http_status: None, fresh_for: Duration::ZERO };
-    let since = pause.since.strftime("%Y-%m-%d %H:%M:%S UTC");
-    let said = format!("nobody knocked: since {since} this host wants us away, for {left} min more");
-    Probed { error: Some(Redactor::default().line(&said)), ..Probed::of(result) }
+impl Worker {
+    /// Why no bell is heeded now, and for how long.
+    pub fn resting(&self) -> Option<Resting> {
+        let now = self.spine.clock.now().mono;
+        let pause = self.spine.prober.pause(&self.endpoint()).map(|it| (it.until, it.reason.wire()));
+        let (until, because) = {
+            let rest = self.rest();
+            let own = (rest.until, if rest.asked { ASKED } else { BACKED_OFF });
+            pause.filter(|it| own.0 <= it.0).unwrap_or(own)
+        };
+        let left = until.saturating_sub(now);
+        (!left.is_zero()).then_some(Resting { because, left })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::endpoint::Id;
+    use crate::domain::moment::Moment;
     use crate::domain::outcome::FailureClass;
     use crate::domain::request::Method;
     use crate::domain::span::Transition;

@@ -1,7 +1,6 @@
 //! A connection without HTTP: brought to stand, made safe, and judged as any other.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
@@ -10,10 +9,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::classify;
+use super::errand::Errand;
 use super::manners::Turn;
 use super::marks::{self, Trace};
 use super::redact::redactor;
-use super::{Kit, Knocked, assert};
+use super::{Kit, Knocked, Login, assert};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::evidence::{BODY_KEPT, Evidence, StepSeen};
 use crate::domain::kind::HostPort;
@@ -94,8 +94,8 @@ impl<'a> Bare<'a> {
     pub(super) async fn take_turn(&mut self, at: &HostPort) -> Result<(), Fault> {
         self.turn = None;
         let place = at.to_string().to_ascii_lowercase();
-        let busy = |said| Fault { outcome: Outcome::Unknown(UnknownReason::Budget), said };
-        let turn = self.kit.turn_at(&place).await.map_err(busy)?;
+        let turn = self.kit.turn_at(&place, Login::Before).await;
+        let turn = turn.map_err(|held| Fault { outcome: Outcome::Unknown(held.reason), said: held.said })?;
         self.deadline += turn.waited;
         self.waited += turn.waited;
         self.turn = Some(turn);
@@ -155,7 +155,7 @@ impl<'a> Bare<'a> {
         name: &str,
     ) -> Result<tokio_rustls::client::TlsStream<S>, Fault> {
         let ours = |said: String| Fault { outcome: Outcome::Unknown(UnknownReason::OwnResources), said };
-        let tls = self.kit.outbound.bare_tls(&self.trace).map_err(ours)?;
+        let tls = self.kit.outbound.bare_tls().map_err(ours)?;
         let Ok(server) = ServerName::try_from(name.to_owned()) else {
             return Err(Fault::of(FailureClass::TlsName, format!("`{name}` is no name of a certificate")));
         };
@@ -165,7 +165,8 @@ impl<'a> Bare<'a> {
             marks.tls_began = Some(marks::now());
         });
         let shaking = async {
-            let done = TlsConnector::from(Arc::new(tls)).connect(server, stream).await;
+            let shaking = async { TlsConnector::from(tls).connect(server, stream).await };
+            let done = Errand::bare(&self.trace).run(shaking).await;
             done.map_err(|error| Fault {
                 outcome: classify::broken(&error, &self.trace.marks()),
                 said: error.to_string(),

@@ -88,7 +88,7 @@ mod tests {
         Account {
             id: Id::parse("probe").unwrap(),
             username: plain("probe"),
-            password: plain("x"),
+            password: None,
             totp: Some(totp),
             logins_per_hour: 4,
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
+use super::client::Client;
 use super::marks::{self, Trace};
 use super::proxy::{self, Way};
 use super::seen::Seen;
@@ -48,9 +49,9 @@ pub(super) async fn ask(
     known: &Known<'_>,
     deadline: Instant,
 ) -> Answer {
-    let turn = match kit.turn(&request.url).await {
+    let turn = match kit.turn(&request.url, known.login).await {
         Ok(turn) => turn,
-        Err(busy) => return Answer::without_reply(Outcome::Unknown(UnknownReason::Budget), expect, busy),
+        Err(held) => return Answer::without_reply(Outcome::Unknown(held.reason), expect, held.said),
     };
     let deadline = deadline + turn.waited;
     let began = marks::now();
@@ -73,7 +74,7 @@ pub(super) async fn ask(
     answer.certificate_until = trace.marks().certificate_until;
     answer.waited = turn.waited;
     answer.sent = trace.marks().connect_ended.is_some();
-    kit.hear(&request.url, &mut answer);
+    kit.hear(&request.url, &mut answer).await;
     answer
 }
 
@@ -100,7 +101,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
         (None, _) => classify::failed(error, &trace.marks(), answered),
     };
-    let send = || kit.outbound.send(build(&client, request), trace);
+    let send = || client.send(build(&client, request));
     let asked = async {
         match send().await {
             // HTTP/2 may say goodbye before it has seen the request (GOAWAY).
@@ -179,7 +180,7 @@ impl Answer {
     }
 }
 
-fn build(client: &reqwest::Client, wanted: &Request) -> reqwest::RequestBuilder {
+fn build(client: &Client, wanted: &Request) -> reqwest::RequestBuilder {
     let method =
         reqwest::Method::from_bytes(wanted.method.as_str().as_bytes()).unwrap_or(reqwest::Method::GET);
     let mut request = client.request(method, wanted.url.clone());

@@ -1,39 +1,36 @@
-//! How we behave at somebody's door: so often, so many at once, and when told to
-//! stay away, we stay away.
+//! How we behave at somebody's door: so often, so many at once, and not at all
+//! while its host wants us away.
 //!
 //! | case | rule |
 //! | --- | --- |
 //! | requests to one host and port, over all endpoints | 5 a second and 6 connections at once, as configured |
 //! | a request that must wait for that | waits its turn; its latency and deadline begin after it |
 //! | whose turn would come in more than 30 s | is not sent; unknown (budget) |
-//! | an answer 429, or one of a bot wall | nobody knocks there for 15 minutes, then 1 hour, then 6 hours |
-//! | with a `Retry-After` beside it | for the longer of both |
-//! | several such answers at once | one pause |
-//! | a success there | the next pause is the first again |
+//! | whose host paused us before its turn came, redirects included | is not sent; unknown, as the pause is |
+//! | the same, of a flow that is logged in | is sent: what was begun is brought to its end, and logged out |
 //! | an answer 503 with `Retry-After` | that endpoint rests so long, 10 minutes at most |
+//!
+//! The pauses: `pauses.rs`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::http::Answer;
+use super::logins::Held;
+use super::pauses::Pauses;
 use super::retry_after::retry_after;
-use super::{Kit, marks};
-use crate::domain::flow::Flow;
+use super::{Kit, Login, marks};
+use crate::domain::kind::Kind;
 use crate::domain::moment::Moment;
-use crate::domain::outcome::{Outcome, UnknownReason};
+use crate::domain::outcome::UnknownReason;
 use crate::domain::per_host::PerHost;
-use crate::meter::Counter;
 
 /// So long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long nobody knocks at a host that told us to stay away, time after time.
-const PAUSES: [Duration; 3] =
-    [Duration::from_secs(15 * 60), Duration::from_secs(3600), Duration::from_secs(6 * 3600)];
 /// A 503 keeps us away no longer: a maintenance that is over must be seen.
 const REST_MOST: Duration = Duration::from_secs(600);
 /// Hosts remembered before those that nobody needs are forgotten.
@@ -42,13 +39,12 @@ const HOSTS: usize = 4096;
 const BURST: u32 = 2;
 
 /// What all knocks at one host share.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Manners {
     /// None: as often as asked.
     per_host: Mutex<Option<PerHost>>,
     hosts: Mutex<HashMap<String, Host>>,
-    /// Pauses since the start.
-    pub paused: Counter,
+    pub pauses: Pauses,
 }
 
 #[derive(Debug, Default)]
@@ -56,18 +52,6 @@ struct Host {
     /// When the next request may be sent, monotonic.
     next: Duration,
     connections: Option<Arc<Semaphore>>,
-    pause: Option<Pause>,
-    /// Pauses since the last success.
-    pauses: usize,
-}
-
-/// Nobody knocks there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pause {
-    pub reason: UnknownReason,
-    pub since: Timestamp,
-    /// Monotonic.
-    pub until: Duration,
 }
 
 /// Leave to send one request; the connection counts until it is dropped.
@@ -101,18 +85,25 @@ impl Manners {
         }
     }
 
-    /// Waits until a request may be sent there; says why not when that would take too long.
-    pub async fn turn(&self, place: &str, now: Duration) -> Result<Turn, String> {
+    /// Waits until a request may be sent there; says why not when that would
+    /// take too long, or when the host wants us away.
+    pub async fn turn(
+        &self,
+        place: &str,
+        login: Login,
+        now: impl Fn() -> Moment + Send,
+    ) -> Result<Turn, Held> {
         let per_host = *self.per_host.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(per_host) = per_host else { return Ok(Turn { waited: Duration::ZERO, _connection: None }) };
-        let busy = || {
-            format!(
+        let busy = || Held {
+            reason: UnknownReason::Budget,
+            said: format!(
                 "{place} is asked for more than {} requests a second and {} connections at once; \
                  raise per_host in [probe], or knock there less often",
                 per_host.requests_per_second, per_host.connections
-            )
+            ),
         };
-        let (wait, connections) = self.line_up(place, per_host, now).ok_or_else(busy)?;
+        let (wait, connections) = self.line_up(place, per_host, now().mono).ok_or_else(busy)?;
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -123,7 +114,11 @@ impl Manners {
                 awaited.map_err(|_| busy())?.map_err(|_| busy())?
             }
         };
-        Ok(Turn { waited: wait, _connection: Some(connection) })
+        // Whoever stood in line while the host sent somebody away goes, too.
+        match self.pauses.running(place, now().mono).filter(|_| login != Login::After) {
+            Some(pause) => Err(pause.held(place)),
+            None => Ok(Turn { waited: wait, _connection: Some(connection) }),
+        }
     }
 
     /// How long until the turn of a request that comes now; none when it is too far.
@@ -145,57 +140,6 @@ impl Manners {
         Some((wait, Arc::clone(connections)))
     }
 
-    /// Takes in what a host said.
-    pub fn heard(&self, place: &str, outcome: Outcome, retry_after: Option<Duration>, now: Moment) {
-        let reason = match outcome {
-            Outcome::Unknown(reason @ (UnknownReason::Throttled | UnknownReason::Blocked)) => reason,
-            Outcome::Success | Outcome::Degraded(_) => {
-                // One that was under way when the others were told off proves nothing.
-                let mut hosts = self.hosts();
-                let open = |host: &&mut Host| host.pause.is_none_or(|it| it.until <= now.mono);
-                if let Some(host) = hosts.get_mut(place).filter(open) {
-                    host.pauses = 0;
-                }
-                return;
-            }
-            _ => return,
-        };
-        let mut hosts = self.hosts();
-        let host = hosts.entry(place.to_owned()).or_default();
-        if host.pause.is_some_and(|it| now.mono < it.until) {
-            return;
-        }
-        let usual = PAUSES.get(host.pauses).or(PAUSES.last()).copied().unwrap_or_default();
-        let length = usual.max(retry_after.unwrap_or_default());
-        host.pauses += 1;
-        host.pause = Some(Pause { reason, since: now.wall, until: now.mono.saturating_add(length) });
-        drop(hosts);
-        self.paused.inc();
-        let said = if reason == UnknownReason::Throttled { "asked us to slow down" } else { "blocks us" };
-        tracing::warn!(
-            "{place} {said}: nobody knocks there for {} min; knock less often, or let its operator admit us",
-            length.as_secs() / 60
-        );
-    }
-
-    /// The pause of any of these, the longest.
-    pub fn pause(&self, places: impl IntoIterator<Item = String>, now: Duration) -> Option<Pause> {
-        let hosts = self.hosts();
-        let pauses = places.into_iter().filter_map(|place| hosts.get(&place)?.pause);
-        pauses.filter(|it| now < it.until).max_by_key(|it| it.until)
-    }
-
-    /// All hosts at which nobody knocks now.
-    pub fn pauses(&self, now: Duration) -> Vec<(String, Pause)> {
-        let hosts = self.hosts();
-        let running = |(place, host): (&String, &Host)| {
-            host.pause.filter(|it| now < it.until).map(|pause| (place.clone(), pause))
-        };
-        let mut pauses: Vec<_> = hosts.iter().filter_map(running).collect();
-        pauses.sort_by(|a, b| a.0.cmp(&b.0));
-        pauses
-    }
-
     fn hosts(&self) -> MutexGuard<'_, HashMap<String, Host>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -204,13 +148,20 @@ impl Manners {
 impl Host {
     fn is_needed(&self, now: Duration) -> bool {
         let in_use = self.connections.as_ref().is_some_and(|it| Arc::strong_count(it) > 1);
-        in_use || now < self.next || self.pauses > 0
+        in_use || now < self.next
     }
 }
 
-/// The hosts that a flow knocks at, as far as they are written.
-pub fn places(flow: &Flow) -> impl Iterator<Item = String> {
-    flow.steps().map(|step| place(&step.request.url))
+/// The hosts that are knocked at, as far as they are written.
+pub fn places(kind: &Kind) -> Vec<String> {
+    let lower = |at: &dyn ToString| at.to_string().to_ascii_lowercase();
+    match kind {
+        Kind::Http(flow) => flow.steps().map(|step| place(&step.request.url)).collect(),
+        Kind::Tcp(tcp) => vec![lower(&tcp.at)],
+        Kind::Tls(tls) => vec![lower(&tls.at)],
+        Kind::Smtp(smtp) => vec![lower(&smtp.at)],
+        Kind::Dns(_) | Kind::Push(_) => Vec::new(),
+    }
 }
 
 /// How long an endpoint rests after an answer; none when it was not asked to.
@@ -220,74 +171,32 @@ pub fn rest(status: Option<u16>, retry_after: Option<Duration>) -> Option<Durati
 
 impl Kit {
     /// Waits for the turn of one request.
-    pub(super) async fn turn(&self, url: &Url) -> Result<Turn, String> {
-        self.turn_at(&place(url)).await
+    pub(super) async fn turn(&self, url: &Url, login: Login) -> Result<Turn, Held> {
+        self.turn_at(&place(url), login).await
     }
 
     /// The same for what has no address of the web.
-    pub(super) async fn turn_at(&self, place: &str) -> Result<Turn, String> {
+    pub(super) async fn turn_at(&self, place: &str, login: Login) -> Result<Turn, Held> {
         let began = marks::now();
-        let turn = self.manners.turn(place, self.clock.now().mono).await;
+        let turn = self.manners.turn(place, login, || self.clock.now()).await;
         turn.map(|turn| Turn { waited: marks::now().duration_since(began), ..turn })
     }
 
     /// Takes in how a host wants to be treated.
-    pub(super) fn hear(&self, url: &Url, answer: &mut Answer) {
+    pub(super) async fn hear(&self, url: &Url, answer: &mut Answer) {
         let now = self.clock.now();
         if let Some(seen) = &answer.seen {
             let said = seen.headers.iter().filter(|(name, _)| name == "retry-after").map(|(_, value)| value);
             answer.retry_after = retry_after(said.map(String::as_str), now.wall);
         }
-        self.manners.heard(&place(url), answer.outcome, answer.retry_after, now);
+        self.manners.pauses.heard(&place(url), answer.outcome, answer.retry_after, now).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const THROTTLED: Outcome = Outcome::Unknown(UnknownReason::Throttled);
-
-    fn at(seconds: u64) -> Moment {
-        let start = Moment { wall: Timestamp::UNIX_EPOCH, mono: Duration::ZERO };
-        start.after(Duration::from_secs(seconds))
-    }
-
-    fn minutes_of_pause(manners: &Manners, now: Moment) -> u64 {
-        let pause = manners.pause(["a:443".to_owned()], now.mono);
-        pause.map_or(0, |it| (it.until - now.mono).as_secs() / 60)
-    }
-
-    #[test]
-    fn each_pause_is_longer_until_a_success() {
-        let manners = Manners::default();
-        manners.heard("a:443", THROTTLED, None, at(0));
-        manners.heard("a:443", THROTTLED, None, at(1));
-        assert_eq!(minutes_of_pause(&manners, at(0)), 15, "two at once are one");
-        assert_eq!(manners.pauses(at(1).mono).len(), 1);
-        assert!(manners.pause(["b:443".to_owned()], at(1).mono).is_none());
-        assert_eq!(minutes_of_pause(&manners, at(900)), 0);
-        manners.heard("a:443", Outcome::Unknown(UnknownReason::Blocked), None, at(900));
-        assert_eq!(minutes_of_pause(&manners, at(900)), 60);
-        manners.heard("a:443", Outcome::Success, None, at(901));
-        assert_eq!(minutes_of_pause(&manners, at(901)), 59, "what was under way opens nothing");
-        manners.heard("a:443", THROTTLED, None, at(10_000));
-        manners.heard("a:443", THROTTLED, None, at(100_000));
-        assert_eq!(minutes_of_pause(&manners, at(100_000)), 360, "and no longer");
-        manners.heard("a:443", Outcome::Success, None, at(200_000));
-        manners.heard("a:443", THROTTLED, None, at(200_001));
-        assert_eq!(minutes_of_pause(&manners, at(200_001)), 15);
-        assert_eq!(manners.paused.get(), 5);
-    }
-
-    #[test]
-    fn a_longer_wish_is_heeded_and_a_shorter_is_not() {
-        for (wish, minutes) in [(60, 15), (3600, 60)] {
-            let manners = Manners::default();
-            manners.heard("a:443", THROTTLED, Some(Duration::from_secs(wish)), at(0));
-            assert_eq!(minutes_of_pause(&manners, at(0)), minutes);
-        }
-    }
+    use crate::domain::outcome::Outcome;
 
     #[test]
     fn only_a_503_lets_an_endpoint_rest_and_not_for_long() {
@@ -325,11 +234,29 @@ mod tests {
     #[tokio::test]
     async fn no_more_connections_than_allowed_are_open_at_once() {
         let manners = Manners::of(PerHost { requests_per_second: 1000, connections: 2 });
-        let turns = [manners.turn("a:1", Duration::ZERO).await, manners.turn("a:1", Duration::ZERO).await];
-        let mut third = std::pin::pin!(manners.turn("a:1", Duration::ZERO));
+        let now = || Moment { wall: jiff::Timestamp::UNIX_EPOCH, mono: Duration::ZERO };
+        let turn = || manners.turn("a:1", Login::Before, now);
+        let turns = [turn().await, turn().await];
+        let mut third = std::pin::pin!(turn());
         assert!(tokio::time::timeout(Duration::from_millis(50), third.as_mut()).await.is_err());
         drop(turns);
         assert!(third.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn whoever_stands_in_line_goes_when_the_host_sends_one_away() {
+        let manners = Manners::of(PerHost { requests_per_second: 5, connections: 1 });
+        let now = || Moment { wall: jiff::Timestamp::UNIX_EPOCH, mono: Duration::ZERO };
+        let first = manners.turn("a:1", Login::Before, now).await;
+        let mut second = std::pin::pin!(manners.turn("a:1", Login::Before, now));
+        assert!(tokio::time::timeout(Duration::from_millis(50), second.as_mut()).await.is_err());
+        let throttled = Outcome::Unknown(UnknownReason::Throttled);
+        manners.pauses.heard("a:1", throttled, None, now()).await;
+        drop(first);
+        let held = second.await.err().map(|it| it.reason);
+        assert_eq!(held, Some(UnknownReason::Throttled));
+        assert!(manners.turn("a:1", Login::After, now).await.is_ok(), "but who is in logs out");
+        assert!(manners.turn("b:1", Login::Before, now).await.is_ok());
     }
 
     #[test]

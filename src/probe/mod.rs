@@ -17,6 +17,7 @@ pub mod codes;
 mod coding;
 mod date;
 mod dns;
+mod errand;
 mod evidence;
 mod fence;
 mod flow;
@@ -29,6 +30,7 @@ mod marks;
 mod names;
 mod ours;
 pub mod own;
+pub mod pauses;
 mod proxy;
 mod push;
 mod redact;
@@ -179,9 +181,11 @@ impl Prober {
     }
 
     /// Why nobody knocks there now, if a host of it told us to stay away.
-    pub fn pause(&self, endpoint: &Endpoint) -> Option<manners::Pause> {
-        let places = endpoint.flow().map(manners::places).into_iter().flatten();
-        self.kit.manners.pause(places, self.kit.clock.now().mono)
+    pub fn pause(&self, endpoint: &Endpoint) -> Option<pauses::Pause> {
+        let now = self.kit.clock.now().mono;
+        let places = manners::places(&endpoint.kind);
+        let pauses = places.iter().filter_map(|place| self.kit.manners.pauses.running(place, now));
+        pauses.max_by_key(|it| it.until)
     }
 
     /// Asks this one before it uses a code of a second factor.

@@ -53,8 +53,11 @@ pub fn redactor(endpoint: &Endpoint) -> Redactor {
 }
 
 fn add_account(redactor: &mut Redactor, account: &Account) {
-    let (username, password) = (text(&account.username), text(&account.password));
-    redactor.add_login(&username, &password);
+    let username = text(&account.username);
+    match &account.password {
+        Some(password) => redactor.add_login(&username, &text(password)),
+        None => redactor.add_found(&username),
+    }
     if let Some(totp) = &account.totp {
         redactor.add(&text(&totp.secret));
     }
@@ -167,7 +170,7 @@ mod tests {
         flow.account = Some(Account {
             id: id("me"),
             username: plain("mark-02"),
-            password: secret("mark-03"),
+            password: Some(secret("mark-03")),
             totp: Some(Totp { secret: secret("mark-04"), digits: 6, period: 30, algorithm: Algorithm::Sha1 }),
             logins_per_hour: 4,
         });

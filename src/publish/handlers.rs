@@ -37,7 +37,14 @@ pub fn router(publisher: Arc<Publisher>) -> Router {
             &under("en/"),
             get(async |State(it): Shared, asked: HeaderMap| it.front(&asked, |it| &it.en, |it| &it.en)),
         )
-        .route(&under("about-probe"), get(async |State(it): Shared, asked: HeaderMap| it.about(&asked)))
+        .route(
+            &under("about-probe"),
+            get(async |State(it): Shared, asked: HeaderMap| it.about(Lang::Zh, &asked)),
+        )
+        .route(
+            &under("en/about-probe"),
+            get(async |State(it): Shared, asked: HeaderMap| it.about(Lang::En, &asked)),
+        )
         .route(&under("c/{id}"), get(zh_component))
         .route(&under("en/c/{id}"), get(en_component))
         .route(
@@ -127,8 +134,13 @@ impl Publisher {
         stale.reply_as(StatusCode::OK, asked, NO_STORE)
     }
 
-    fn about(&self, asked: &HeaderMap) -> Response {
-        self.about.reply_as(StatusCode::OK, asked, NO_STORE)
+    fn about(&self, lang: Lang, asked: &HeaderMap) -> Response {
+        let [zh, en] = &self.about;
+        let about = match lang {
+            Lang::Zh => zh,
+            Lang::En => en,
+        };
+        about.reply_as(StatusCode::OK, asked, NO_STORE)
     }
 
     fn nowhere(&self, asked: &HeaderMap) -> Response {

@@ -28,6 +28,7 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use tokio::sync::{Notify, watch};
 
+use crate::domain::component::Lang;
 use crate::domain::endpoint::Id;
 use crate::domain::facts::{Facts, Site};
 use crate::domain::moment::Moment;
@@ -48,6 +49,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/en/"),
     ("GET", "/c/{id}"),
     ("GET", "/en/c/{id}"),
+    ("GET", "/about-probe"),
+    ("GET", "/en/about-probe"),
     ("GET", "/api/v1/summary.json"),
     ("GET", "/push/{id}"),
     ("POST", "/push/{id}"),
@@ -74,7 +77,8 @@ pub struct Publisher {
     edition: ArcSwap<Edition>,
     published: Notify,
     missing: Body,
-    about: Body,
+    /// In Chinese first, and in English first.
+    about: [Body; 2],
     /// Begins and ends with `/`.
     base: String,
     pages: Pages,
@@ -118,7 +122,7 @@ impl Publisher {
             edition: ArcSwap::from_pointee(edition),
             published: Notify::new(),
             missing: render::missing(site)?,
-            about: render::about(site)?,
+            about: [render::about(site, Lang::Zh)?, render::about(site, Lang::En)?],
             base: site.base().to_owned(),
             pages: Pages::default(),
             now,

@@ -105,15 +105,20 @@ pub fn missing(site: &Site) -> Result<Body, RenderError> {
     Ok(Body::new(HTML, &Lang::ALL, template.render()?)?)
 }
 
-/// The page that our User-Agent names, in both languages.
-pub fn about(site: &Site) -> Result<Body, RenderError> {
-    let both = Lang::ALL.iter().map(|&lang| AboutIn {
+/// The page that our User-Agent names: in `first`, and below that in the other
+/// language, since who follows that name chose none.
+pub fn about(site: &Site, first: Lang) -> Result<Body, RenderError> {
+    let place = |lang| format!("{}about-probe", home(site, lang));
+    let mut both = Lang::ALL;
+    both.sort_by_key(|lang| *lang != first);
+    let both = both.map(|lang| AboutIn {
         lang: lang.tag(),
         words: Words::get(lang),
         home: home(site, lang),
+        place: place(lang),
     });
     let template = About {
-        both: both.collect(),
+        both,
         agent: concat!("porchlight/", env!("CARGO_PKG_VERSION")),
         contact: site.probe_contact.clone(),
         style: policy::style(),

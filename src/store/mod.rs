@@ -41,10 +41,12 @@ mod lock;
 mod logins;
 mod meters;
 mod migrations;
+mod networks;
 mod newest;
 mod notice_rows;
 mod notices;
 mod open;
+mod pauses;
 mod pressure;
 mod queue;
 mod reader;
@@ -81,9 +83,11 @@ pub use logins::{
     stop_logins,
 };
 pub use meters::Meters;
+pub use networks::log_networks;
 pub use newest::Seen;
 pub use notices::sync_notices;
 pub use open::DATABASE_FILE;
+pub use pauses::{PauseRow, forget_pause, keep_pause, known_pauses};
 pub use reader::Reader;
 #[doc(hidden)]
 pub use sabotage::Sabotage;

@@ -193,7 +193,7 @@ async fn a_login_is_never_doubled() {
     with_account.flow_mut().unwrap().account = Some(Account {
         id: Id::parse("probe").unwrap(),
         username: Value::Plain("probe".to_owned()),
-        password: Value::Plain("password".to_owned()),
+        password: Some(Value::Plain("password".to_owned())),
         totp: None,
         logins_per_hour: 12,
     });

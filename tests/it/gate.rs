@@ -230,6 +230,9 @@ fn networks_come_and_go_by_a_reload_and_canaries_are_knocked_at_lightly() {
     wait_until("the network is lost", || {
         daemon.summary()["own_network"]["lost_since"].is_string().then_some(())
     });
+    let changed = daemon.log().lines().filter(|it| it.contains("network_added")).count();
+    assert_eq!(changed, 1, "{}", daemon.log());
+    assert!(daemon.log().contains("1 network changed (default)"), "{}", daemon.log());
     // What works is told to work: silence of canaries makes no success a lie.
     assert_eq!(health(&daemon.summary(), "far"), "up");
     std::thread::sleep(Duration::from_secs(5));

@@ -17,7 +17,7 @@ use porchlight::domain::per_host::PerHost;
 use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Manners, Outbound, Prober};
 
-use crate::support::{Daemon, free_port, get, wait_until};
+use crate::support::{Daemon, free_port, get, health, wait_until};
 use crate::target::{Target, page};
 
 /// How a door treats a password.
@@ -164,6 +164,37 @@ fn an_account_that_is_refused_is_tried_once_and_then_only_when_a_person_says_so(
 }
 
 #[test]
+fn a_stop_is_told_once_and_another_password_lifts_it_by_a_reload_but_not_by_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let login = Login::new(Door::Refuses);
+    let config = login.config(dir.path());
+    let mut daemon = Daemon::start(dir.path(), &config);
+    let lines = |daemon: &Daemon| -> Vec<String> {
+        let says = |it: &&str| it.contains("login resume probe");
+        daemon.log().lines().filter(says).map(str::to_owned).collect()
+    };
+    wait_until("it is told", || (!lines(&daemon).is_empty()).then_some(()));
+    first_result(dir.path());
+    assert_eq!(lines(&daemon).len(), 1, "{}", daemon.log());
+    assert!(lines(&daemon)[0].contains("To the operator: account `probe`"), "{:?}", lines(&daemon));
+    daemon.kill();
+    std::fs::write(dir.path().join("password"), "another").unwrap();
+    daemon = Daemon::start(dir.path(), &config);
+    wait_until("whoever restarts it hears what is to be done", || (lines(&daemon).len() == 2).then_some(()));
+    assert!(lines(&daemon)[1].contains("after a restart"), "{:?}", lines(&daemon));
+    let listed = said(&porchlight(dir.path(), &["login", "list"]));
+    assert!(listed.contains("NO (credentials_rejected); porchlight login resume probe"), "{listed}");
+    std::fs::write(dir.path().join("password"), "a third").unwrap();
+    let reloaded = said(&porchlight(dir.path(), &["reload"]));
+    wait_until("a reload with another password lifts it", || {
+        daemon.log().contains("The account `probe` changed, so it may log in again").then_some(())
+    });
+    let listed = said(&porchlight(dir.path(), &["login", "list"]));
+    assert!(!listed.contains("NO ("), "{reloaded} {listed}");
+    assert_eq!(login.posts(), 1, "within its budget, as ever");
+}
+
+#[test]
 fn a_login_that_fails_is_not_tried_again_by_clicks_restarts_reloads_or_a_second_endpoint() {
     let dir = tempfile::tempdir().unwrap();
     let login = Login::new(Door::Breaks);
@@ -207,6 +238,10 @@ fn even_logins_that_succeed_are_twelve_an_hour_at_most() {
 /// A door that answers every login so, the bodies it was sent, and an endpoint that
 /// sends it a wrong password.
 fn canary(status: &'static str) -> (Target, Arc<Mutex<Vec<String>>>, String) {
+    canary_that_says(status, "so")
+}
+
+fn canary_that_says(status: &'static str, says: &'static str) -> (Target, Arc<Mutex<Vec<String>>>, String) {
     let bodies: Arc<Mutex<Vec<String>>> = Arc::default();
     let sent = bodies.clone();
     let target = Target::new(move |mut stream| {
@@ -216,7 +251,7 @@ fn canary(status: &'static str) -> (Target, Arc<Mutex<Vec<String>>>, String) {
         if stream.read_exact(&mut body).is_ok() && !body.is_empty() {
             sent.lock().unwrap().push(String::from_utf8(body).unwrap());
         }
-        let _ = stream.write_all(page(status, "so").as_bytes());
+        let _ = stream.write_all(page(status, says).as_bytes());
     });
     let config = format!(
         "[[component]]\nid = \"web\"\nname = \"Web\"\n\
@@ -276,6 +311,30 @@ fn a_wrong_password_that_is_accepted_is_an_alarm_told_once() {
     assert!(told[0].contains("ERROR") && told[0].contains("wrong password"), "{}", told[0]);
     let status = said(&porchlight(dir.path(), &["status"]));
     assert!(status.contains("wrong password"), "{status}");
+}
+
+#[test]
+fn a_captcha_before_a_wrong_password_stops_it_and_is_told_once_with_what_helps() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_target, bodies, config) = canary_that_says("200 OK", "{\"need\":\"captcha\"}");
+    let mut daemon = Daemon::start(dir.path(), &config);
+    assert_eq!(first_result(dir.path()), "unknown challenge");
+    let told = |log: &str| log.lines().filter(|it| it.contains("To the operator")).count();
+    let log = daemon.log();
+    assert_eq!((told(&log), log.matches("login resume -").count()), (1, 1), "{log}");
+    let status = said(&porchlight(dir.path(), &["status"]));
+    let note = status.lines().find(|it| it.contains("TROUBLE")).unwrap_or_else(|| panic!("{status}"));
+    assert!(note.contains("(challenge)") && note.contains("`porchlight login resume -`"), "{note}");
+    let probed = said(&porchlight(dir.path(), &["probe", "canary"]));
+    assert!(probed.contains("none is sent until `porchlight login resume -`"), "{probed}");
+    daemon.kill();
+    daemon = Daemon::start(dir.path(), &config);
+    wait_until("whoever restarts it hears of it", || (told(&daemon.log()) == 2).then_some(()));
+    let resumed = said(&porchlight(dir.path(), &["login", "resume", "-"]));
+    assert!(resumed.contains("`-` may log in again (1 stop lifted)"), "{resumed}");
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert!(!status.contains("TROUBLE"), "{status}");
+    assert_eq!(bodies.lock().unwrap().len(), 1);
 }
 
 #[test]
@@ -356,18 +415,118 @@ fn a_503_that_asks_for_time_gets_it() {
 }
 
 #[test]
+fn what_nobody_may_ask_is_not_told_to_be_well_for_longer_than_it_is_known() {
+    for away in ["503 Service Unavailable", "429 Too Many Requests"] {
+        let dir = tempfile::tempdir().unwrap();
+        let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+        let noted = times.clone();
+        let target = Target::new(move |mut stream| {
+            head(&mut stream);
+            let mut noted = noted.lock().unwrap();
+            noted.push(Instant::now());
+            let fine = noted.len() <= 3;
+            let answer = if fine { page("200 OK", "fine") } else { saying(away, "Retry-After: 50") };
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        let daemon = Daemon::start(dir.path(), &format!("{}deadline = \"1s\"\n", plain(&target, "1s")));
+        wait_until("it is up", || (health(&daemon.summary(), "page") == "up").then_some(()));
+        wait_until("it wants us away", || is_told_to_wait(dir.path(), "page"));
+        wait_until("it is unknown", || (health(&daemon.summary(), "page") == "unknown").then_some(()));
+        let since = times.lock().unwrap().last().copied().unwrap().elapsed();
+        assert!(since < Duration::from_secs(40), "{away}: a few seconds after the last word: {since:?}");
+        assert!(is_told_to_wait(dir.path(), "page").is_some(), "{away}: and it rests still");
+    }
+}
+
+/// Two endpoints at one host.
+fn neighbours(target: &Target) -> String {
+    let one = plain(target, "1s");
+    let other = one.split_once("[[endpoint]]").unwrap().1.replace("\"page\"", "\"other\"");
+    format!("{one}[[endpoint]]{other}")
+}
+
+fn is_told_to_wait(dir: &Path, id: &str) -> Option<serde_json::Value> {
+    let status: serde_json::Value =
+        serde_json::from_str(&said(&porchlight(dir, &["status", "--json"]))).ok()?;
+    let endpoints = status["endpoints"].as_array()?.clone();
+    endpoints.into_iter().find(|it| it["id"] == id && it["rests_because"].is_string())
+}
+
+#[test]
+fn a_pause_outlives_a_kill_and_every_endpoint_of_the_host_says_why_it_rests() {
+    let dir = tempfile::tempdir().unwrap();
+    let (target, times) = asked(saying("429 Too Many Requests", "Retry-After: 1"));
+    let config = neighbours(&target);
+    let mut daemon = Daemon::start(dir.path(), &config);
+    let before = wait_until("both rest", || {
+        let page = is_told_to_wait(dir.path(), "page")?;
+        is_told_to_wait(dir.path(), "other").map(|_| page["rests_until"].clone())
+    });
+    // One that was under way with it is no knock of ours any more.
+    let asked = times.lock().unwrap().len();
+    assert!(asked <= 2, "{asked}");
+    for lives in 1..=3 {
+        daemon.kill();
+        let alone = said(&porchlight(dir.path(), &["probe", "page"]));
+        assert!(alone.contains("throttled") && alone.contains("nobody knocks at"), "{alone}");
+        daemon = Daemon::start(dir.path(), &config);
+        wait_until("it goes on with the pause", || {
+            (daemon.log().matches("As before the start, nobody knocks at").count() == lives).then_some(())
+        });
+    }
+    let log = daemon.log();
+    assert!(log.matches("To the operator").count() <= asked, "told once: {log}");
+    for id in ["page", "other"] {
+        let rests = wait_until("it rests", || is_told_to_wait(dir.path(), id));
+        assert_eq!(rests["rests_because"], "throttled");
+        assert_eq!(rests["rests_until"].as_str().unwrap()[..15], before.as_str().unwrap()[..15], "{rests}");
+    }
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert_eq!(status.matches("UTC: its host asked us to slow down").count(), 2, "{status}");
+    wait_until("bells were rung and not heeded", || {
+        let since = times.lock().unwrap().last().copied()?;
+        (Duration::from_secs(4) < since.elapsed()).then_some(())
+    });
+    assert_eq!(times.lock().unwrap().len(), asked);
+}
+
+#[test]
+fn a_host_that_others_lead_to_is_left_alone_too_when_it_asks_for_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let (sso, times) = asked(saying("429 Too Many Requests", "Retry-After: 1"));
+    let leads = page("302 Found", "").replacen("\r\n", &format!("\r\nLocation: {}\r\n", sso.url()), 1);
+    let pages: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let counted = pages.clone();
+    let site = Target::new(move |mut stream| {
+        head(&mut stream);
+        counted.lock().unwrap().push(Instant::now());
+        let _ = stream.write_all(leads.as_bytes());
+    });
+    let config = format!("{}redirects = 1\n", plain(&site, "1s"));
+    let daemon = Daemon::start(dir.path(), &config);
+    wait_until("it is looked at again", || (4 <= pages.lock().unwrap().len()).then_some(()));
+    assert_eq!(times.lock().unwrap().len(), 1, "{}", daemon.log());
+    let log = daemon.log();
+    assert_eq!(log.matches("To the operator").count(), 1, "{log}");
+}
+
+#[test]
 fn a_429_sends_us_away_and_nobody_knocks_there_not_even_a_person() {
     let dir = tempfile::tempdir().unwrap();
     let (target, times) = asked(saying("429 Too Many Requests", "Retry-After: 1"));
     let daemon = Daemon::start(dir.path(), &plain(&target, "1s"));
-    wait_until("it is told", || daemon.log().contains("nobody knocks there for 15 min").then_some(()));
+    wait_until("it is told", || daemon.log().contains("asks us to slow down").then_some(()));
     let probed = said(&porchlight(dir.path(), &["probe", "page"]));
-    assert!(probed.contains("throttled") && probed.contains("nobody knocked"), "{probed}");
+    assert!(probed.contains("throttled") && probed.contains("nobody knocks at"), "{probed}");
     wait_until("bells were rung and not heeded", || {
         let since = times.lock().unwrap().first().copied()?;
         (Duration::from_secs(5) < since.elapsed()).then_some(())
     });
     assert_eq!(times.lock().unwrap().len(), 1);
+    let log = daemon.log();
+    let told: Vec<&str> = log.lines().filter(|it| it.contains("slow down")).collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(told[0].contains("To the operator: endpoint `page`") && told[0].contains("(until 20"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -221,6 +221,9 @@ impl Running {
     fn endpoint(&self, way: Way) -> Endpoint {
         let Way { door, username, by, steps } = way;
         let steps = steps.replace("CHANNEL", door.name()).replace("FIELD", username);
+        // Who is sent a code has none.
+        let has_one = steps.contains("{{password}}");
+        let password = if has_one { "password = { sample = \"password\" }" } else { "" };
         let inside = if by == By::App { INSIDE_APP } else { INSIDE };
         let file = format!(
             r#"
@@ -228,7 +231,7 @@ impl Running {
 [[account]]
 id = "sample"
 username = {{ sample = "{username}" }}
-password = {{ sample = "password" }}
+{password}
 totp = {{ sample = "totp" }}
 [[component]]
 id = "web"

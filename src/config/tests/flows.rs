@@ -191,6 +191,22 @@ fn a_real_account_logs_in_seldom_and_never_in_the_clear() {
 }
 
 #[test]
+fn an_account_that_is_sent_codes_needs_no_password_and_logs_in_all_the_same() {
+    let account = "\n[[account]]\nid = \"probe\"\nusername = \"+86 100\"\n";
+    let login = |places: &str| with(&format!("account = \"probe\"\nmethod = \"POST\"\n{places}\n{account}"));
+    let config = good(&login("form = { phone = \"{{username}}\" }"));
+    assert!(config.endpoints[0].logs_in(), "its name is enough to be counted");
+    assert_eq!(config.endpoints[0].cadence, Cadence::Every(Duration::from_secs(900)));
+    for places in ["form = { word = \"{{password}}\" }", "headers = { authorization = \"Basic {{basic}}\" }"]
+    {
+        assert_eq!(faults(&login(places)), ["the account `probe` has no password"], "{places}");
+    }
+    let wrong =
+        "every = \"15m\"\nwrong_password = true\nform = { name = \"{{username}}\", word = \"{{password}}\" }";
+    good(&login(wrong));
+}
+
+#[test]
 fn an_account_is_of_nobody() {
     for (lines, said) in [
         (
@@ -226,10 +242,7 @@ fn an_account_is_of_nobody() {
     assert_eq!(faults(plain), ["a password does not belong in this file"]);
     assert!(!said(plain).contains(PASSWORD), "and is not drawn");
     assert_eq!(faults(&format!("{ACCOUNT}{ACCOUNT}")), ["the account id `probe` is taken"]);
-    assert_eq!(
-        faults("[[account]]\nid = \"probe\"\n"),
-        ["[[account]] has no `username`", "[[account]] has no `password`"]
-    );
+    assert_eq!(faults("[[account]]\nid = \"probe\"\n"), ["[[account]] has no `username`"]);
 }
 
 #[test]
@@ -265,6 +278,32 @@ fn a_wrong_password_is_sent_as_nobody_every_quarter_of_an_hour_at_most() {
         warned(&wrong("account = \"probe\"", "{{password}}")).contains("keeps the logins of `probe` waiting")
     );
     assert!(!good(&with("wrong_password = false")).endpoints[0].flow().unwrap().wrong_password);
+}
+
+#[test]
+fn a_refusal_that_looks_like_being_let_in_is_warned_of() {
+    let of = |lines: &str| warned(&wrong("", &format!("{{{{password}}}}\" }}\n{lines}\nquery = {{ a = \"b")));
+    for lines in [
+        "status = 303",
+        "status = \"2xx\"",
+        "status = [401, 200]",
+        "status = 200\nhttp_version = \"HTTP/1.1\"",
+    ] {
+        let said = of(lines);
+        assert!(
+            said.contains("counts as refused by status") && said.contains("leave `status` out"),
+            "{said}"
+        );
+    }
+    for lines in [
+        "",
+        "status = 401",
+        "status = 303\nlocation = \"/login?error\"",
+        "status = 200\ncontains = \"wrong password\"",
+        "status = 200\nexpect = [\"body.contains('wrong')\"]",
+    ] {
+        assert_eq!(of(lines), "", "{lines}");
+    }
 }
 
 #[test]

@@ -178,7 +178,10 @@ impl Filling<'_> {
             },
             Part::Password => match self.wrong {
                 Some(wrong) => Ok(wrong.password.expose_secret()),
-                None => Ok(plain(&account()?.password)),
+                None => {
+                    let password = account()?.password.as_ref();
+                    password.map(plain).ok_or_else(|| "the account has no password".to_owned())
+                }
             },
             Part::Totp => self.code.ok_or_else(|| "the account has no second factor".to_owned()),
             Part::Capture(name) => {
@@ -296,7 +299,7 @@ mod tests {
         Account {
             id: Id::parse("probe").unwrap(),
             username: Value::Plain("p@be".to_owned()),
-            password: Value::Secret(NASTY.into()),
+            password: Some(Value::Secret(NASTY.into())),
             totp: None,
             logins_per_hour: 4,
         }

@@ -42,7 +42,7 @@ fn all_pages() -> Vec<(String, Bytes)> {
     pages.push(("stale.zh.html".into(), stale.zh.identity));
     pages.push(("stale.en.html".into(), stale.en.identity));
     pages.push(("missing.html".into(), render::missing(&fixture::site()).unwrap().identity));
-    pages.push(("missing-about.html".into(), render::about(&fixture::site()).unwrap().identity));
+    pages.push(("missing-about.html".into(), render::about(&fixture::site(), Lang::Zh).unwrap().identity));
     for lang in Lang::ALL {
         for name in ["sms", "app", "way-7"] {
             let page = render::component(&fixture::busy_with_app(), fixture::now(), lang, &fixture::id(name));
@@ -437,11 +437,20 @@ fn every_encoding_reads_back_as_the_same_page() {
 #[test]
 fn the_page_that_our_user_agent_names_says_who_to_write_to_in_both_languages() {
     let site = Site { probe_contact: Some("ops@example.com".to_owned()), ..fixture::site() };
-    let about = html(&render::about(&site).unwrap());
-    for word in ["mailto:ops@example.com", "lang=\"en\"", "lang=\"zh-CN\"", "porchlight/"] {
-        assert!(about.contains(word), "{word}");
+    for (lang, own, other) in [
+        (Lang::Zh, "zh-CN", "<a href=\"/en/about-probe\" lang=\"en\" hreflang=\"en\">English</a>"),
+        (Lang::En, "en", "<a href=\"/about-probe\" lang=\"zh-CN\" hreflang=\"zh-CN\">中文</a>"),
+    ] {
+        let about = html(&render::about(&site, lang).unwrap());
+        for word in
+            ["mailto:ops@example.com", "<div lang=\"en\"", "<div lang=\"zh-CN\"", "porchlight/", other]
+        {
+            assert!(about.contains(word), "{word}: {about}");
+        }
+        assert!(about.contains(&format!("<html lang=\"{own}\">")), "{about}");
+        assert_eq!(about.matches("mailto:").count(), 2);
+        assert!(about.find(&format!("<div lang=\"{own}\"")) < about.rfind("<div lang="), "{about}");
     }
-    assert_eq!(about.matches("mailto:").count(), 2);
 }
 
 #[test]
@@ -456,6 +465,7 @@ fn below_a_base_path_every_link_stays_there_and_only_public_url_makes_it_whole()
     let missing = html(&render::missing(&facts.site).unwrap());
     let mut pages = vec![html(&rendered.zh), html(&rendered.en), html(&stale.zh), html(&stale.en), missing];
     pages.extend(Lang::ALL.iter().map(|&lang| component(lang)));
+    pages.extend(Lang::ALL.iter().map(|&lang| html(&render::about(&facts.site, lang).unwrap())));
     let mut seen = 0;
     for page in &pages {
         for link in page.split(" href=\"").skip(1).map(|it| it.split('"').next().unwrap()) {

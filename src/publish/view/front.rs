@@ -94,7 +94,8 @@ pub struct Missing {
 #[derive(Template)]
 #[template(path = "about.html", whitespace = "minimize")]
 pub struct About {
-    pub both: Vec<AboutIn>,
+    /// First the page's own language.
+    pub both: [AboutIn; 2],
     pub agent: &'static str,
     pub contact: Option<String>,
     pub style: &'static str,
@@ -105,4 +106,6 @@ pub struct AboutIn {
     pub lang: &'static str,
     pub words: &'static Words,
     pub home: String,
+    /// This page, with this language first.
+    pub place: String,
 }

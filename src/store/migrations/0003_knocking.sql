@@ -20,6 +20,18 @@ CREATE TABLE login_stop (
     PRIMARY KEY (account, origin)
 ) STRICT, WITHOUT ROWID;
 
+-- Hosts that told us to stay away; of each the last pause.
+CREATE TABLE host_pause (
+    -- Its name and port.
+    host      TEXT    PRIMARY KEY,
+    -- The code of the unknown reason.
+    reason    INTEGER NOT NULL,
+    since_ms  INTEGER NOT NULL,
+    length_us INTEGER NOT NULL,
+    -- Which it was since the host was fine: each is longer.
+    nth       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- The last code of a second factor that was used: never the same twice.
 CREATE TABLE totp_used (
     account TEXT    PRIMARY KEY,
