@@ -8,8 +8,8 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::account::Known;
+use super::around::Around;
 use super::capture;
-use super::endpoint::Around;
 use super::expect;
 use super::flow_check::{self, Named, Read};
 use super::manual::OF_REQUEST;

@@ -1,6 +1,7 @@
 //! The operator's words: one TOML file in, checked domain types out.
 
 mod account;
+mod around;
 mod capture;
 mod component;
 mod endpoint;

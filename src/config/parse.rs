@@ -9,7 +9,8 @@ use toml::Spanned;
 use toml::de::DeTable;
 use url::Host;
 
-use super::endpoint::{self, Around};
+use super::around::Around;
+use super::endpoint;
 use super::fault::{Fault, Faults};
 use super::names::Names;
 use super::report::Report;
