@@ -16,7 +16,7 @@ use super::live::{ASKED, Live};
 use super::numbers::{Numbers, Shown};
 use super::reports::Post;
 use super::sample::start_sample;
-use super::watch::{must_live, reassure, tick};
+use super::watch::{must_live, reassure};
 use super::{App, Ringing};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -173,8 +173,9 @@ impl App {
             tasks.spawn_on(must_live("the schedule", ring, stop.clone(), failed.clone()), &there);
         }
         // Where it knocks, it must be seen to stand still.
-        let ticking = tick(own.clone(), stop.clone());
-        tasks.spawn_on(must_live("the watchdog", ticking, stop.clone(), failed.clone()), &there);
+        let (ticks, ticking) = (own.clone(), stop.clone());
+        let watchdog = async move { ticks.ticking(ticking.cancelled()).await };
+        tasks.spawn_on(must_live("the watchdog", watchdog, stop.clone(), failed.clone()), &there);
         tasks.spawn(reassure(publisher.clone(), stop.clone()));
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));

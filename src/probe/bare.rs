@@ -1,7 +1,6 @@
 //! A connection without HTTP: brought to stand, made safe, and judged as any other.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
@@ -10,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::classify;
+use super::errand::Errand;
 use super::manners::Turn;
 use super::marks::{self, Trace};
 use super::redact::redactor;
@@ -102,19 +102,23 @@ impl<'a> Bare<'a> {
         Ok(())
     }
 
-    /// Connects to the first address that lets us.
-    pub(super) async fn connect(&mut self, at: &HostPort) -> Result<TcpStream, Fault> {
-        self.take_turn(at).await?;
-        let trace = self.trace.clone();
-        let outbound = &self.kit.outbound;
+    /// Looks a name up.
+    pub(super) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Fault> {
         let found = self.by_the_deadline(async {
-            let found = outbound.addresses(&at.host, &trace).await;
+            let found = self.kit.outbound.addresses(host, &self.trace).await;
             found.map_err(|fault| Fault {
                 outcome: classify::lookup(fault),
                 said: fault.sentence().unwrap_or_else(|| "the name could not be looked up".into()),
             })
         });
-        let addresses = found.await?;
+        found.await
+    }
+
+    /// Connects to the first address that lets us.
+    pub(super) async fn connect(&mut self, at: &HostPort) -> Result<TcpStream, Fault> {
+        self.take_turn(at).await?;
+        let addresses = self.addresses(&at.host).await?;
+        let trace = self.trace.clone();
         trace.note(|marks| marks.connect_began = Some(marks::now()));
         let count = addresses.len().min(TRIED);
         let mut worst: Option<Fault> = None;
@@ -151,7 +155,7 @@ impl<'a> Bare<'a> {
         name: &str,
     ) -> Result<tokio_rustls::client::TlsStream<S>, Fault> {
         let ours = |said: String| Fault { outcome: Outcome::Unknown(UnknownReason::OwnResources), said };
-        let tls = self.kit.outbound.bare_tls(&self.trace).map_err(ours)?;
+        let tls = self.kit.outbound.bare_tls().map_err(ours)?;
         let Ok(server) = ServerName::try_from(name.to_owned()) else {
             return Err(Fault::of(FailureClass::TlsName, format!("`{name}` is no name of a certificate")));
         };
@@ -161,7 +165,8 @@ impl<'a> Bare<'a> {
             marks.tls_began = Some(marks::now());
         });
         let shaking = async {
-            let done = TlsConnector::from(Arc::new(tls)).connect(server, stream).await;
+            let shaking = async { TlsConnector::from(tls).connect(server, stream).await };
+            let done = Errand::bare(&self.trace).run(shaking).await;
             done.map_err(|error| Fault {
                 outcome: classify::broken(&error, &self.trace.marks()),
                 said: error.to_string(),

@@ -1,4 +1,5 @@
-//! The one constructor of outbound clients, and what all of them share.
+//! The one constructor of outbound clients. Requests share a few of them, which
+//! keep no connection and know nobody: see [`Errand`].
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,8 +9,10 @@ use hickory_resolver::TokioResolver;
 use reqwest::header::HeaderMap;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
+use url::Url;
 
 use super::classify::DnsFault;
+use super::errand::Errand;
 use super::greeting::Greeting;
 use super::marks::{ConnectMark, HandshakeMark, Trace};
 use super::names::{self, Names};
@@ -28,12 +31,19 @@ pub struct Outbound {
     only: Only,
     greeting: Arc<Greeting>,
     /// What every request of the knock under way says of us.
-    said: HeaderMap,
+    said: Arc<HeaderMap>,
     /// The host of whom [`Only::This`] is an address; others have their own.
     host: Option<Arc<str>>,
-    /// Every connection goes to this socket, whatever its URL names.
+}
+
+/// One request's client: it takes the addresses, leaves the marks and says of us
+/// what this request wants.
+pub struct Client {
+    client: reqwest::Client,
+    errand: Errand,
+    said: Arc<HeaderMap>,
     #[cfg(feature = "simulation")]
-    socket: Option<std::path::PathBuf>,
+    wire: Option<Arc<dyn super::wire::Wire>>,
 }
 
 /// Which addresses of a name are used.
@@ -66,16 +76,32 @@ impl Only {
     }
 }
 
-/// Who is trusted, and who is asked for names.
+/// Who is trusted, who is asked for names, and the clients made of it.
+#[derive(Default)]
 struct Shared {
     verifier: Mutex<Option<Arc<dyn ServerCertVerifier>>>,
     resolver: Mutex<Option<Resolver>>,
     /// Asked instead of the system's resolvers.
     nameserver: Option<SocketAddr>,
-    /// Trusts nobody; for plain HTTP, where nobody asks.
-    no_tls: rustls::ClientConfig,
+    /// By what cannot differ within one: at most twelve.
+    clients: Mutex<Vec<(Shape, reqwest::Client)>>,
+    /// For connections that speak no HTTP.
+    bare_tls: Mutex<Option<Arc<rustls::ClientConfig>>>,
     #[cfg(feature = "simulation")]
     wire: Option<Arc<dyn super::wire::Wire>>,
+    /// Every connection goes to this socket, whatever its URL names.
+    #[cfg(feature = "simulation")]
+    socket: Option<std::path::PathBuf>,
+}
+
+/// What a client is made for. Without TLS the system's roots, a megabyte, are
+/// not loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    local: Option<IpAddr>,
+    tls: bool,
+    /// By itself a client sends anything again after a GOAWAY, a login too.
+    again: bool,
 }
 
 /// The resolver, and the configuration it was made from.
@@ -91,58 +117,19 @@ impl Outbound {
     }
 
     fn made(verifier: Option<Arc<dyn ServerCertVerifier>>, nameserver: Option<SocketAddr>) -> Self {
-        let (verifier, resolver) = (Mutex::new(verifier), Mutex::default());
-        let shared = Shared {
-            verifier,
-            resolver,
-            nameserver,
-            no_tls: no_tls(),
-            #[cfg(feature = "simulation")]
-            wire: None,
-        };
-        Self::over(shared)
+        Self::over(Shared { verifier: Mutex::new(verifier), nameserver, ..Shared::default() })
     }
 
     fn over(shared: Shared) -> Self {
         let greeting: Arc<Greeting> = Arc::default();
-        let said = greeting.headers(None, 0);
-        Self {
-            shared: Arc::new(shared),
-            only: Only::Any,
-            host: None,
-            greeting,
-            said,
-            #[cfg(feature = "simulation")]
-            socket: None,
-        }
+        let said = Arc::new(greeting.headers(None, 0));
+        Self { shared: Arc::new(shared), only: Only::Any, host: None, greeting, said }
     }
 
     /// Requests go nowhere: they are answered in memory.
     #[cfg(feature = "simulation")]
     pub fn answered_by(wire: Arc<dyn super::wire::Wire>) -> Self {
-        let shared = Shared {
-            verifier: Mutex::default(),
-            resolver: Mutex::default(),
-            nameserver: None,
-            no_tls: no_tls(),
-            wire: Some(wire),
-        };
-        Self::over(shared)
-    }
-
-    /// Sends what a client of ours has made ready.
-    pub(super) async fn send(
-        &self,
-        request: reqwest::RequestBuilder,
-        trace: &Trace,
-    ) -> Result<reqwest::Response, reqwest::Error> {
-        #[cfg(feature = "simulation")]
-        if let Some(wire) = &self.shared.wire {
-            return super::wire::send(wire, request.build()?, trace).await;
-        }
-        // Its hooks have it already.
-        let _ = trace;
-        request.send().await
+        Self::over(Shared { wire: Some(wire), ..Shared::default() })
     }
 
     /// The same way, taking these addresses alone.
@@ -152,13 +139,14 @@ impl Outbound {
 
     /// Says this of us from now on.
     pub fn introducing(self, greeting: Greeting) -> Self {
-        let said = greeting.headers(None, 0);
+        let said = Arc::new(greeting.headers(None, 0));
         Self { greeting: Arc::new(greeting), said, ..self }
     }
 
     /// The same way for one knock at this endpoint.
     pub fn to(&self, endpoint: &EndpointId) -> Self {
-        Self { said: self.greeting.headers(Some(endpoint), rand::random()), ..self.clone() }
+        let said = Arc::new(self.greeting.headers(Some(endpoint), rand::random()));
+        Self { said, ..self.clone() }
     }
 
     /// The same way, taking this address of that host alone.
@@ -210,37 +198,68 @@ impl Outbound {
     /// dialling its address. All else is as ever, the handshake included.
     #[cfg(feature = "simulation")]
     pub fn through(self, socket: std::path::PathBuf) -> Self {
-        Self { socket: Some(socket), ..self }
+        let verifier = self.shared.verifier.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self::over(Shared { verifier: Mutex::new(verifier), socket: Some(socket), ..Shared::default() })
     }
 
     /// A client for one request: a fresh connection, no proxy but the one it
     /// names, no redirect followed, no cookie kept.
-    pub fn client(&self, request: &Request, trace: &Trace, dates: Dates) -> Result<reqwest::Client, String> {
+    pub fn client(&self, request: &Request, trace: &Trace, dates: Dates) -> Result<Client, String> {
         let url = &request.url;
-        let tls =
-            if url.scheme() == "https" { self.traced_tls(trace, dates)? } else { self.shared.no_tls.clone() };
-        let hop = request.proxy.as_ref().map(proxy::hop).transpose()?;
+        let shape =
+            Shape { local: self.only.local(), tls: url.scheme() == "https", again: request.method.reads() };
+        let client = match &request.proxy {
+            Some(proxy) => self.build(shape, Some(proxy::hop(proxy)?))?,
+            None => self.kept(shape)?,
+        };
         let proxy_host = request.proxy.as_ref().and_then(|it| it.url.host_str());
         // An address in the URL needs nobody asked.
         let asks = url.domain().is_some() || proxy_host.is_some();
-        let resolver = if asks { self.resolver().ok() } else { None };
         let port = url.port_or_known_default().unwrap_or_default();
-        let fence = request.fence.clone().map(|it| (it, port));
+        let errand = Errand {
+            trace: trace.clone(),
+            dates,
+            resolver: if asks { self.resolver().ok() } else { None },
+            proxy: proxy_host.map(str::to_owned),
+            only: self.only_of(url.host_str().unwrap_or_default()),
+            fence: request.fence.clone().map(|it| (it, port)),
+        };
+        Ok(Client {
+            client,
+            errand,
+            said: Arc::clone(&self.said),
+            #[cfg(feature = "simulation")]
+            wire: self.shared.wire.clone(),
+        })
+    }
+
+    fn kept(&self, shape: Shape) -> Result<reqwest::Client, String> {
+        let mut kept = self.shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = kept.iter().find(|(known, _)| *known == shape) {
+            return Ok(client.clone());
+        }
+        let client = self.build(shape, None)?;
+        kept.push((shape, client.clone()));
+        Ok(client)
+    }
+
+    fn build(&self, shape: Shape, hop: Option<reqwest::Proxy>) -> Result<reqwest::Client, String> {
+        let tls = if shape.tls { self.tls()? } else { no_tls() };
         #[expect(clippy::disallowed_methods, reason = "the one constructor of outbound clients")]
         let builder = reqwest::Client::builder();
         // Before a proxy of ours is named, those of the environment are forgotten.
         let builder = builder.no_proxy();
         let builder = match hop {
-            Some(hop) => builder.proxy(hop),
+            // It is told who asks for a tunnel.
+            Some(hop) => builder.proxy(hop).default_headers(HeaderMap::clone(&self.said)),
             None => builder,
         };
         #[cfg(feature = "simulation")]
-        let builder = match &self.socket {
+        let builder = match &self.shared.socket {
             Some(socket) => builder.unix_socket(socket.as_path()),
             None => builder,
         };
-        // By itself the client sends anything again after a GOAWAY, a login too.
-        let builder = match request.method.reads() {
+        let builder = match shape.again {
             true => builder,
             false => builder.retry(reqwest::retry::never()),
         };
@@ -248,34 +267,30 @@ impl Outbound {
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(0)
-            .default_headers(self.said.clone())
-            .dns_resolver(Names {
-                resolver,
-                trace: trace.clone(),
-                proxy: proxy_host.map(str::to_owned),
-                only: self.only_of(url.host_str().unwrap_or_default()),
-                fence,
-            })
-            .local_address(self.only.local())
-            .connector_layer(ConnectMark(trace.clone()))
+            .dns_resolver(Names)
+            .local_address(shape.local)
+            .connector_layer(ConnectMark)
             .build()
             .map_err(|error| error.to_string())
     }
 
-    /// TLS for a connection that speaks no HTTP.
-    pub fn bare_tls(&self, trace: &Trace) -> Result<rustls::ClientConfig, String> {
-        let mut tls = self.traced_tls(trace, Dates::Judged)?;
+    /// TLS for a connection that speaks no HTTP, to be begun on an [`Errand`].
+    pub fn bare_tls(&self) -> Result<Arc<rustls::ClientConfig>, String> {
+        let mut kept = self.shared.bare_tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tls) = &*kept {
+            return Ok(Arc::clone(tls));
+        }
+        let mut tls = self.tls()?;
         tls.alpn_protocols = Vec::new();
-        Ok(tls)
+        Ok(Arc::clone(kept.insert(Arc::new(tls))))
     }
 
-    fn traced_tls(&self, trace: &Trace, dates: Dates) -> Result<rustls::ClientConfig, String> {
-        let verifier = Verifier { inner: self.verifier()?, trace: trace.clone(), dates };
+    fn tls(&self) -> Result<rustls::ClientConfig, String> {
         let mut tls = rustls::ClientConfig::builder()
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_custom_certificate_verifier(Arc::new(Verifier(self.verifier()?)))
             .with_no_client_auth();
-        tls.resumption = Resumption::store(Arc::new(HandshakeMark(trace.clone())));
+        tls.resumption = Resumption::store(Arc::new(HandshakeMark));
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(tls)
     }
@@ -305,6 +320,28 @@ impl Outbound {
     }
 }
 
+impl Client {
+    pub fn request(&self, method: reqwest::Method, url: Url) -> reqwest::RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends what it has made ready. Who we are is said where the request does
+    /// not say it in words of its own.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, reqwest::Error> {
+        let mut request = request.build()?;
+        let headers = request.headers_mut();
+        for (name, value) in self.said.iter() {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        #[cfg(feature = "simulation")]
+        if let Some(wire) = &self.wire {
+            return super::wire::send(wire, request, &self.errand.trace).await;
+        }
+        self.errand.clone().run(async { self.client.execute(request).await }).await
+    }
+}
+
+/// Trusts nobody; for plain HTTP, where nobody asks.
 fn no_tls() -> rustls::ClientConfig {
     rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())

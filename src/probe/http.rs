@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
+use super::client::Client;
 use super::marks::{self, Trace};
 use super::proxy::{self, Way};
 use super::seen::Seen;
@@ -105,7 +106,7 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         (None, Some(way)) if way.was_refused(error) => Outcome::Failure(FailureClass::ConnectRefused),
         (None, _) => classify::failed(error, &trace.marks(), answered),
     };
-    let send = || kit.outbound.send(build(&client, request), trace);
+    let send = || client.send(build(&client, request));
     let asked = async {
         match send().await {
             // HTTP/2 may say goodbye before it has seen the request (GOAWAY).
@@ -184,7 +185,7 @@ impl Answer {
     }
 }
 
-fn build(client: &reqwest::Client, wanted: &Request) -> reqwest::RequestBuilder {
+fn build(client: &Client, wanted: &Request) -> reqwest::RequestBuilder {
     let method =
         reqwest::Method::from_bytes(wanted.method.as_str().as_bytes()).unwrap_or(reqwest::Method::GET);
     let mut request = client.request(method, wanted.url.clone());

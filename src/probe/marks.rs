@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use super::arrival;
 use super::certificate;
 use super::classify::DnsFault;
+use super::errand::Errand;
 use super::seen::TlsSeen;
 use crate::domain::evidence::CertificateSeen;
 use crate::domain::outcome::Outcome;
@@ -119,13 +120,13 @@ impl Trace {
 
 /// Never resumes a session; being asked for one means the handshake begins.
 #[derive(Debug)]
-pub struct HandshakeMark(pub Trace);
+pub struct HandshakeMark;
 
 impl ClientSessionStore for HandshakeMark {
     fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
 
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        self.0.note(|marks| {
+        Errand::note(|marks| {
             marks.tls_began.get_or_insert_with(now);
         });
         None
@@ -148,19 +149,16 @@ impl ClientSessionStore for HandshakeMark {
 
 /// Notes when connecting begins and ends, the lookup and the handshake included.
 #[derive(Clone)]
-pub struct ConnectMark(pub Trace);
+pub struct ConnectMark;
 
 #[derive(Clone)]
-pub struct Connecting<S> {
-    inner: S,
-    trace: Trace,
-}
+pub struct Connecting<S>(S);
 
 impl<S> tower::Layer<S> for ConnectMark {
     type Service = Connecting<S>;
 
     fn layer(&self, inner: S) -> Connecting<S> {
-        Connecting { inner, trace: self.0.clone() }
+        Connecting(inner)
     }
 }
 
@@ -176,18 +174,17 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+        self.0.poll_ready(context)
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let trace = self.trace.clone();
-        trace.note(|marks| marks.connect_began = Some(now()));
-        let connected = self.inner.call(request);
+        Errand::note(|marks| marks.connect_began = Some(now()));
+        let connected = self.0.call(request);
         Box::pin(async move {
             let connected = connected.await;
             if let Ok(connection) = &connected {
                 let ends = ends(connection);
-                trace.note(|marks| (marks.connect_ended, marks.ends) = (Some(now()), ends));
+                Errand::note(|marks| (marks.connect_ended, marks.ends) = (Some(now()), ends));
             }
             connected
         })

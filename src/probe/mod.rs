@@ -18,6 +18,7 @@ pub mod codes;
 mod coding;
 mod date;
 mod dns;
+mod errand;
 mod evidence;
 mod fence;
 mod flow;

@@ -1,7 +1,6 @@
 //! Asking for names: which resolver, for how long an answer is kept, and how it failed.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -11,9 +10,9 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
 use super::classify::DnsFault;
 use super::client::Only;
+use super::errand::Errand;
 use super::fence;
 use super::marks::{Trace, now};
-use crate::domain::request::Fence;
 
 /// A name is asked again after at most this, whatever its TTL says.
 const DNS_CACHE: Duration = Duration::from_secs(60);
@@ -78,27 +77,21 @@ pub async fn look_up(
     found
 }
 
-/// Resolves names for one client.
-pub struct Names {
-    pub resolver: Option<TokioResolver>,
-    pub trace: Trace,
-    /// The host of the proxy, which is asked for by the same way.
-    pub proxy: Option<String>,
-    /// Which addresses of the endpoint are used; a proxy's are all.
-    pub only: Only,
-    /// Which addresses of the endpoint's name may be connected to, at that port;
-    /// without one, any.
-    pub fence: Option<(Arc<Fence>, u16)>,
-}
+/// Resolves names for the client that all requests share, as each wants it.
+pub struct Names;
 
 impl reqwest::dns::Resolve for Names {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let (resolver, trace) = (self.resolver.clone(), self.trace.clone());
-        let of_proxy = self.proxy.as_deref() == Some(name.as_str());
-        let through_proxy = self.proxy.is_some();
-        let only = if of_proxy { Only::Any } else { self.only };
-        let fence = self.fence.clone().filter(|_| !of_proxy);
+        let errand = Errand::current();
         Box::pin(async move {
+            // Asked outside of a request it would pass by every fence.
+            let Some(Errand { resolver, trace, proxy, only, fence, .. }) = errand else {
+                return Err("no request is under way".into());
+            };
+            let of_proxy = proxy.as_deref() == Some(name.as_str());
+            let through_proxy = proxy.is_some();
+            let only = if of_proxy { Only::Any } else { only };
+            let fence = fence.filter(|_| !of_proxy);
             // A proxy's way asks for whatever stands in the URL, addresses too.
             let written = name.as_str().trim_matches(['[', ']']).parse().ok();
             let known = match only {

@@ -9,7 +9,7 @@ use rustls::{DigitallySignedStruct, SignatureScheme};
 use jiff::Timestamp;
 
 use super::certificate;
-use super::marks::Trace;
+use super::errand::Errand;
 
 /// How strictly a server's certificate is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +22,7 @@ pub enum Dates {
 
 /// Verifies as the shared verifier does, and keeps what it said against the certificate.
 #[derive(Debug)]
-pub struct Verifier {
-    pub inner: Arc<dyn ServerCertVerifier>,
-    pub trace: Trace,
-    pub dates: Dates,
-}
+pub struct Verifier(pub Arc<dyn ServerCertVerifier>);
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
@@ -37,22 +33,22 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let at = match self.dates {
+        let at = match Errand::dates() {
             Dates::Judged => now,
             Dates::ReadAt(at) => at,
         };
-        let verified = self.inner.verify_server_cert(leaf, intermediates, name, ocsp, at);
+        let verified = self.0.verify_server_cert(leaf, intermediates, name, ocsp, at);
         let shown = std::iter::once(leaf).chain(intermediates).take(certificate::CHAIN);
         let chain: Vec<CertificateDer<'static>> = shown.map(|it| it.clone().into_owned()).collect();
         let second = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let now = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
         let until = certificate::earliest(&chain, verified.is_ok(), now);
-        self.trace.note(|marks| {
+        Errand::note(|marks| {
             marks.certificate_until = until;
             marks.chain = chain;
         });
         if let Err(rustls::Error::InvalidCertificate(fault)) = &verified {
-            self.trace.note(|marks| marks.certificate_fault = Some(fault.clone()));
+            Errand::note(|marks| marks.certificate_fault = Some(fault.clone()));
         }
         verified
     }
@@ -64,8 +60,8 @@ impl ServerCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         // Which of the two is asked tells which was agreed on.
-        self.trace.note(|marks| marks.tls_version = Some("TLSv1.2"));
-        self.inner.verify_tls12_signature(message, certificate, signature)
+        Errand::note(|marks| marks.tls_version = Some("TLSv1.2"));
+        self.0.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -74,11 +70,11 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.trace.note(|marks| marks.tls_version = Some("TLSv1.3"));
-        self.inner.verify_tls13_signature(message, certificate, signature)
+        Errand::note(|marks| marks.tls_version = Some("TLSv1.3"));
+        self.0.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.0.supported_verify_schemes()
     }
 }

@@ -39,6 +39,7 @@ mod pki;
 mod power;
 mod pressure;
 mod push;
+mod redirects;
 mod reload;
 mod schedule;
 mod scribe;

@@ -37,6 +37,9 @@ pub struct Case {
     pub _target: Option<Target>,
 }
 
+/// For a page that must have the word in it.
+pub const WORD: &str = "contains = \"login\"";
+
 /// Makes cases, each at an address of its own, so that no host is asked too often.
 pub struct Bench {
     pub cases: Vec<Case>,
@@ -128,9 +131,9 @@ impl Bench {
 pub fn all() -> Bench {
     let mut bench = Bench::new();
     listed(&mut bench);
-    super::invented::plain(&mut bench);
-    super::invented::lengths(&mut bench);
-    super::invented::redirects(&mut bench);
+    super::plain::all(&mut bench);
+    super::lengths::all(&mut bench);
+    super::redirects::all(&mut bench);
     super::faults::tls(&mut bench);
     super::faults::h2(&mut bench);
     bench

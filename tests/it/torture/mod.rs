@@ -5,7 +5,9 @@
 
 mod cases;
 mod faults;
-mod invented;
+mod lengths;
+mod plain;
+mod redirects;
 pub mod tls;
 pub mod wire;
 
