@@ -290,6 +290,14 @@ mod tests {
     }
 
     #[test]
+    fn many_tags_of_many_attributes_are_refused() {
+        for bomb in ["attributes", "attributes in many tags"] {
+            let page = bombs().into_iter().find(|it| it.0 == bomb).unwrap().1;
+            assert!(Page::read(&page).is_err_and(|why| why.contains("attributes")), "{bomb}");
+        }
+    }
+
+    #[test]
     fn a_page_full_of_pictures_is_read() {
         // Of base64 each 64th letter is a `/`, after which an attribute could begin.
         let base64 = |bytes: usize| format!("{}/", "a".repeat(63)).repeat(bytes / 64);
