@@ -16,7 +16,9 @@ pub const LIMIT: usize = 16 * 1024;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Exhibit {
+    /// When the probe began: RFC 3339, in UTC.
     pub at: String,
+    /// `success`, `degraded`, `failure` or `unknown`, and why, as `summary.json` has them.
     pub outcome: String,
     pub reason: Option<String>,
     /// The stored code of the outcome.
@@ -38,12 +40,13 @@ pub struct Exhibit {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Step {
+    /// Empty in a flow of one.
     pub name: String,
     pub outcome: String,
     pub reason: Option<String>,
     pub http_status: Option<u16>,
     pub total_s: f64,
-    /// In their order; none for one that was not reached.
+    /// In seconds and in their order; null for one that was not reached.
     pub phases_s: Vec<(String, Option<f64>)>,
 }
 
@@ -60,8 +63,10 @@ pub struct Address {
 pub struct Certificate {
     pub subject: String,
     pub issuer: String,
+    /// RFC 3339, in UTC.
     pub not_before: String,
     pub not_after: String,
+    /// SHA-256 of the DER, in hex.
     pub fingerprint: String,
 }
 

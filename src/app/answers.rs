@@ -135,8 +135,10 @@ impl Desk {
         if worker.endpoint().kind.push().is_some() {
             return Answer::refused(Refusal::Failed, NOT_KNOCKED);
         }
-        let (endpoint, probed) = worker.visit().await;
-        Answer::Knock(Box::new(knock(&endpoint, &probed)))
+        match self.live.crew.visit(worker).await {
+            Ok((endpoint, probed)) => Answer::Knock(Box::new(knock(&endpoint, &probed))),
+            Err(_) => Answer::refused(Refusal::Failed, "the knock was not finished; see the log"),
+        }
     }
 
     /// Also of one that is not watched any more.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -10,6 +12,7 @@ use super::watch::watch_over;
 use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::judge::JudgeState;
 use crate::pipeline::{Spine, Until, Worker};
+use crate::probe::Probed;
 use crate::schedule::Entry;
 use crate::schedule::bell::Bell;
 
@@ -17,6 +20,8 @@ pub struct Crew {
     spine: Arc<Spine>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// Where all of them knock.
+    there: Handle,
     posts: Mutex<HashMap<EndpointId, Post>>,
 }
 
@@ -29,8 +34,8 @@ struct Post {
 }
 
 impl Crew {
-    pub fn new(spine: Arc<Spine>, stop: CancellationToken, tasks: TaskTracker) -> Self {
-        Self { spine, stop, tasks, posts: Mutex::default() }
+    pub fn new(spine: Arc<Spine>, stop: CancellationToken, tasks: TaskTracker, there: Handle) -> Self {
+        Self { spine, stop, tasks, there, posts: Mutex::default() }
     }
 
     /// The worker that watches an endpoint now.
@@ -52,6 +57,11 @@ impl Crew {
     /// Forgets those whose last round is over.
     pub(super) fn forget_ended(&self) {
         self.posts().retain(|_, post| !post.ended.is_cancelled());
+    }
+
+    /// Knocks at once, for a person who asks.
+    pub async fn visit(&self, worker: Arc<Worker>) -> Result<(Arc<Endpoint>, Probed), JoinError> {
+        self.tasks.spawn_on(async move { worker.visit().await }, &self.there).await
     }
 
     /// Posts a new worker.
@@ -90,13 +100,14 @@ impl Crew {
         let until = Until { stop: self.stop.clone(), leave: leave.clone() };
         let guard = ended.clone().drop_guard();
         let (watched, tasks) = (Arc::clone(&worker), self.tasks.clone());
-        self.tasks.spawn(async move {
+        let work = async move {
             let _guard = guard;
             if let Some(before) = after {
                 before.cancelled().await;
             }
             watch_over(watched, until, tasks).await;
-        });
+        };
+        self.tasks.spawn_on(work, &self.there);
         Post { worker, leave, ended }
     }
 

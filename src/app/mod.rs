@@ -4,6 +4,7 @@ mod alone;
 mod answers;
 mod chores;
 mod crew;
+mod knocking;
 mod listen;
 mod live;
 mod numbers;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::knocking::KnockingThread;
 use crate::pipeline::Spine;
 use crate::publish::Publisher;
 use crate::schedule::chores::Scheduler;
@@ -42,6 +44,7 @@ pub struct App {
     scheduler: Scheduler,
     store: Store,
     writer: std::thread::JoinHandle<()>,
+    _knocking: KnockingThread,
     pub addr: SocketAddr,
     /// Where this machine finds the page.
     pub page: String,

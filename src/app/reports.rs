@@ -8,10 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::crew::Crew;
 use crate::domain::endpoint::Id;
-use crate::domain::kind::Report;
+use crate::domain::kind::{Received, Report};
 use crate::domain::request::Value;
-use crate::pipeline::mailbox;
-use crate::publish::push::{By, Received, Reports};
+use crate::publish::push::{By, Reports};
 
 pub(super) struct Post {
     crew: Arc<Crew>,
@@ -45,12 +44,7 @@ impl Reports for Post {
     fn report(&self, id: Id, report: Report) -> Pin<Box<dyn Future<Output = Received> + Send + '_>> {
         Box::pin(async move {
             let Some(worker) = self.crew.worker(&id) else { return Received::Unauthorised };
-            match worker.report(report).await {
-                mailbox::Received::Stored => Received::Stored,
-                mailbox::Received::NotStored => Received::NotStored,
-                mailbox::Received::TooOften => Received::TooOften,
-                mailbox::Received::Unauthorised => Received::Unauthorised,
-            }
+            worker.report(report).await
         })
     }
 }

@@ -10,12 +10,13 @@ use tokio_util::task::TaskTracker;
 use super::answers::{Source, open_door};
 use super::chores::{Housekeeper, start_chores};
 use super::crew::Crew;
+use super::knocking::KnockingThread;
 use super::listen::{StartError, door, page_listener, page_url};
 use super::live::{ASKED, Live};
 use super::numbers::{Numbers, Shown};
 use super::reports::Post;
 use super::sample::start_sample;
-use super::watch::{must_live, reassure, tick};
+use super::watch::{must_live, reassure};
 use super::{App, Ringing};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -159,23 +160,28 @@ impl App {
             Some(wanted) => Some(start_sample(wanted, &clock, &stop, &tasks).await?),
             None => None,
         };
-        let crew = Arc::new(Crew::new(spine.clone(), stop.clone(), tasks.clone()));
+        let knocking = KnockingThread::begin().context("starting the thread that knocks")?;
+        let there = knocking.handle.clone();
+        let crew = Arc::new(Crew::new(spine.clone(), stop.clone(), tasks.clone(), there.clone()));
         publisher.take_reports(Box::new(Post::new(crew.clone())));
         let entries =
             workers.into_iter().zip(judged).map(|(endpoint, state)| crew.post(endpoint, state)).collect();
         let (changes, changed) = mpsc::channel(schedule::CHANGES);
         if ringing == Ringing::OnSchedule {
             let ring = schedule::ring(entries, changed, clock.clone(), own.stepped(), stop.clone());
-            tasks.spawn(must_live("the schedule", ring, stop.clone(), failed.clone()));
+            tasks.spawn_on(must_live("the schedule", ring, stop.clone(), failed.clone()), &there);
         }
-        tasks.spawn(must_live("the watchdog", tick(own.clone(), stop.clone()), stop.clone(), failed.clone()));
+        // Where it knocks, it must be seen to stand still.
+        let (ticks, ticking) = (own.clone(), stop.clone());
+        let watchdog = async move { ticks.ticking(ticking.cancelled()).await };
+        tasks.spawn_on(must_live("the watchdog", watchdog, stop.clone(), failed.clone()), &there);
         tasks.spawn(reassure(publisher.clone(), stop.clone()));
         let keeping = keep::keep(publisher.clone(), seen, clock.clone(), stop.clone());
         tasks.spawn(must_live("the renderer", keeping, stop.clone(), failed.clone()));
         tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
         tasks.spawn(gates::follow(spine.clone(), own.gates.lost(), stop.clone()));
         let watching = canaries.watch(stop.clone(), tasks.clone());
-        tasks.spawn(must_live("the canaries' watch", watching, stop.clone(), failed.clone()));
+        tasks.spawn_on(must_live("the canaries' watch", watching, stop.clone(), failed.clone()), &there);
         let door = door(&config.server, addr, publisher.clone())?;
         let tls = door.tls.clone();
         if let Some(tls) = tls.clone() {
@@ -232,6 +238,7 @@ impl App {
             scheduler,
             store,
             writer,
+            _knocking: knocking,
             addr,
             page,
             sample,

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::pipeline::{Until, Worker};
-use crate::probe::own::{self, OwnHealth};
 use crate::publish::Publisher;
 use crate::service;
 
@@ -43,25 +42,6 @@ pub(super) async fn must_live(
         guard.disarm();
     } else {
         tracing::error!("{name} ended by itself");
-    }
-}
-
-pub(super) async fn tick(own: Arc<OwnHealth>, stop: CancellationToken) {
-    let began = tokio::time::Instant::now();
-    let mut number = 0_u64;
-    loop {
-        let due = began + own::due(number);
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep_until(due) => (),
-        }
-        let now = tokio::time::Instant::now();
-        own.tick_late(now.saturating_duration_since(due));
-        // What was missed is not made up for.
-        while began + own::due(number) <= now {
-            number += 1;
-        }
     }
 }
 

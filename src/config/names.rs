@@ -39,40 +39,24 @@ impl Names {
         Self { components: components.0, endpoints: endpoints.collect(), accounts, networks: networks.0 }
     }
 
-    /// The id, if there is such an account.
     pub(super) fn account(&self, report: &Report<'_>, id: Spanned<Id>) -> Option<Id> {
-        let known = self.accounts.contains_key(id.get_ref());
-        if !known {
-            missing(report, "account", &id, self.accounts.keys());
-        }
-        known.then(|| id.into_inner())
+        given(report, "account", id, &self.accounts)
     }
 
-    /// The id, if there is such a component.
     pub(super) fn component(&self, report: &Report<'_>, id: Spanned<Id>) -> Option<ComponentId> {
-        let known = self.components.contains_key(id.get_ref());
-        if !known {
-            missing(report, "component", &id, self.components.keys());
-        }
-        known.then(|| id.into_inner())
+        given(report, "component", id, &self.components)
     }
 
-    /// The id, if there is such an endpoint.
     pub(super) fn endpoint(&self, report: &Report<'_>, id: Spanned<Id>) -> Option<EndpointId> {
-        let known = self.endpoints.contains_key(id.get_ref());
-        if !known {
-            missing(report, "endpoint", &id, self.endpoints.keys());
-        }
-        known.then(|| id.into_inner())
+        given(report, "endpoint", id, &self.endpoints)
     }
 
-    /// The id, if there is such a network, or it is the default one.
+    /// The default one needs no table.
     pub(super) fn network(&self, report: &Report<'_>, id: Spanned<Id>) -> Option<NetworkId> {
-        let known = id.get_ref().as_str() == network::DEFAULT || self.networks.contains_key(id.get_ref());
-        if !known {
-            missing(report, "network", &id, self.networks.keys());
+        if id.get_ref().as_str() == network::DEFAULT {
+            return Some(id.into_inner());
         }
-        known.then(|| id.into_inner())
+        given(report, "network", id, &self.networks)
     }
 
     /// The endpoints of a component.
@@ -121,24 +105,24 @@ impl Given {
     }
 }
 
-fn missing<'n>(
-    report: &Report<'_>,
-    what: &str,
-    id: &Spanned<Id>,
-    known: impl Iterator<Item = &'n Id> + Clone,
-) {
+/// The id, if the file gives it to a `what`; says so if it does not.
+fn given<V>(report: &Report<'_>, what: &str, id: Spanned<Id>, known: &BTreeMap<Id, V>) -> Option<Id> {
     /// More would be a wall of names.
     const NAMED: usize = 8;
-    let help = match nearest(id.get_ref().as_str(), known.clone().map(Id::as_str).collect::<Vec<_>>()) {
+    if known.contains_key(id.get_ref()) {
+        return Some(id.into_inner());
+    }
+    let names: Vec<&str> = known.keys().map(Id::as_str).collect();
+    let help = match nearest(id.get_ref().as_str(), names.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None if known.clone().next().is_none() => format!("the file has no [[{what}]] yet"),
+        None if names.is_empty() => format!("the file has no [[{what}]] yet"),
         None => {
-            let some: Vec<&str> = known.clone().take(NAMED).map(Id::as_str).collect();
-            let more = if known.clone().nth(NAMED).is_some() { " and more" } else { "" };
-            format!("the file has {}{more}", listed("and", some))
+            let more = if NAMED < names.len() { " and more" } else { "" };
+            format!("the file has {}{more}", listed("and", names.into_iter().take(NAMED)))
         }
     };
     report.absent(id.span(), format!("there is no {what} `{}`", id.get_ref()), help);
+    None
 }
 
 fn tables<'d, 'i>(file: &'d DeTable<'i>, key: &str) -> impl Iterator<Item = &'d DeTable<'i>> {

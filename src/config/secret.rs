@@ -35,6 +35,20 @@ pub struct Surroundings<'a> {
     pub listen: Option<SocketAddr>,
 }
 
+impl Surroundings<'_> {
+    /// Nothing around: no variables, no files, no sample wallet; every certificate will do.
+    pub fn none() -> Self {
+        Self {
+            env: &|_| None,
+            file: &|_| Err(io::Error::new(io::ErrorKind::NotFound, "there are no files here")),
+            sample: &|_| None,
+            certificate: &|_, _, _| Ok(vec![]),
+            dir: Path::new(""),
+            listen: None,
+        }
+    }
+}
+
 /// A secret file as it was found.
 pub struct SecretFile {
     pub text: SecretString,

@@ -33,16 +33,7 @@ impl Answers {
 /// The file, or what its reader minds in the answers, one sentence each.
 pub fn write(answers: &Answers) -> Result<String, Vec<String>> {
     let text = compose(answers);
-    let none = |_: &str| None;
-    let around = Surroundings {
-        certificate: &|_, _, _| Ok(vec![]),
-        env: &none,
-        file: &|_: &Path| Err(std::io::ErrorKind::NotFound.into()),
-        sample: &|_: &str| None,
-        dir: Path::new(""),
-        listen: None,
-    };
-    match Config::parse(&text, "the new file", &around, Timestamp::UNIX_EPOCH) {
+    match Config::parse(&text, "the new file", &Surroundings::none(), Timestamp::UNIX_EPOCH) {
         Ok(_) => Ok(text),
         Err(faults) => Err(faults.shown().iter().map(|it| format!("{}: {}", it.message, it.help)).collect()),
     }

@@ -11,7 +11,8 @@ pub struct Account {
     pub password: Value,
     /// The secret of its second factor.
     pub totp: Option<Totp>,
-    /// Logins an hour at most, over all endpoints and people.
+    /// At most, over all endpoints, confirmations and people; see
+    /// [`super::login_budget`].
     pub logins_per_hour: u32,
 }
 
@@ -25,10 +26,11 @@ impl Account {
 /// How codes are made of a shared secret (RFC 6238).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Totp {
-    /// Base32.
+    /// In base32.
     pub secret: Value,
+    /// 6 to 8.
     pub digits: u8,
-    /// Seconds.
+    /// In seconds, 15 to 300.
     pub period: u32,
     pub algorithm: Algorithm,
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::endpoint::{Cadence, Endpoint};
 use super::kind::Kind;
-use super::request::{Method, Request, Value};
+use super::request::{Request, Value};
 use super::template::Part;
 
 /// A door that is closed for so long is not opened by our asking.
@@ -43,7 +43,7 @@ pub fn is_costly(endpoint: &Endpoint) -> bool {
 }
 
 fn sends(request: &Request) -> bool {
-    let reads = matches!(request.method, Method::Get | Method::Head);
+    let reads = request.method.reads();
     !reads || request.body.is_some() || request.values().into_iter().any(is_secret)
 }
 
@@ -64,6 +64,7 @@ mod tests {
     use super::*;
     use crate::domain::endpoint::Id;
     use crate::domain::request::Body;
+    use crate::domain::request::Method;
     use crate::domain::template::Template;
 
     fn endpoint(every: u64, change: impl FnOnce(&mut Request)) -> Endpoint {

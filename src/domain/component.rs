@@ -63,10 +63,26 @@ pub struct Component {
     pub role: Role,
     /// Shown to the public; the verdict looks at public components only.
     pub public: bool,
-    /// The component whose users can log in through this one instead.
+    /// Components whose users can log in through this one instead.
     pub alternative_to: Vec<ComponentId>,
     pub roll_up: RollUp,
     pub was: Vec<ComponentId>,
+}
+
+impl Component {
+    /// A public way to log in, as a component is when nothing else is said.
+    pub fn way(id: ComponentId, name: Text) -> Self {
+        Self {
+            id,
+            name,
+            group: None,
+            role: Role::Login,
+            public: true,
+            alternative_to: vec![],
+            roll_up: RollUp::All,
+            was: vec![],
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

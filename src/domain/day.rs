@@ -217,26 +217,18 @@ impl Day {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::component::{Lang, Role, RollUp, Text};
+    use crate::domain::component::{Lang, Text};
     use crate::domain::endpoint::Id;
     use crate::domain::notice::Covers;
     use crate::domain::outage::outages;
+    use crate::domain::span::letters_a_minute;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(60 * minute).unwrap()
     }
 
     fn component() -> Component {
-        Component {
-            id: Id::parse("web").unwrap(),
-            name: Text::One(Lang::En, "web".into()),
-            group: None,
-            role: Role::Login,
-            public: true,
-            alternative_to: vec![],
-            roll_up: RollUp::All,
-            was: vec![],
-        }
+        Component::way(Id::parse("web").unwrap(), Text::One(Lang::En, "web".into()))
     }
 
     fn endpoint(name: &str) -> Endpoint {
@@ -258,25 +250,6 @@ mod tests {
         }
     }
 
-    /// One letter a minute; a space is before the first data.
-    fn history(letters: &str) -> Vec<Span> {
-        let mut spans: Vec<Span> = Vec::new();
-        for (minute, letter) in (0_i64..).zip(letters.chars()) {
-            let health = match letter {
-                'U' => Health::Up,
-                'G' => Health::Degraded,
-                'D' => Health::Down,
-                '?' => Health::Unknown,
-                _ => continue,
-            };
-            match spans.last_mut() {
-                Some(last) if last.health == health => last.to = Some(at(minute + 1)),
-                _ => spans.push(Span { health, from: at(minute), to: Some(at(minute + 1)) }),
-            }
-        }
-        spans
-    }
-
     /// Draws a timeline, one letter a minute: `O` operational, `G` degraded,
     /// `P` partial, `X` major, `M` maintenance, `?` unknown.
     fn drawn(histories: &[&str], window: Option<(i64, i64)>) -> String {
@@ -285,7 +258,7 @@ mod tests {
         let parts: Vec<PartHistory<'_>> = histories
             .iter()
             .zip(&endpoints)
-            .map(|(letters, endpoint)| PartHistory { endpoint, spans: history(letters) })
+            .map(|(letters, endpoint)| PartHistory { endpoint, spans: letters_a_minute(letters) })
             .collect();
         let maintenances: Vec<Maintenance> =
             window.map(|(from, to)| maintenance(from, to)).into_iter().collect();

@@ -24,19 +24,22 @@ pub struct Evidence {
     pub steps: Vec<StepSeen>,
     /// Addresses that were knocked at, and what each said.
     pub addresses: Vec<(Shown, Outcome)>,
+    /// As the server showed it, its own certificate first.
     pub chain: Vec<CertificateSeen>,
     /// `HTTP/1.1 503 Service Unavailable`, or what the kind has in its place.
     pub status_line: Option<Shown>,
     pub headers: Vec<(Shown, Shown)>,
-    /// The first [`BODY_KEPT`] bytes, as text.
+    /// The first [`BODY_KEPT`] bytes, as text; empty when nothing came.
     pub body: Shown,
     /// Assertions that did not hold, with the values they saw.
     pub failed: Vec<Shown>,
+    /// What went wrong, in words for operators.
     pub error: Option<Shown>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepSeen {
+    /// Empty in a flow of one.
     pub name: String,
     pub outcome: Outcome,
     pub http_status: Option<u16>,

@@ -1,7 +1,8 @@
-//! What an answer must be to count as a success.
+//! The assertions: what an answer must be to count as a success.
 
-/// What an answer must be to count as a success. Patterns, selectors, paths and
-/// expressions are text here, checked with the config.
+/// Everything that is given must hold; what is empty asks for nothing, except where
+/// it says so. Patterns, selectors, paths and expressions are text here, checked with
+/// the config.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Expect {
     /// Statuses that are right; empty means any of 200 to 299.
@@ -10,7 +11,7 @@ pub struct Expect {
     pub contains: Vec<String>,
     /// None of these may stand in it.
     pub not_contains: Vec<String>,
-    /// By name in lower case.
+    /// By name in lower case; of several values one that fits is enough.
     pub headers: Vec<(String, Test)>,
     /// By RFC 9535 path.
     pub json: Vec<(String, Test)>,
@@ -32,7 +33,7 @@ pub struct StatusRange {
     pub to: u16,
 }
 
-/// What is asked of one value.
+/// What is asked of one value; bounds are inclusive.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
     Exists(bool),
@@ -45,7 +46,7 @@ pub enum Test {
     AtMost(f64),
     /// Characters of a text, elements of a list, keys of a table.
     Length(u32),
-    /// How many there are.
+    /// How many values or elements there are.
     Count(u32),
 }
 

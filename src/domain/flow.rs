@@ -24,11 +24,13 @@ pub struct Flow {
     pub fence: Arc<Fence>,
 }
 
+/// One request of a flow, what a right answer to it is, and what is taken from it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// Empty in a flow of one step.
     pub name: String,
     pub request: Request,
+    /// Taken in this order once the answer was right; one that is not there fails the step.
     pub captures: Vec<Capture>,
     pub expect: Expect,
     /// For this step alone; the flow's goes on.
@@ -146,6 +148,7 @@ impl Step {
             turn: Turn::InOrder,
         }
     }
+
     /// Whether it sends something of the account's.
     pub fn logs_in(&self) -> bool {
         self.request.has(|it| matches!(it, Part::Username | Part::Password | Part::Totp | Part::Basic))

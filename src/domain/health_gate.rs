@@ -72,6 +72,7 @@ impl Said {
         }
     }
 
+    /// Whether it counts against the network.
     pub fn fails(self) -> bool {
         matches!(self, Self::Wrong | Self::Silent | Self::NoName)
     }
@@ -103,6 +104,7 @@ impl Said {
     }
 }
 
+/// Whether results of a network are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Gate {
     #[default]
@@ -192,6 +194,7 @@ pub struct Ourselves {
     pub starved: bool,
 }
 
+/// The second table above: what a result says once it is known how we were.
 pub fn concluded(outcome: Outcome, we: &Ourselves) -> Outcome {
     if we.stalled {
         return Outcome::Unknown(UnknownReason::OwnStall);

@@ -9,7 +9,7 @@ mod tls;
 use std::fmt;
 
 pub use dns::{Ask, Class, Dns, Resolver, Rules, Transport};
-pub use push::{Push, Report, SILENT};
+pub use push::{Push, Received, Report, SILENT};
 pub use smtp::{Safety, Smtp};
 pub use tcp::{Line, Tcp};
 pub use tls::Tls;

@@ -9,7 +9,7 @@ use super::request::Proxy;
 
 pub type NetworkId = Id;
 
-/// The group of every endpoint that names none.
+/// The network of every endpoint that names none.
 pub const DEFAULT: &str = "default";
 
 /// Doors of others that hardly ever fail together. When most of them do, it is
@@ -26,6 +26,7 @@ pub struct Canary {
     pub url: Url,
     /// What only the real one says; a captive portal does not.
     pub contains: Option<String>,
+    /// That of all endpoints; none for `tcp`, which no proxy carries.
     pub proxy: Option<Proxy>,
 }
 
@@ -47,7 +48,7 @@ impl Network {
     }
 }
 
-/// The group an endpoint belongs to, whether there is one or not.
+/// The id of an endpoint's network, whether the config has such a network or not.
 pub fn name_of(endpoint: &Endpoint) -> &str {
     endpoint.network.as_ref().map_or(DEFAULT, Id::as_str)
 }

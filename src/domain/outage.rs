@@ -117,34 +117,16 @@ pub fn changes(told: &[Span], now: Timestamp) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::span::letters_a_minute;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// One letter a minute: `U`, `G`, `D`, `?`.
-    fn told(letters: &str) -> Vec<Span> {
-        let mut spans: Vec<Span> = Vec::new();
-        for (minute, letter) in (0_i64..).zip(letters.chars()) {
-            let health = match letter {
-                'U' => Health::Up,
-                'G' => Health::Degraded,
-                'D' => Health::Down,
-                _ => Health::Unknown,
-            };
-            let to = Some(at(60 * (minute + 1)));
-            match spans.last_mut() {
-                Some(last) if last.health == health => last.to = to,
-                _ => spans.push(Span { health, from: at(60 * minute), to }),
-            }
-        }
-        spans
-    }
-
     /// `1-3/2` is an outage from minute 1 to 3 with 2 minutes known down.
     fn drawn(letters: &str) -> String {
         let now = at(60 * i64::try_from(letters.len()).unwrap());
-        let drawn: Vec<String> = outages(&told(letters), now).into_iter().map(one).collect();
+        let drawn: Vec<String> = outages(&letters_a_minute(letters), now).into_iter().map(one).collect();
         drawn.join(" ")
     }
 
@@ -158,7 +140,8 @@ mod tests {
     /// The same, with what flaps told as one.
     fn folds(letters: &str) -> String {
         let now = at(60 * i64::try_from(letters.len()).unwrap());
-        let told: Vec<String> = folded(outages(&told(letters), now)).into_iter().map(one).collect();
+        let told: Vec<String> =
+            folded(outages(&letters_a_minute(letters), now)).into_iter().map(one).collect();
         told.join(" ")
     }
 
@@ -201,9 +184,9 @@ mod tests {
 
     #[test]
     fn more_than_five_changes_an_hour_are_flapping() {
-        assert!(!is_flapping(&told("UDUDUD"), at(360)));
-        assert!(is_flapping(&told("UDUDUDU"), at(420)));
-        assert!(!is_flapping(&told("U?U?U?U?U?U?U"), at(780)));
-        assert!(!is_flapping(&told("UDUDUDU"), at(420 + 3600)));
+        assert!(!is_flapping(&letters_a_minute("UDUDUD"), at(360)));
+        assert!(is_flapping(&letters_a_minute("UDUDUDU"), at(420)));
+        assert!(!is_flapping(&letters_a_minute("U?U?U?U?U?U?U"), at(780)));
+        assert!(!is_flapping(&letters_a_minute("UDUDUDU"), at(420 + 3600)));
     }
 }

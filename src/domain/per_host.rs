@@ -1,6 +1,6 @@
-//! How much one host is asked for.
+//! Our manners: how much one host is asked for.
 
-/// What one host is asked for at most, over all endpoints.
+/// At most so much is asked of one host (a name and its port), over all endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PerHost {
     pub requests_per_second: u32,

@@ -1,4 +1,4 @@
-//! One request of a flow, and what its answer must be.
+//! One request of a flow: all that is sent, and where.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub struct Request {
     pub url: Url,
     /// The address as written, when it holds `{{…}}`.
     pub address: Option<Template>,
-    /// Added to the query of the address.
+    /// Added to the query of the address, in this order.
     pub query: Vec<(String, Value)>,
     pub headers: Vec<(String, Value)>,
     pub body: Option<Body>,
@@ -62,7 +62,7 @@ impl Request {
         values
     }
 
-    /// Whether a place like this is filled in anywhere.
+    /// Whether a placeholder like this stands anywhere in it.
     pub fn has(&self, wanted: impl Fn(&Part) -> bool) -> bool {
         let address = self.address.iter();
         let others = self.values().into_iter().filter_map(Value::template);
@@ -142,10 +142,15 @@ impl Method {
             Self::Patch => "PATCH",
         }
     }
+
+    /// It only reads, so that asking twice does no more than asking once.
+    pub fn reads(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
 }
 
 /// A value of a request: written in the file, a secret that cannot print
-/// itself, or a text with places to be filled in at each knock.
+/// itself, or a text with placeholders.
 #[derive(Debug, Clone)]
 pub enum Value {
     Plain(String),

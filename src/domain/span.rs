@@ -88,6 +88,35 @@ pub fn as_told(history: &[Span], silent_since: Option<Timestamp>, now: Timestamp
 }
 
 #[cfg(test)]
+impl Health {
+    /// As tests draw it: `U`, `G`, `D`, else unknown.
+    pub fn of_letter(letter: char) -> Self {
+        match letter {
+            'U' => Self::Up,
+            'G' => Self::Degraded,
+            'D' => Self::Down,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The spans of a history drawn with a letter a minute, from 1970 on; of a space
+/// there is no data.
+#[cfg(test)]
+pub fn letters_a_minute(letters: &str) -> Vec<Span> {
+    let at = |minute: i64| Timestamp::from_second(60 * minute).unwrap();
+    let mut spans: Vec<Span> = Vec::new();
+    for (minute, letter) in (0_i64..).zip(letters.chars()).filter(|(_, letter)| *letter != ' ') {
+        let (health, to) = (Health::of_letter(letter), Some(at(minute + 1)));
+        match spans.last_mut() {
+            Some(last) if last.health == health => last.to = to,
+            _ => spans.push(Span { health, from: at(minute), to }),
+        }
+    }
+    spans
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -96,16 +96,14 @@ mod tests {
     /// One letter an endpoint, named a, b, c …: `U G D ?`, `u g d` when covered.
     fn of(letters: &str, covered: bool, roll_up: &RollUp) -> Status {
         let ids: Vec<Id> = ('a'..).take(letters.len()).map(|c| Id::parse(&c.to_string()).unwrap()).collect();
-        let health = |letter: char| match letter.to_ascii_uppercase() {
-            'U' => Health::Up,
-            'G' => Health::Degraded,
-            'D' => Health::Down,
-            _ => Health::Unknown,
-        };
         let parts: Vec<Part<'_>> = letters
             .chars()
             .zip(&ids)
-            .map(|(c, endpoint)| Part { endpoint, health: health(c), covered: c.is_lowercase() })
+            .map(|(c, endpoint)| Part {
+                endpoint,
+                health: Health::of_letter(c.to_ascii_uppercase()),
+                covered: c.is_lowercase(),
+            })
             .collect();
         status(covered, &parts, roll_up)
     }

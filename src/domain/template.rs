@@ -1,4 +1,4 @@
-//! Texts with places that are filled in at each knock: `{{password}}`, `{{step.token}}`.
+//! Texts with placeholders that are filled in at each knock: `{{password}}`, `{{page.csrf}}`.
 
 use super::request::Value;
 
@@ -8,7 +8,7 @@ pub struct Template(pub Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Part {
-    /// What stands between the places; a secret with a prefix is one, too.
+    /// What stands between the placeholders; a secret with a prefix is one, too.
     Text(Value),
     /// `{{username}}`: the account's name.
     Username,

@@ -37,6 +37,8 @@ pub struct Form {
 }
 
 impl Page {
+    /// Refuses, and says why, what is too large or too deep to be worked on in bounded
+    /// time; whatever else comes is a page, as in a browser.
     pub fn read(html: &str) -> Result<Self, String> {
         let mut parser =
             driver::parse_document(HtmlTreeSink::new(Html::new_document()), ParseOpts::default());
@@ -68,7 +70,7 @@ impl Page {
         Ok(Self(parser.finish()))
     }
 
-    /// The text of the first element, or its attribute.
+    /// The text of the first element that matches, or the attribute of the first that has it.
     pub fn first(&self, selector: &str, attribute: Option<&str>) -> Result<Option<String>, String> {
         let selector = compile(selector)?;
         let mut found = self.0.select(&selector);
@@ -85,12 +87,13 @@ impl Page {
         Ok(self.0.select(&selector).take(most).map(text).collect())
     }
 
+    /// How many elements match.
     pub fn count(&self, selector: &str) -> Result<usize, String> {
         let selector = compile(selector)?;
         Ok(self.0.select(&selector).count())
     }
 
-    /// None when there is no such form.
+    /// The first form that matches, with its hidden fields; none when there is none.
     pub fn form(&self, selector: &str) -> Result<Option<Form>, String> {
         let (selector, inputs) = (compile(selector)?, compile("input[name]")?);
         let Some(form) = self.0.select(&selector).next() else { return Ok(None) };

@@ -25,7 +25,8 @@ pub fn matches(text: &str, pattern: &str) -> Result<bool, String> {
     Ok(compiled(pattern)?.is_match(text))
 }
 
-/// The text of a group of the first match; 0 is the whole of it.
+/// The text of a group of the first match; 0 is the whole of it. None when nothing
+/// matches, or the group had no part in it.
 pub fn group(text: &str, pattern: &str, group: usize) -> Result<Option<String>, String> {
     let found = compiled(pattern)?.captures(text);
     Ok(found.and_then(|it| Some(it.get(group)?.as_str().to_owned())))

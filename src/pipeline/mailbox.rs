@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use crate::domain::kind::Report;
+use crate::domain::kind::{Received, Report};
 use crate::domain::moment::Moment;
 
 /// Reports that wait while one is being stored.
@@ -15,18 +15,6 @@ pub const WAITING: usize = 16;
 /// have waited for a network.
 const BURST: u32 = 10;
 const REFILL: Duration = Duration::from_secs(1);
-
-/// What became of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Received {
-    /// On the disk.
-    Stored,
-    /// Nobody knows whether it will ever be.
-    NotStored,
-    TooOften,
-    /// Nobody takes reports for such an endpoint, or not with such a token.
-    Unauthorised,
-}
 
 /// A report, when it came, and who waits for what becomes of it.
 pub struct Letter {

@@ -4,9 +4,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::Worker;
-use super::mailbox::{Letter, Mailbox, Received};
+use super::mailbox::{Letter, Mailbox};
 use crate::domain::endpoint::Endpoint;
-use crate::domain::kind::{Push, Report, SILENT};
+use crate::domain::kind::{Push, Received, Report, SILENT};
 use crate::domain::probe::ProbeResult;
 use crate::domain::redact::Redactor;
 use crate::probe::{Probed, redactor};

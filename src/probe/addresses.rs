@@ -22,7 +22,7 @@ use crate::domain::endpoint::{Addresses, Endpoint, Family};
 use crate::domain::flow::Depth;
 use crate::domain::kind::{HostPort, Kind, Line, Resolver, Tcp, Tls};
 use crate::domain::outcome::{DegradedReason, Outcome};
-use crate::domain::request::{Method, Value};
+use crate::domain::request::Value;
 
 /// Addresses that are knocked at; more are behind one name only where none matters by itself.
 const MOST: usize = 8;
@@ -152,10 +152,7 @@ fn place(endpoint: &Endpoint) -> Option<HostPort> {
 /// Whether all of it may be said to each address.
 fn may_repeat(kind: &Kind) -> bool {
     match kind {
-        Kind::Http(flow) => {
-            flow.account.is_none()
-                && flow.steps().all(|it| matches!(it.request.method, Method::Get | Method::Head))
-        }
+        Kind::Http(flow) => flow.account.is_none() && flow.steps().all(|it| it.request.method.reads()),
         Kind::Tcp(tcp) => !tcp.dialog.iter().any(|it| matches!(it, Line::Send(Value::Secret(_)))),
         Kind::Tls(_) | Kind::Dns(_) | Kind::Smtp(_) | Kind::Push(_) => true,
     }

@@ -1,6 +1,6 @@
 //! A connection without HTTP: brought to stand, made safe, and judged as any other.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
@@ -102,19 +102,23 @@ impl<'a> Bare<'a> {
         Ok(())
     }
 
-    /// Connects to the first address that lets us.
-    pub(super) async fn connect(&mut self, at: &HostPort) -> Result<TcpStream, Fault> {
-        self.take_turn(at).await?;
-        let trace = self.trace.clone();
-        let outbound = &self.kit.outbound;
+    /// Looks a name up.
+    pub(super) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Fault> {
         let found = self.by_the_deadline(async {
-            let found = outbound.addresses(&at.host, &trace).await;
+            let found = self.kit.outbound.addresses(host, &self.trace).await;
             found.map_err(|fault| Fault {
                 outcome: classify::lookup(fault),
                 said: fault.sentence().unwrap_or_else(|| "the name could not be looked up".into()),
             })
         });
-        let addresses = found.await?;
+        found.await
+    }
+
+    /// Connects to the first address that lets us.
+    pub(super) async fn connect(&mut self, at: &HostPort) -> Result<TcpStream, Fault> {
+        self.take_turn(at).await?;
+        let addresses = self.addresses(&at.host).await?;
+        let trace = self.trace.clone();
         trace.note(|marks| marks.connect_began = Some(marks::now()));
         let count = addresses.len().min(TRIED);
         let mut worst: Option<Fault> = None;

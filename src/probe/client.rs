@@ -256,6 +256,11 @@ impl Outbound {
             Some(socket) => builder.unix_socket(socket.as_path()),
             None => builder,
         };
+        // By itself the client sends anything again after a GOAWAY, a login too.
+        let builder = match request.method.reads() {
+            true => builder,
+            false => builder.retry(reqwest::retry::never()),
+        };
         builder
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())

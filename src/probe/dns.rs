@@ -90,18 +90,10 @@ async fn asked(
 
 async fn over_udp(bare: &mut Bare<'_>, at: &HostPort, question: &Question) -> Result<Message, Fault> {
     bare.take_turn(at).await?;
-    let trace = bare.trace.clone();
-    let outbound = &bare.kit.outbound;
-    let found = bare.by_the_deadline(async {
-        let found = outbound.addresses(&at.host, &trace).await;
-        found.map_err(|fault| Fault {
-            outcome: classify::lookup(fault),
-            said: fault.sentence().unwrap_or_else(|| "the server's name could not be looked up".into()),
-        })
-    });
-    let Some(address) = found.await?.into_iter().next() else {
+    let Some(address) = bare.addresses(&at.host).await?.into_iter().next() else {
         return Err(Fault::of(FailureClass::DnsError, "the server's name has no address"));
     };
+    let trace = bare.trace.clone();
     let peer = SocketAddr::new(address, at.port);
     bare.peer = Some(peer);
     let broken = |error: std::io::Error| Fault {

@@ -17,7 +17,7 @@ use crate::domain::expect::Expect;
 use crate::domain::outcome::{FailureClass, Outcome, UnknownReason};
 use crate::domain::probe::Phases;
 use crate::domain::redact::Redactor;
-use crate::domain::request::{Body, Method, Request, Value};
+use crate::domain::request::{Body, Request, Value};
 
 /// What came back before the time ran out.
 pub(super) struct Answer {
@@ -102,11 +102,10 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
         (None, _) => classify::failed(error, &trace.marks(), answered),
     };
     let send = || client.send(build(&client, request));
-    let harmless = matches!(request.method, Method::Get | Method::Head);
     let asked = async {
         match send().await {
             // HTTP/2 may say goodbye before it has seen the request (GOAWAY).
-            Err(error) if harmless && classify::was_never_sent(&error) => send().await,
+            Err(error) if classify::was_never_sent(&error) => send().await,
             sent => sent,
         }
     };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use super::gate::Gates;
 use crate::clock::Clock;
@@ -78,13 +79,34 @@ impl OwnHealth {
         }
     }
 
+    /// Ticks for as long as `doing` takes.
+    pub async fn ticking<T>(&self, doing: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let mut doing = std::pin::pin!(doing);
+        let mut number = 0_u64;
+        loop {
+            let due = began + due(number);
+            tokio::select! {
+                biased;
+                done = &mut doing => return done,
+                () = sleep_until(due) => (),
+            }
+            let now = Instant::now();
+            self.tick_late(now.saturating_duration_since(due));
+            // What was missed is not made up for.
+            while began + self::due(number) <= now {
+                number += 1;
+            }
+        }
+    }
+
     /// Called every [`TICK`]; notices when it was not.
     pub fn tick(&self) {
         self.tick_late(Duration::ZERO);
     }
 
     /// The same by one who knows how late it is.
-    pub fn tick_late(&self, late: Duration) {
+    fn tick_late(&self, late: Duration) {
         let now = self.clock.now();
         let mono = micros(now.mono);
         let before = self.last_tick.swap(mono, Ordering::AcqRel);
@@ -215,7 +237,7 @@ impl Group {
 }
 
 /// When the tick of this number is due, counted from the first.
-pub fn due(number: u64) -> Duration {
+fn due(number: u64) -> Duration {
     let phase = usize::try_from(number % 5).ok().and_then(|it| PHASES.get(it)).copied();
     Duration::from_millis(number.saturating_mul(TICK_MILLIS).saturating_add(phase.unwrap_or_default()))
 }

@@ -1,14 +1,4 @@
 //! A mail server: greeting, EHLO, STARTTLS, EHLO again, QUIT. No mail is ever sent.
-//!
-//! | what it says | outcome |
-//! | --- | --- |
-//! | no reply in the form of SMTP | `protocol` |
-//! | 421, 450, 451 or 454 with 4.7.x, or 421 without a code: come more rarely | unknown `throttled` |
-//! | 5xx with 5.7.x at the greeting or to EHLO: not you | unknown `blocked` |
-//! | anything else in the place of what is waited for | `assertion` |
-//! | no STARTTLS, or no AUTH, where it must be offered | `assertion` |
-//! | words in the clear after STARTTLS was agreed | `protocol` |
-//! | more lines than a greeting has | `body_too_large` |
 
 use super::bare::{Bare, Fault};
 use super::talk::{Heard, Talk};

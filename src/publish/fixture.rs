@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use crate::domain::component::{Component, Lang, Role, RollUp, Text};
+use crate::domain::component::{Component, Lang, Role, Text};
 use crate::domain::endpoint::{Endpoint, Id};
 use crate::domain::facts::{Contact, EndpointFacts, Facts, LastResult, SamplePage, Site, Storing};
 use crate::domain::moment::{Moment, minus, plus};
@@ -52,16 +52,7 @@ pub fn site() -> Site {
 }
 
 fn component(name: &str, zh: &str, en: &str) -> Component {
-    Component {
-        id: id(name),
-        name: both(zh, en),
-        group: None,
-        role: Role::Login,
-        public: true,
-        alternative_to: vec![],
-        roll_up: RollUp::All,
-        was: vec![],
-    }
+    Component::way(id(name), both(zh, en))
 }
 
 fn endpoint(component: &str) -> Arc<Endpoint> {

@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use super::Publisher;
 use crate::domain::endpoint::Id;
-use crate::domain::kind::Report;
+use crate::domain::kind::{Received, Report};
 
 /// A report is a few words.
 const BODY_LIMIT: usize = 4 << 10;
@@ -40,15 +40,6 @@ const LATENCY_MOST: f64 = 86_400.0;
 /// nothing is stored.
 const AGAIN_OFTEN: &str = "1";
 const AGAIN_NOT_STORED: &str = "30";
-
-/// What became of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Received {
-    Stored,
-    NotStored,
-    TooOften,
-    Unauthorised,
-}
 
 /// How a token came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

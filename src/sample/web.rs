@@ -75,14 +75,37 @@ fn told(
     }
 }
 
+/// The form for name and password, which stands at two addresses.
+#[derive(Clone, Copy)]
+struct Entry {
+    at: &'static str,
+    mode: Mode,
+}
+
+impl Entry {
+    fn page(self, visit: &Visit, problem: Option<Problem>) -> Response {
+        pages::login(self.at, self.mode.into(), &visit.csrf_token, problem)
+    }
+
+    fn shown(self, wallet: &Wallet, headers: &HeaderMap) -> Response {
+        let visit = Visit::of(wallet, wallet.now(), headers);
+        let page = self.page(&visit, None);
+        visit.shows(page)
+    }
+
+    #[expect(clippy::result_large_err, reason = "an answer that is ready is handed on, not kept")]
+    fn read(self, wallet: &Wallet, headers: &HeaderMap, filled: Filled) -> Result<Sent, Response> {
+        let again = |visit: &Visit| self.page(visit, Some(Problem::OutOfDate));
+        Sent::read(wallet, headers, filled, &["username", "password"], again)
+    }
+}
+
 pub async fn login_page(
     State(wallet): State<Arc<Wallet>>,
     Extension(mode): Doing,
     headers: HeaderMap,
 ) -> Response {
-    let visit = Visit::of(&wallet, wallet.now(), &headers);
-    let page = pages::login(LOGIN, mode.into(), &visit.csrf_token, None);
-    visit.shows(page)
+    Entry { at: LOGIN, mode }.shown(&wallet, &headers)
 }
 
 pub async fn sign_in(
@@ -90,16 +113,12 @@ pub async fn sign_in(
     Extension(mode): Doing,
     headers: HeaderMap,
     filled: Filled,
-) -> Response {
-    let page = |visit: &Visit, problem| pages::login(LOGIN, mode.into(), &visit.csrf_token, Some(problem));
-    let again = |visit: &Visit| page(visit, Problem::OutOfDate);
-    let sent = match Sent::read(&wallet, &headers, filled, &["username", "password"], again) {
-        Ok(sent) => sent,
-        Err(refusal) => return refusal,
-    };
+) -> Result<Response, Response> {
+    let entry = Entry { at: LOGIN, mode };
+    let sent = entry.read(&wallet, &headers, filled)?;
     let (username, password) = (sent.field("username"), sent.field("password"));
     let admission = wallet.book().by_password(wallet.now(), mode, username, password);
-    told(&wallet, &headers, admission, || page(&sent.visit, Problem::WrongPassword))
+    Ok(told(&wallet, &headers, admission, || entry.page(&sent.visit, Some(Problem::WrongPassword))))
 }
 
 pub async fn totp_page(
@@ -107,9 +126,7 @@ pub async fn totp_page(
     Extension(mode): Doing,
     headers: HeaderMap,
 ) -> Response {
-    let visit = Visit::of(&wallet, wallet.now(), &headers);
-    let page = pages::login(TOTP, mode.into(), &visit.csrf_token, None);
-    visit.shows(page)
+    Entry { at: TOTP, mode }.shown(&wallet, &headers)
 }
 
 /// The right password leads to the form for the code.
@@ -118,19 +135,14 @@ pub async fn first_factor(
     Extension(mode): Doing,
     headers: HeaderMap,
     filled: Filled,
-) -> Response {
-    let page = |visit: &Visit, problem| pages::login(TOTP, mode.into(), &visit.csrf_token, Some(problem));
-    let again = |visit: &Visit| page(visit, Problem::OutOfDate);
-    let sent = match Sent::read(&wallet, &headers, filled, &["username", "password"], again) {
-        Ok(sent) => sent,
-        Err(refusal) => return refusal,
-    };
-    let (username, password) = (sent.field("username"), sent.field("password"));
-    let halfway = wallet.book().halfway(wallet.now(), mode, username, password);
-    match halfway {
+) -> Result<Response, Response> {
+    let entry = Entry { at: TOTP, mode };
+    let sent = entry.read(&wallet, &headers, filled)?;
+    let halfway = wallet.book().halfway(wallet.now(), mode, sent.field("username"), sent.field("password"));
+    Ok(match halfway {
         Admission::In(ticket) => pages::second(&ticket, mode.into(), &sent.visit.csrf_token, None),
-        other => told(&wallet, &headers, other, || page(&sent.visit, Problem::WrongPassword)),
-    }
+        other => told(&wallet, &headers, other, || entry.page(&sent.visit, Some(Problem::WrongPassword))),
+    })
 }
 
 pub async fn second_factor(
@@ -138,20 +150,16 @@ pub async fn second_factor(
     Extension(mode): Doing,
     headers: HeaderMap,
     filled: Filled,
-) -> Response {
-    let start = |visit: &Visit| pages::login(TOTP, mode.into(), &visit.csrf_token, Some(Problem::OutOfDate));
-    let sent = match Sent::read(&wallet, &headers, filled, &["ticket", "code"], start) {
-        Ok(sent) => sent,
-        Err(refusal) => return refusal,
+) -> Result<Response, Response> {
+    let start = |visit: &Visit| Entry { at: TOTP, mode }.page(visit, Some(Problem::OutOfDate));
+    let sent = Sent::read(&wallet, &headers, filled, &["ticket", "code"], start)?;
+    let (ticket, code) = (sent.field("ticket"), sent.field("code"));
+    let Some(admission) = wallet.book().by_totp(wallet.now(), mode, ticket, code) else {
+        return Ok(start(&sent.visit));
     };
-    let Some(admission) = wallet.book().by_totp(wallet.now(), mode, sent.field("ticket"), sent.field("code"))
-    else {
-        return start(&sent.visit);
-    };
-    told(&wallet, &headers, admission, || {
-        let problem = Some(Problem::WrongCode);
-        pages::second(sent.field("ticket"), mode.into(), &sent.visit.csrf_token, problem)
-    })
+    Ok(told(&wallet, &headers, admission, || {
+        pages::second(ticket, mode.into(), &sent.visit.csrf_token, Some(Problem::WrongCode))
+    }))
 }
 
 pub async fn send_page(
@@ -165,6 +173,10 @@ pub async fn send_page(
     visit.shows(page)
 }
 
+fn send_again(channel: Channel, mode: Mode, visit: &Visit) -> Response {
+    pages::send(channel, mode.into(), &visit.csrf_token, Some(Problem::OutOfDate))
+}
+
 /// Says the same whoever is asked for, and sends only to ours.
 pub async fn send_code(
     State(wallet): State<Arc<Wallet>>,
@@ -172,18 +184,14 @@ pub async fn send_code(
     Extension(mode): Doing,
     headers: HeaderMap,
     filled: Filled,
-) -> Response {
-    let start =
-        |visit: &Visit| pages::send(channel, mode.into(), &visit.csrf_token, Some(Problem::OutOfDate));
-    let sent = match Sent::read(&wallet, &headers, filled, &[channel.field()], start) {
-        Ok(sent) => sent,
-        Err(refusal) => return refusal,
-    };
+) -> Result<Response, Response> {
+    let start = |visit: &Visit| send_again(channel, mode, visit);
+    let sent = Sent::read(&wallet, &headers, filled, &[channel.field()], start)?;
     let (now, to) = (wallet.now(), sent.field(channel.field()));
     let mut book = wallet.book();
     book.inbox.send(now, channel, to, mode != Mode::CodeLost);
     let arrived = book.inbox.last(now, channel);
-    pages::code((channel, to), mode.into(), &sent.visit.csrf_token, arrived, None)
+    Ok(pages::code((channel, to), mode.into(), &sent.visit.csrf_token, arrived, None))
 }
 
 pub async fn by_code(
@@ -192,20 +200,16 @@ pub async fn by_code(
     Extension(mode): Doing,
     headers: HeaderMap,
     filled: Filled,
-) -> Response {
-    let start =
-        |visit: &Visit| pages::send(channel, mode.into(), &visit.csrf_token, Some(Problem::OutOfDate));
-    let sent = match Sent::read(&wallet, &headers, filled, &[channel.field(), "code"], start) {
-        Ok(sent) => sent,
-        Err(refusal) => return refusal,
-    };
+) -> Result<Response, Response> {
+    let start = |visit: &Visit| send_again(channel, mode, visit);
+    let sent = Sent::read(&wallet, &headers, filled, &[channel.field(), "code"], start)?;
     let (now, to) = (wallet.now(), sent.field(channel.field()));
     let admission = wallet.book().by_code(now, mode, channel, (to, sent.field("code")));
-    told(&wallet, &headers, admission, || {
+    Ok(told(&wallet, &headers, admission, || {
         let book = wallet.book();
         let (arrived, problem) = (book.inbox.last(now, channel), Some(Problem::WrongCode));
         pages::code((channel, to), mode.into(), &sent.visit.csrf_token, arrived, problem)
-    })
+    }))
 }
 
 /// The little phone, for people.

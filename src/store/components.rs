@@ -99,16 +99,8 @@ mod tests {
     use crate::store::testing::{Running, at, id};
 
     fn component(name: &str, was: &[&str]) -> Component {
-        Component {
-            id: id(name),
-            name: Text::One(Lang::Zh, "网页".into()),
-            group: None,
-            role: Role::Login,
-            public: true,
-            alternative_to: vec![],
-            roll_up: RollUp::All,
-            was: was.iter().map(|old| id(old)).collect(),
-        }
+        let way = Component::way(id(name), Text::One(Lang::Zh, "网页".into()));
+        Component { was: was.iter().map(|old| id(old)).collect(), ..way }
     }
 
     async fn sync(running: &Running, components: Vec<Component>, second: i64) {

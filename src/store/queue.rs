@@ -1,378 +1,74 @@
-//! What waits for the writer: one bounded queue, and whether storing works.
+//! What waits for the writer, in its order and within its bounds.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{oneshot, watch};
 
 use super::error::StoreError;
 use super::job::{Entry, Job};
 use super::leftovers::Leftovers;
-use super::meters::Meters;
-use super::{Recorded, Recording};
-use crate::domain::facts::Storing;
-use crate::domain::readiness::Soundness;
 
 /// Jobs in one commit: bounds how long one takes and what it needs of a nearly full disk.
 const BATCH: usize = 5_000;
 
-/// How long to wait before a failed commit is tried again.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// How long the writer waits for work before it looks whether its files are still there.
-const IDLE: Duration = Duration::from_secs(10);
-
 /// Changes by people and chores that may wait; results have the backlog.
 const WORKS: usize = 1_000;
 
-pub(super) struct Shared {
-    queue: Mutex<Queue>,
-    bell: Condvar,
-    /// The same bell for a writer that is a task and not a thread.
-    #[cfg(feature = "simulation")]
-    pub(super) arrived: tokio::sync::Notify,
-    pub(super) storing: watch::Sender<Storing>,
-    pub(super) soundness: watch::Sender<Soundness>,
-    /// How long results are kept, in milliseconds, as the last pruning knew it; zero before it.
-    pub(super) keep_ms: AtomicU64,
-    pub(super) meters: Meters,
-    backlog: usize,
-    pub(super) sabotage: AtomicU8,
-    pub(super) commits: AtomicU64,
-    /// Results lost since the start.
-    pub(super) lost: AtomicU64,
-    /// Results that still waited when the writer ended.
-    pub(super) left_behind: AtomicU64,
-}
-
 #[derive(Default)]
-struct Queue {
+pub(super) struct Queue {
+    /// Results that wait at most.
+    backlog: usize,
     /// Of recordings older than all of `recordings`.
     leftovers: Leftovers,
-    /// The backlog at most; each has its result.
-    recordings: VecDeque<Entry>,
+    /// `backlog` at most; each has its result.
+    pub(super) recordings: VecDeque<Entry>,
     /// `WORKS` at most, each behind the recordings up to that number.
-    works: VecDeque<(u64, Job)>,
+    pub(super) works: VecDeque<(u64, Job)>,
     /// Changes of health that gave way since storing last worked.
-    forgotten: u64,
+    pub(super) forgotten: u64,
     /// Recordings the writer has in hand.
-    in_hand: usize,
+    pub(super) in_hand: usize,
     /// Whether the writer has a batch in hand.
-    trying: bool,
+    pub(super) trying: bool,
     /// Recordings taken in since the start.
-    arrived: u64,
-    failing: Option<Failing>,
-    closing: bool,
-    gone: bool,
+    pub(super) arrived: u64,
+    pub(super) failing: Option<Failing>,
+    pub(super) closing: bool,
+    pub(super) gone: bool,
 }
 
 #[derive(Clone, Copy)]
-struct Failing {
-    since: Timestamp,
-    lost: u64,
+pub(super) struct Failing {
+    pub(super) since: Timestamp,
+    pub(super) lost: u64,
     /// The last recording that may have been told without being stored: the
     /// last to arrive before it failed, or before the latest try. Once all up to
     /// it are stored, storing works, whatever has come since.
-    through: u64,
+    pub(super) through: u64,
     /// The writer does not even fail: nothing is heard of it.
-    silent: bool,
-}
-
-/// How a recording was taken in.
-pub(super) enum Taken {
-    /// It will be answered.
-    Awaits(oneshot::Receiver<Recorded>),
-    /// The store fails, so nobody waits for it.
-    Waits,
-    /// The writer hangs, so nobody knows what will become of it.
-    Unanswered,
-    Stopped,
-}
-
-impl Shared {
-    pub(super) fn new(backlog: usize) -> Self {
-        Self {
-            queue: Mutex::default(),
-            bell: Condvar::new(),
-            #[cfg(feature = "simulation")]
-            arrived: tokio::sync::Notify::new(),
-            storing: watch::Sender::new(Storing::Works),
-            soundness: watch::Sender::new(Soundness::default()),
-            keep_ms: AtomicU64::new(0),
-            meters: Meters::default(),
-            backlog,
-            sabotage: AtomicU8::new(0),
-            commits: AtomicU64::new(0),
-            lost: AtomicU64::new(0),
-            left_behind: AtomicU64::new(0),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // A panic elsewhere leaves the queue whole: no step of ours panics midway.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn push(&self, recording: Recording) -> Taken {
-        let mut queue = self.lock();
-        if queue.closing || queue.gone {
-            return Taken::Stopped;
-        }
-        queue.arrived += 1;
-        let mut entry = Entry {
-            number: queue.arrived,
-            endpoint: recording.endpoint,
-            result: Some(recording.result),
-            transitions: recording.transitions,
-            answer: None,
-        };
-        let taken = match queue.failing {
-            Some(failing) if failing.silent => Taken::Unanswered,
-            // Once the next try is under way, storing may work again before
-            // this one is stored: then nobody may take it for told.
-            Some(_) if !queue.trying => Taken::Waits,
-            _ => {
-                let (answer, awaited) = oneshot::channel();
-                entry.answer = Some(answer);
-                Taken::Awaits(awaited)
-            }
-        };
-        queue.recordings.push_back(entry);
-        self.make_room(&mut queue);
-        if queue.failing.is_some() {
-            self.tell(&queue);
-        }
-        drop(queue);
-        self.ring();
-        taken
-    }
-
-    pub(super) fn push_job(&self, job: Job) -> Result<(), StoreError> {
-        let mut queue = self.lock();
-        if queue.closing || queue.gone {
-            return Err(StoreError::Stopped);
-        }
-        if queue.works.len() >= WORKS {
-            return Err(StoreError::Overloaded);
-        }
-        let after = queue.arrived;
-        queue.works.push_back((after, job));
-        drop(queue);
-        self.ring();
-        Ok(())
-    }
-
-    /// Someone lost patience with a commit: the writer hangs.
-    pub(super) fn hangs(&self, since: Timestamp) {
-        let mut queue = self.lock();
-        if queue.in_hand + queue.waiting() == 0 || queue.gone {
-            return;
-        }
-        let through = queue.arrived;
-        let failing = queue.failing.get_or_insert(Failing { since, lost: 0, through, silent: false });
-        if !failing.silent {
-            tracing::error!("The database does not answer: results wait in memory");
-            failing.silent = true;
-            failing.through = through;
-            self.tell(&queue);
-        }
-    }
-
-    /// How long results are kept; none before the first pruning.
-    pub(super) fn keep(&self) -> Option<Duration> {
-        let keep = self.keep_ms.load(Ordering::Relaxed);
-        (keep > 0).then(|| Duration::from_millis(keep))
-    }
-
-    /// Changes what is known of the files; says whether it was news.
-    pub(super) fn found(&self, change: impl FnOnce(&mut Soundness)) -> bool {
-        self.soundness.send_if_modified(|known| {
-            let before = *known;
-            change(known);
-            before != *known
-        })
-    }
-
-    /// Recordings that wait, those in the writer's hand included.
-    pub(super) fn waiting(&self) -> usize {
-        let queue = self.lock();
-        queue.waiting() + queue.in_hand
-    }
-
-    pub(super) fn is_gone(&self) -> bool {
-        self.lock().gone
-    }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        let queue = self.lock();
-        queue.closing || queue.gone
-    }
-
-    pub(super) fn close(&self) {
-        self.lock().closing = true;
-        self.ring();
-    }
-
-    /// Wakes the one writer.
-    fn ring(&self) {
-        self.bell.notify_one();
-        #[cfg(feature = "simulation")]
-        self.arrived.notify_one();
-    }
-
-    /// The writer's next batch. Waits for one, and after a failure first for the
-    /// time of the next try; empty when none came for a while. None when closing and there is nothing more to do.
-    pub(super) fn next(&self, failed: bool) -> Option<Vec<Job>> {
-        let mut queue = self.lock();
-        if failed {
-            if queue.closing {
-                return None;
-            }
-            let waited = self.bell.wait_timeout_while(queue, RETRY, |queue| !queue.closing);
-            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        let idle = |queue: &mut Queue| queue.is_empty() && !queue.closing;
-        let waited = self.bell.wait_timeout_while(queue, IDLE, idle);
-        queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-        if queue.is_empty() && !queue.closing {
-            return Some(Vec::new());
-        }
-        queue.batch()
-    }
-
-    /// The next batch if there is one already.
-    #[cfg(feature = "simulation")]
-    pub(super) fn next_now(&self) -> Option<Vec<Job>> {
-        self.lock().batch()
-    }
-
-    /// The batch in hand was committed; `refused` results of it never can be.
-    pub(super) fn committed(&self, refused: u64) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        let mut queue = self.lock();
-        queue.in_hand = 0;
-        queue.trying = false;
-        self.lose(&mut queue, refused);
-        let next = match queue.leftovers.len() {
-            0 => queue.recordings.front().map(|entry| entry.number),
-            _ => Some(0),
-        };
-        let Some(failing) = &mut queue.failing else { return };
-        failing.silent = false;
-        if next.is_none_or(|next| failing.through < next) {
-            let lost = failing.lost;
-            tracing::info!(lost, forgotten = queue.forgotten, "Results are being stored again");
-            queue.failing = None;
-            queue.forgotten = 0;
-        }
-        self.tell(&queue);
-    }
-
-    /// The batch in hand was not committed: its recordings go back to the front.
-    /// The first time `untold` is said, the reason unless the log has it already.
-    pub(super) fn failed(&self, entries: Vec<Entry>, untold: Option<&StoreError>) {
-        let mut queue = self.lock();
-        queue.in_hand = 0;
-        queue.trying = false;
-        let since =
-            entries.iter().filter_map(|entry| entry.result.as_ref()).map(|result| result.at.wall).next();
-        if queue.failing.is_none()
-            && let Some(since) = since
-        {
-            if let Some(error) = untold {
-                tracing::error!(error = error.as_dyn(), "Results cannot be stored and wait in memory");
-            }
-            queue.failing = Some(Failing { since, lost: 0, through: 0, silent: false });
-        }
-        let arrived = queue.arrived;
-        if let Some(failing) = &mut queue.failing {
-            failing.through = arrived;
-            failing.silent = false;
-        }
-        self.take_back(&mut queue, entries);
-        self.tell(&queue);
-    }
-
-    /// The writer has ended: nothing is taken in any more, and what still waits is lost.
-    pub(super) fn gone(&self) {
-        let mut queue = self.lock();
-        queue.gone = true;
-        if !queue.recordings.is_empty() {
-            let left = u64::try_from(queue.recordings.len()).unwrap_or(u64::MAX);
-            self.left_behind.store(left, Ordering::Release);
-            tracing::error!(lost = left, "The store stopped with results it could not store");
-        }
-        // Dropping an answer tells its asker.
-        let waited = (std::mem::take(&mut queue.recordings), std::mem::take(&mut queue.works));
-        drop(queue);
-        drop(waited);
-    }
-
-    /// Puts what the writer had in hand before everything that waits.
-    fn take_back(&self, queue: &mut Queue, entries: Vec<Entry>) {
-        // What was left over meanwhile is younger than all that comes back. There
-        // is any only if the backlog is full: then no result that comes back stays.
-        let younger = std::mem::take(&mut queue.leftovers);
-        let mut forgotten = 0;
-        let mut recordings = Vec::with_capacity(entries.len());
-        for entry in entries {
-            match entry.result {
-                Some(_) => recordings.push(entry),
-                None => forgotten += queue.leftovers.push(entry.endpoint, &entry.transitions),
-            }
-        }
-        for entry in recordings.into_iter().rev() {
-            queue.recordings.push_front(entry);
-        }
-        self.make_room(queue);
-        forgotten += queue.leftovers.append(younger);
-        queue.forget(forgotten);
-    }
-
-    /// Drops the oldest results beyond the backlog, and keeps their transitions.
-    fn make_room(&self, queue: &mut Queue) {
-        while self.backlog < queue.recordings.len() {
-            let Some(oldest) = queue.recordings.pop_front() else { return };
-            let forgotten = queue.leftovers.push(oldest.endpoint, &oldest.transitions);
-            queue.forget(forgotten);
-            self.lose(queue, 1);
-        }
-    }
-
-    fn lose(&self, queue: &mut Queue, count: u64) {
-        self.lost.fetch_add(count, Ordering::Relaxed);
-        if let Some(failing) = &mut queue.failing {
-            failing.lost += count;
-        }
-    }
-
-    fn tell(&self, queue: &Queue) {
-        let now = match queue.failing {
-            None => Storing::Works,
-            Some(Failing { since, lost, .. }) => {
-                let waiting = u64::try_from(queue.waiting() + queue.in_hand).unwrap_or(u64::MAX);
-                Storing::Fails { since, waiting, lost }
-            }
-        };
-        self.storing.send_if_modified(|told| {
-            let changed = *told != now;
-            *told = now;
-            changed
-        });
-    }
+    pub(super) silent: bool,
 }
 
 impl Queue {
+    pub(super) fn new(backlog: usize) -> Self {
+        Self { backlog, ..Self::default() }
+    }
+
     /// Recordings that wait, whole or what is left of them.
-    fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.leftovers.len() + self.recordings.len()
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.waiting() == 0 && self.works.is_empty()
+    }
+
+    /// The number of the oldest recording that waits; what is left of older ones is zero.
+    pub(super) fn next_number(&self) -> Option<u64> {
+        match self.leftovers.len() {
+            0 => self.recordings.front().map(|entry| entry.number),
+            _ => Some(0),
+        }
     }
 
     /// Says once a failure that the oldest changes of health gave way.
@@ -389,7 +85,7 @@ impl Queue {
     }
 
     /// Hands out what waits, as much as one commit takes, in the order of arrival.
-    fn batch(&mut self) -> Option<Vec<Job>> {
+    pub(super) fn batch(&mut self) -> Option<Vec<Job>> {
         if self.is_empty() {
             return None;
         }
@@ -419,106 +115,52 @@ impl Queue {
         }
         self.works.pop_front().map(|(_, job)| job)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::span::apply;
-    use crate::store::job::Chore;
-    use crate::store::leftovers::LEFT_OVER;
-    use crate::store::testing::{at, draw, goes_down, goes_up, success};
-
-    fn records(batch: Vec<Job>) -> Vec<Entry> {
-        let entry = |job| if let Job::Record(entry) = job { Some(entry) } else { None };
-        batch.into_iter().filter_map(entry).collect()
-    }
-
-    #[test]
-    fn under_constant_load_storing_works_again_once_what_failed_is_stored() {
-        let shared = Shared::new(100);
-        let told = || *shared.storing.borrow();
-        shared.push(success("web", 1));
-        let batch = records(shared.next(false).unwrap());
-        shared.push(success("web", 2));
-        shared.failed(batch, Some(&StoreError::TooSlow));
-        assert_eq!(told(), Storing::Fails { since: at(1), waiting: 2, lost: 0 });
-        assert!(matches!(shared.push(success("web", 3)), Taken::Waits));
-        assert!(matches!(shared.push(success("web", 4)), Taken::Waits));
-        // From here on something always arrives while a commit is under way, and
-        // is not told before it is stored itself.
-        let batch = records(shared.next(false).unwrap());
-        assert_eq!(batch.len(), 4);
-        assert!(matches!(shared.push(success("web", 5)), Taken::Awaits(_)));
-        shared.committed(0);
-        assert_eq!(told(), Storing::Works);
-        assert!(matches!(shared.push(success("web", 6)), Taken::Awaits(_)));
-    }
-
-    #[test]
-    fn what_waits_is_bounded_however_often_health_changes() {
-        let shared = Shared::new(10);
-        shared.push(success("web", 0));
-        let mut batch = records(shared.next(false).unwrap());
-        for round in 0..100 {
-            shared.failed(batch, Some(&StoreError::TooSlow));
-            for second in (round * 1_000 + 1)..=(round * 1_000 + 1_000) {
-                let name = ["web", "app", "api"][usize::try_from(second % 3).unwrap()];
-                shared.push(if second % 2 == 0 { goes_up(name, second) } else { goes_down(name, second) });
-                assert!(shared.waiting() <= 10 + 3);
+    /// Puts what the writer had in hand before everything that waits; says how
+    /// many results were lost for want of room.
+    pub(super) fn take_back(&mut self, entries: Vec<Entry>) -> u64 {
+        // What was left over meanwhile is younger than all that comes back. There
+        // is any only if the backlog is full: then no result that comes back stays.
+        let younger = std::mem::take(&mut self.leftovers);
+        let mut forgotten = 0;
+        let mut recordings = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match entry.result {
+                Some(_) => recordings.push(entry),
+                None => forgotten += self.leftovers.push(entry.endpoint, &entry.transitions),
             }
-            batch = records(shared.next(false).unwrap());
-            assert!(batch.iter().map(|it| it.transitions.len()).sum::<usize>() <= 10 + 3 * LEFT_OVER);
         }
-        assert_eq!(shared.lost.load(Ordering::Relaxed), 100_000 + 1 - 10);
+        for entry in recordings.into_iter().rev() {
+            self.recordings.push_front(entry);
+        }
+        let lost = self.make_room();
+        forgotten += self.leftovers.append(younger);
+        self.forget(forgotten);
+        lost
     }
 
-    #[test]
-    fn what_comes_back_goes_before_what_was_left_over_meanwhile() {
-        let shared = Shared::new(2);
-        shared.push(goes_up("web", 1));
-        shared.push(goes_down("web", 2));
-        let batch = records(shared.next(false).unwrap());
-        for second in 3..=6 {
-            shared.push(if second % 2 == 0 { goes_down("web", second) } else { goes_up("web", second) });
+    /// Drops the oldest results beyond the backlog, and keeps their transitions;
+    /// says how many.
+    pub(super) fn make_room(&mut self) -> u64 {
+        let mut lost = 0;
+        while self.backlog < self.recordings.len() {
+            let Some(oldest) = self.recordings.pop_front() else { break };
+            let forgotten = self.leftovers.push(oldest.endpoint, &oldest.transitions);
+            self.forget(forgotten);
+            lost += 1;
         }
-        shared.failed(batch, Some(&StoreError::TooSlow));
-        let mut history = Vec::new();
-        for entry in records(shared.next(false).unwrap()) {
-            entry.transitions.iter().for_each(|&it| apply(&mut history, it));
+        if let Some(failing) = &mut self.failing {
+            failing.lost += lost;
         }
-        assert_eq!(draw(&history), "U1-2 D2-3 U3-4 D4-5 U5-6 D6-");
+        lost
     }
 
-    #[test]
-    fn work_runs_between_what_came_before_it_and_what_came_after() {
-        let shared = Shared::new(100);
-        let chore = || Job::Chore(Chore::Optimise, oneshot::channel().0);
-        shared.push_job(chore()).unwrap();
-        shared.push(success("web", 1));
-        shared.push_job(chore()).unwrap();
-        shared.push_job(chore()).unwrap();
-        shared.push(success("web", 2));
-        let batch = shared.next(false).unwrap();
-        let order: String =
-            batch.iter().map(|it| if matches!(it, Job::Record(_)) { 'r' } else { 'w' }).collect();
-        assert_eq!(order, "wrwwr");
-    }
-
-    #[test]
-    fn a_good_commit_ends_the_silence() {
-        let shared = Shared::new(100);
-        shared.push(success("web", 1));
-        shared.next(false).unwrap();
-        shared.push(success("web", 2));
-        shared.hangs(at(1));
-        assert!(matches!(shared.push(success("web", 3)), Taken::Unanswered));
-        shared.committed(0);
-        assert!(matches!(*shared.storing.borrow(), Storing::Fails { waiting: 2, .. }));
-        assert!(matches!(shared.push(success("web", 4)), Taken::Waits));
-        shared.next(false).unwrap();
-        shared.push(success("web", 5));
-        shared.committed(0);
-        assert_eq!(*shared.storing.borrow(), Storing::Works);
+    /// Takes in work, behind the recordings that came before it.
+    pub(super) fn push_work(&mut self, job: Job) -> Result<(), StoreError> {
+        if self.works.len() >= WORKS {
+            return Err(StoreError::Overloaded);
+        }
+        self.works.push_back((self.arrived, job));
+        Ok(())
     }
 }

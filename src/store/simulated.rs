@@ -1,5 +1,7 @@
 //! The writer as a task on virtual time, for a simulation that has no threads.
 
+use std::time::Duration;
+
 use super::Recorded;
 use super::job::Job;
 use super::writer::Writer;
@@ -34,6 +36,21 @@ impl SimulatedWriter {
     /// Commits what is in hand and answers; says whether it worked.
     pub fn settle(&mut self) -> bool {
         self.writer.take(std::mem::take(&mut self.in_hand))
+    }
+
+    /// What `Writer::run` does, resting between two commits; panics when one fails.
+    pub async fn run(mut self, rest: Duration) {
+        loop {
+            while !self.take_in() {
+                if self.is_closing() {
+                    self.end();
+                    return;
+                }
+                self.wait().await;
+            }
+            assert!(self.settle(), "a commit failed");
+            tokio::time::sleep(rest).await;
+        }
     }
 
     /// What `Writer::run` does last.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::error::{Doing, StoreError};
 use super::open::{self, DATABASE_FILE};
-use super::queue::Shared;
+use super::shared::Shared;
 
 /// Takes six seconds a gigabyte, and its snapshot lets the log grow meanwhile.
 pub(super) fn check(shared: &Shared, dir: &Path) -> Result<(), StoreError> {

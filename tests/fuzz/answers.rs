@@ -1,6 +1,5 @@
 //! Whole answers over a connection in memory, to a flow that looks at everything.
 
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,14 +57,7 @@ json = { t = "{{token}}", h = "{{header}}" }
 const SECRET: &str = "5ecret-of-the-fuzz";
 
 fn endpoint() -> Endpoint {
-    let around = Surroundings {
-        env: &|_| Some(SECRET.to_owned()),
-        file: &|_| Err(std::io::Error::other("no files here")),
-        sample: &|_| None,
-        certificate: &|_, _, _| Ok(vec![]),
-        dir: Path::new("/nowhere"),
-        listen: None,
-    };
+    let around = Surroundings { env: &|_| Some(SECRET.to_owned()), ..Surroundings::none() };
     match Config::parse(FILE, "config.toml", &around, jiff::Timestamp::UNIX_EPOCH) {
         Ok((config, _)) => config.endpoints.into_iter().next().unwrap(),
         Err(faults) => panic!("{faults}"),

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,15 +22,7 @@ fn endpoint(lines: &str) -> Endpoint {
         "[[component]]\nid = \"web\"\nname = \"Web\"\n[[endpoint]]\nid = \"door\"\ncomponent = \"web\"\n\
          every = \"60s\"\ndeadline = \"100ms\"\n{lines}"
     );
-    let around = Surroundings {
-        env: &|_| None,
-        file: &|_| Err(std::io::Error::other("no files here")),
-        sample: &|_| None,
-        certificate: &|_, _, _| Ok(vec![]),
-        dir: Path::new("/nowhere"),
-        listen: None,
-    };
-    match Config::parse(&file, "config.toml", &around, jiff::Timestamp::UNIX_EPOCH) {
+    match Config::parse(&file, "config.toml", &Surroundings::none(), jiff::Timestamp::UNIX_EPOCH) {
         Ok((config, _)) => config.endpoints.into_iter().next().unwrap(),
         Err(faults) => panic!("{faults}"),
     }

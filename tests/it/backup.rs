@@ -35,8 +35,7 @@ fn config(dir: &Path) -> std::path::PathBuf {
 fn a_backup_beside_a_daemon_is_restored_elsewhere_with_all_that_was_seen() {
     let dir = tempfile::tempdir().unwrap();
     let wallet = Wallet::new();
-    let mut daemon = Daemon::start(dir.path(), &wallet.config("1s"));
-    wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let mut daemon = wallet.watched(dir.path());
     wallet.set("app", "error503");
     wait_until("it is down", || (daemon.summary()["verdict"] == "partial").then_some(()));
     let seen = daemon.summary()["outages"].clone();

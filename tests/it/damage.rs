@@ -15,23 +15,13 @@ use crate::wallet::Wallet;
 fn a_page_broken_in_a_large_database_is_told_soon_after_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let wallet = Wallet::new();
-    let mut daemon = Daemon::start(dir.path(), &wallet.config("1s"));
-    wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let mut daemon = wallet.watched(dir.path());
     daemon.signal("TERM");
     daemon.child.wait().unwrap();
     let database = dir.path().join("data/porchlight.db");
     let connection = Connection::open(&database).unwrap();
-    connection
-        .execute_batch(
-            "PRAGMA synchronous = OFF;
-             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900000)
-             INSERT INTO result (endpoint, at_ms, outcome, total_us)
-             SELECT 1, (SELECT max(at_ms) FROM result), 0, 180000 FROM n;
-             UPDATE meta SET value = (SELECT max(id) FROM result) WHERE key = 'newest_through';
-             PRAGMA wal_checkpoint(TRUNCATE)",
-        )
-        .unwrap();
-    drop(connection);
+    connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
+    crate::support::many_results(connection, 900_000);
     let file = std::fs::OpenOptions::new().write(true).open(&database).unwrap();
     let size = file.metadata().unwrap().len();
     assert!(size > 18 << 20, "{size}");

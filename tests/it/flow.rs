@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -49,11 +48,8 @@ pub fn file(base: &str, lines: &str) -> String {
 pub fn endpoints(file: &str) -> Vec<Endpoint> {
     let around = Surroundings {
         env: &|_| Some("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned()),
-        file: &|_| Err(std::io::Error::other("no files here")),
         sample: &sample::secret,
-        certificate: &|_, _, _| Ok(vec![]),
-        dir: Path::new("/nowhere"),
-        listen: None,
+        ..Surroundings::none()
     };
     match Config::parse(file, "config.toml", &around, jiff::Timestamp::now()) {
         Ok((config, _)) => config.endpoints,
@@ -69,17 +65,7 @@ pub fn prober(outbound: Outbound) -> (Prober, Arc<OwnHealth>) {
 
 /// With the watchdog ticking beside it, as in the daemon.
 pub async fn knock_at(prober: &Prober, own: &Arc<OwnHealth>, endpoint: &Endpoint, depth: Depth) -> Probed {
-    let ticked = own.clone();
-    let ticker = tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(Duration::from_millis(100));
-        loop {
-            ticks.tick().await;
-            ticked.tick();
-        }
-    });
-    let probed = prober.probe(endpoint, depth, Duration::from_secs(180)).await;
-    ticker.abort();
-    probed
+    crate::support::ticking(own, prober.probe(endpoint, depth, Duration::from_secs(180))).await
 }
 
 async fn knock(endpoint: &Endpoint) -> Probed {

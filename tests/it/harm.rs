@@ -395,17 +395,10 @@ async fn a_hundred_endpoints_of_one_host_knock_in_turn_and_are_no_slower_for_it(
         endpoint.degraded_after = Duration::from_secs(5);
         knocks.spawn(async move { prober.probe(&endpoint, Depth::Whole, Duration::ZERO).await });
     }
-    let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut totals = Vec::new();
-    while !knocks.is_empty() {
-        tokio::select! {
-            _ = ticks.tick() => own.tick(),
-            Some(done) = knocks.join_next() => {
-                let result = done.unwrap().result;
-                assert_eq!(result.outcome, Outcome::Success);
-                totals.push(result.total);
-            }
-        }
+    for probed in crate::support::ticking(&own, knocks.join_all()).await {
+        assert_eq!(probed.result.outcome, Outcome::Success);
+        totals.push(probed.result.total);
     }
     totals.sort();
     let times = times.lock().unwrap();

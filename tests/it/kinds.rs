@@ -512,16 +512,9 @@ async fn knocks_of_every_kind_take_turns_and_waiting_is_no_latency() {
             wanted.degraded_after = wanted.deadline;
             knocks.spawn(async move { prober.probe(&wanted, Depth::Whole, Duration::ZERO).await });
         }
-        let mut ticks = tokio::time::interval(Duration::from_millis(100));
-        while !knocks.is_empty() {
-            tokio::select! {
-                _ = ticks.tick() => own.tick(),
-                Some(done) = knocks.join_next() => {
-                    let probed = done.unwrap();
-                    assert_eq!(told(probed.result.outcome), "success", "{:?}", probed.error);
-                    assert!(probed.result.total < Duration::from_millis(700), "{:?}", probed.result.total);
-                }
-            }
+        for probed in crate::support::ticking(&own, knocks.join_all()).await {
+            assert_eq!(told(probed.result.outcome), "success", "{:?}", probed.error);
+            assert!(probed.result.total < Duration::from_millis(700), "{:?}", probed.result.total);
         }
         // Two at once, and the other four a fifth of a second apart.
         assert!(Duration::from_millis(750) < began.elapsed(), "{:?} of {kind:?}", began.elapsed());

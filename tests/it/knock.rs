@@ -45,15 +45,7 @@ pub async fn knock_with(outbound: Outbound, endpoint: &Endpoint) -> Probed {
 async fn knock_at(outbound: Outbound, endpoint: &Endpoint, clock: Arc<dyn Clock>) -> Probed {
     let own = Arc::new(OwnHealth::new(clock.clone()));
     let prober = Prober::new(outbound, own.clone(), clock, Arc::default());
-    let mut ticks = tokio::time::interval(Duration::from_millis(100));
-    let probing = prober.probe(endpoint, Depth::Whole, Duration::from_secs(180));
-    let mut probing = std::pin::pin!(probing);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => own.tick(),
-            probed = &mut probing => return probed,
-        }
-    }
+    crate::support::ticking(&own, prober.probe(endpoint, Depth::Whole, Duration::from_secs(180))).await
 }
 
 /// `success`, or `failure/reset` and the like.

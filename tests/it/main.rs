@@ -22,6 +22,7 @@ mod flood;
 mod flow;
 mod front;
 mod gate;
+mod goodbye;
 mod harm;
 mod hop;
 mod install;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use porchlight::clock::{Clock, SystemClock};
 use porchlight::domain::flow::Depth;
-use porchlight::domain::outcome::Outcome;
 use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Outbound, Prober};
 
@@ -59,16 +58,9 @@ async fn told(outbound: Outbound, names: &[&str], port: u16) -> Vec<String> {
         let mut wanted = endpoint(&format!("http://{name}:{port}/"));
         wanted.deadline = Duration::from_secs(3);
         wanted.degraded_after = Duration::from_secs(3);
-        let probing = prober.probe(&wanted, Depth::Whole, Duration::from_secs(60));
-        let mut probing = std::pin::pin!(probing);
-        let mut ticks = tokio::time::interval(Duration::from_millis(100));
-        let outcome: Outcome = loop {
-            tokio::select! {
-                _ = ticks.tick() => own.tick(),
-                probed = &mut probing => break probed.result.outcome,
-            }
-        };
-        told.push(outcome.reason().unwrap_or("success").to_owned());
+        let probed =
+            crate::support::ticking(&own, prober.probe(&wanted, Depth::Whole, Duration::from_secs(60))).await;
+        told.push(probed.result.outcome.reason().unwrap_or("success").to_owned());
     }
     told
 }

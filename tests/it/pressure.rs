@@ -195,8 +195,7 @@ fn root_strace_what_was_acknowledged_is_there_whichever_of_300_calls_failed() {
 fn strace_a_disk_that_fails_and_one_that_hangs_hold_neither_the_page_nor_the_probes() {
     let dir = tempfile::tempdir().unwrap();
     let wallet = Wallet::new();
-    let mut daemon = Daemon::start(dir.path(), &wallet.config("1s"));
-    wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let mut daemon = wallet.watched(dir.path());
 
     let failing = Tracer::attach(daemon.child.id(), "fsync,fdatasync:error=EIO");
     wait_until("results are not stored", || (!works(&daemon)).then_some(()));

@@ -399,14 +399,7 @@ fn a_store_that_does_not_answer_makes_the_reload_fail_whole() {
             endpoint(&target, id, "/", "60s"),
             crate::support::free_port()
         );
-        let around = Surroundings {
-            env: &|_| None,
-            file: &read_secret,
-            sample: &|_| None,
-            certificate: &|_, _, _| Ok(vec![]),
-            dir: dir.path(),
-            listen: None,
-        };
+        let around = Surroundings { file: &read_secret, dir: dir.path(), ..Surroundings::none() };
         Config::parse(&text, "config.toml", &around, SystemClock::new().now().wall).unwrap().0
     };
     runtime.block_on(async {

@@ -432,10 +432,8 @@ async fn no_debug_output_tells_a_secret() {
         file: &|path: &Path| {
             Ok(SecretFile { text: SecretString::from(std::fs::read_to_string(path)?), world_readable: false })
         },
-        sample: &|_| None,
-        certificate: &|_, _, _| Ok(vec![]),
         dir: files.path(),
-        listen: None,
+        ..Surroundings::none()
     };
     let (config, warnings) = match Config::parse(&text, "config.toml", &around, jiff::Timestamp::now()) {
         Ok(read) => read,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::support::{Daemon, wait_until};
+use crate::support::Daemon;
 use crate::target::{Target, page};
 use crate::wallet::Wallet;
 
@@ -181,8 +181,7 @@ fn a_second_daemon_on_the_same_data_is_75_and_names_the_first() {
 fn a_stop_signal_drains_and_ends_within_five_seconds() {
     let dir = tempfile::tempdir().unwrap();
     let wallet = Wallet::new();
-    let mut daemon = Daemon::start(dir.path(), &wallet.config("1s"));
-    wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let mut daemon = wallet.watched(dir.path());
     wallet.set("all", "drip");
     for name in ["TERM", "INT"] {
         let began = Instant::now();
@@ -213,8 +212,7 @@ fn a_head_that_is_half_sent_does_not_hold_a_stop_up() {
 fn a_locked_database_does_not_hold_a_stop_up() {
     let dir = tempfile::tempdir().unwrap();
     let wallet = Wallet::new();
-    let mut daemon = Daemon::start(dir.path(), &wallet.config("1s"));
-    wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+    let mut daemon = wallet.watched(dir.path());
     let other = rusqlite::Connection::open(dir.path().join("data/porchlight.db")).unwrap();
     other.busy_timeout(Duration::from_secs(10)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -22,14 +22,8 @@ fn parse(dir: &Path, wallet: &Wallet) -> Config {
         wallet.config("1s"),
         crate::support::free_port()
     );
-    let around = Surroundings {
-        env: &|_| None,
-        file: &read_secret,
-        sample: &porchlight::sample::secret,
-        certificate: &|_, _, _| Ok(vec![]),
-        dir,
-        listen: None,
-    };
+    let around =
+        Surroundings { file: &read_secret, sample: &porchlight::sample::secret, dir, ..Surroundings::none() };
     let (config, warnings) =
         Config::parse(&text, "config.toml", &around, SystemClock::new().now().wall).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
@@ -135,16 +129,7 @@ fn a_page_broken_under_the_running_daemon_makes_it_not_ready_until_it_is_mended(
     beside_in(dir.path(), |_, _| ());
     let database = dir.path().join("data").join(DATABASE_FILE);
     let connection = rusqlite::Connection::open(&database).unwrap();
-    connection
-        .execute_batch(
-            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-             INSERT INTO result (endpoint, at_ms, outcome, total_us)
-             SELECT 1, (SELECT max(at_ms) FROM result), 0, 180000 FROM n;
-             UPDATE meta SET value = (SELECT max(id) FROM result) WHERE key = 'newest_through';
-             PRAGMA wal_checkpoint(TRUNCATE)",
-        )
-        .unwrap();
-    drop(connection);
+    crate::support::many_results(connection, 20_000);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     beside_in(dir.path(), |app, _| {
         let check = || runtime.block_on(app.spine.store.check()).unwrap();

@@ -1,8 +1,9 @@
 //! A config that watches a sample wallet on ports of its own, and its breaking.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
-use crate::support::{free_port, request};
+use crate::support::{Daemon, free_port, request, wait_until};
 
 pub struct Wallet {
     pub listen: u16,
@@ -55,6 +56,13 @@ deadline = "900ms"
 contains = "\"ok\":true"
 "#
         )
+    }
+
+    /// A daemon that watches it every second, and has found both ways open.
+    pub fn watched(&self, dir: &Path) -> Daemon {
+        let daemon = Daemon::start(dir, &self.config("1s"));
+        wait_until("it knocks", || (daemon.summary()["verdict"] == "yes").then_some(()));
+        daemon
     }
 
     /// Sets one door, or `all`, to a mode.

@@ -2,34 +2,21 @@
 //! break told apart by class.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use porchlight::clock::{Clock, ManualClock};
-use porchlight::config::{Config, Surroundings};
 use porchlight::domain::endpoint::Endpoint;
 use porchlight::domain::flow::Depth;
 use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Outbound, Prober};
-use porchlight::sample::{self, Breaker, Door, Mode, SampleWallet};
+use porchlight::sample::{Breaker, Door, Mode, SampleWallet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::knock::told;
 use crate::support::get;
-
-const CASES: &[(&str, &str)] = &[
-    ("signin", WEB),
-    ("app", APP),
-    ("sms", SMS_WEB),
-    ("sms", SMS_APP),
-    ("email", EMAIL_WEB),
-    ("email", EMAIL_APP),
-    ("totp", TOTP_WEB),
-    ("totp", TOTP_APP),
-];
 
 /// After signing in with a browser.
 const INSIDE: &str = r##"
@@ -80,72 +67,40 @@ json = { username = "{{username}}", password = "{{password}}" }
 capture.token = { json = "$.token" }
 "#;
 
-const SMS_WEB: &str = r#"
+/// With a code that is sent to the reader's phone or mailbox, by browser.
+const CODE_WEB: &str = r#"
 [[endpoint.step]]
 name = "page"
-url = "/sms"
+url = "/CHANNEL"
 capture.page = { form = "form#login" }
 [[endpoint.step]]
 name = "send"
-form = { of = "page", csrf_token = "{{page.csrf_token}}", phone = "{{username}}" }
+form = { of = "page", csrf_token = "{{page.csrf_token}}", FIELD = "{{username}}" }
 capture.entry = { form = "form#login" }
 capture.code = { css = ".phone .code" }
 [[endpoint.step]]
 name = "sign-in"
-form = { of = "entry", phone = "{{username}}", code = "{{code}}" }
+form = { of = "entry", FIELD = "{{username}}", code = "{{code}}" }
 status = 303
 "#;
 
-const SMS_APP: &str = r#"
+/// The same by app.
+const CODE_APP: &str = r#"
 [[endpoint.step]]
 name = "send"
-url = "/api/app/sms/code"
+url = "/api/app/CHANNEL/code"
 method = "POST"
-json = { phone = "{{username}}" }
+json = { FIELD = "{{username}}" }
 contains = "sent"
 [[endpoint.step]]
 name = "arrival"
 url = "/api/phone"
-capture.code = { json = "$.sms" }
+capture.code = { json = "$.CHANNEL" }
 [[endpoint.step]]
 name = "sign-in"
-url = "/api/app/sms"
+url = "/api/app/CHANNEL"
 method = "POST"
-json = { phone = "{{username}}", code = "{{code}}" }
-capture.token = { json = "$.token" }
-"#;
-
-const EMAIL_WEB: &str = r#"
-[[endpoint.step]]
-name = "page"
-url = "/email"
-capture.page = { form = "form#login" }
-[[endpoint.step]]
-name = "send"
-form = { of = "page", csrf_token = "{{page.csrf_token}}", email = "{{username}}" }
-capture.entry = { form = "form#login" }
-capture.code = { css = ".phone .code" }
-[[endpoint.step]]
-name = "sign-in"
-form = { of = "entry", email = "{{username}}", code = "{{code}}" }
-status = 303
-"#;
-
-const EMAIL_APP: &str = r#"
-[[endpoint.step]]
-name = "send"
-url = "/api/app/email/code"
-method = "POST"
-json = { email = "{{username}}" }
-[[endpoint.step]]
-name = "arrival"
-url = "/api/phone"
-capture.code = { json = "$.email" }
-[[endpoint.step]]
-name = "sign-in"
-url = "/api/app/email"
-method = "POST"
-json = { email = "{{username}}", code = "{{code}}" }
+json = { FIELD = "{{username}}", code = "{{code}}" }
 capture.token = { json = "$.token" }
 "#;
 
@@ -179,6 +134,34 @@ json = { ticket = "{{ticket}}", code = "{{totp}}" }
 capture.token = { json = "$.token" }
 "#;
 
+/// A way in: the door that breaks, what the account is called there, and the steps.
+#[derive(Clone, Copy)]
+struct Way {
+    door: Door,
+    username: &'static str,
+    by: By,
+    steps: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Browser,
+    App,
+}
+
+const WAYS: [Way; 8] = [
+    Way { door: Door::SignIn, username: "username", by: By::Browser, steps: WEB },
+    Way { door: Door::App, username: "username", by: By::App, steps: APP },
+    Way { door: Door::Sms, username: "phone", by: By::Browser, steps: CODE_WEB },
+    Way { door: Door::Sms, username: "phone", by: By::App, steps: CODE_APP },
+    Way { door: Door::Email, username: "email", by: By::Browser, steps: CODE_WEB },
+    Way { door: Door::Email, username: "email", by: By::App, steps: CODE_APP },
+    Way { door: Door::Totp, username: "username", by: By::Browser, steps: TOTP_WEB },
+    Way { door: Door::Totp, username: "username", by: By::App, steps: TOTP_APP },
+];
+const BY_BROWSER: Way = WAYS[0];
+const BY_APP: Way = WAYS[1];
+
 /// Ways to break, and what is said of each: by browser, and by app.
 const MODES: &[(Mode, &str, &str)] = &[
     (Mode::Works, "success", "success"),
@@ -202,14 +185,14 @@ const MODES: &[(Mode, &str, &str)] = &[
 ];
 
 /// Where a door says something else, because of what stands there.
-fn exception(flow: &str, mode: Mode) -> Option<&'static str> {
-    match (flow, mode) {
+fn exception(way: Way, mode: Mode) -> Option<&'static str> {
+    match (way.door, way.by, mode) {
         // Posting to it is all there is; a page without its form is another door.
-        (WEB, Mode::WrongPage) => Some("failure/redirect_unexpected | failure/assertion"),
+        (Door::SignIn, _, Mode::WrongPage) => Some("failure/redirect_unexpected | failure/assertion"),
         // The first step only asks that it was sent.
-        (SMS_APP, Mode::WrongPage) => Some("failure/assertion"),
+        (Door::Sms | Door::Email, By::App, Mode::WrongPage) => Some("failure/assertion"),
         // Nobody has said who he is where the page itself is locked.
-        (SMS_WEB | EMAIL_WEB | TOTP_WEB, Mode::Locked) => Some("failure/http_4xx"),
+        (Door::Sms | Door::Email | Door::Totp, By::Browser, Mode::Locked) => Some("failure/http_4xx"),
         _ => None,
     }
 }
@@ -235,10 +218,10 @@ impl Running {
         Self { main, control, breaker, clock, stop }
     }
 
-    fn endpoint(&self, steps: &str) -> Endpoint {
-        let username = ["phone", "email"].into_iter().find(|it| steps.contains(&format!("{it} = ")));
-        let username = username.unwrap_or("username");
-        let inside = if steps.contains("capture.token") { INSIDE_APP } else { INSIDE };
+    fn endpoint(&self, way: Way) -> Endpoint {
+        let Way { door, username, by, steps } = way;
+        let steps = steps.replace("CHANNEL", door.name()).replace("FIELD", username);
+        let inside = if by == By::App { INSIDE_APP } else { INSIDE };
         let file = format!(
             r#"
 [sample]
@@ -260,26 +243,15 @@ deadline = "2s"
 {steps}{inside}"#,
             self.main
         );
-        let around = Surroundings {
-            env: &|_| None,
-            file: &|_| Err(std::io::Error::other("no files here")),
-            sample: &sample::secret,
-            certificate: &|_, _, _| Ok(vec![]),
-            dir: Path::new("/nowhere"),
-            listen: None,
-        };
-        match Config::parse(&file, "config.toml", &around, Timestamp::now()) {
-            Ok((config, _)) => config.endpoints.into_iter().next().unwrap(),
-            Err(faults) => panic!("{faults}\n{file}"),
-        }
+        crate::flow::endpoints(&file).remove(0)
     }
 
     /// Knocks a quarter of an hour after whatever was before.
-    async fn knock(&self, endpoint: &Endpoint) -> (String, String) {
+    async fn knock(&self, endpoint: &Endpoint, depth: Depth) -> (String, String) {
         self.clock.advance(Duration::from_secs(16 * 60));
         let own = Arc::new(OwnHealth::new(self.clock.clone()));
-        let prober = Prober::new(Outbound::new(), own.clone(), self.clock.clone(), Arc::default());
-        let probed = prober.probe(endpoint, Depth::Whole, Duration::from_secs(180)).await;
+        let prober = Prober::new(Outbound::new(), own, self.clock.clone(), Arc::default());
+        let probed = prober.probe(endpoint, depth, Duration::from_secs(180)).await;
         let step = probed.evidence.step.clone().unwrap_or_default();
         let why = format!("step {step:?}, {:?} {:?}", probed.error, probed.evidence.failed);
         (told(probed.result.outcome), why)
@@ -297,43 +269,39 @@ impl Drop for Running {
     }
 }
 
-fn door(name: &str) -> Door {
-    Door::ALL.into_iter().find(|it| it.name() == name).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_in_and_each_way_it_breaks_is_told_apart() {
     let mut wrong = Vec::new();
     let mut tries = tokio::task::JoinSet::new();
-    for (name, steps) in CASES {
+    for way in WAYS {
         tries.spawn(async move {
             let wallet = Running::start().await;
-            let endpoint = wallet.endpoint(steps);
-            let by_app = steps.contains("capture.token");
+            let endpoint = wallet.endpoint(way);
+            let name = way.door.name();
             let mut wrong = Vec::new();
             for (mode, web, app) in MODES {
                 // A form that is missing is the page's doing, where there is one.
                 let broken = match mode {
-                    Mode::NoForm | Mode::NoToken if *name == "signin" => Door::Page,
-                    _ => door(name),
+                    Mode::NoForm | Mode::NoToken if way.door == Door::SignIn => Door::Page,
+                    _ => way.door,
                 };
-                let expected = exception(steps, *mode).unwrap_or(if by_app { app } else { web });
+                let expected = exception(way, *mode).unwrap_or(if way.by == By::App { app } else { web });
                 if expected.is_empty() || !broken.has(*mode) {
                     continue;
                 }
                 wallet.breaker.set_all(Mode::Works);
                 wallet.breaker.set(broken, *mode);
-                let (verdict, why) = wallet.knock(&endpoint).await;
+                let (verdict, why) = wallet.knock(&endpoint, Depth::Whole).await;
                 if !expected.split(" | ").any(|it| it == verdict) {
-                    let by = if by_app { "app" } else { "browser" };
                     wrong.push(format!(
-                        "{name} by {by}, {}: must be {expected}, is {verdict} ({why})",
+                        "{name} by {:?}, {}: must be {expected}, is {verdict} ({why})",
+                        way.by,
                         mode.name()
                     ));
                 }
             }
             wallet.breaker.set_all(Mode::Works);
-            let (verdict, why) = wallet.knock(&endpoint).await;
+            let (verdict, why) = wallet.knock(&endpoint, Depth::Whole).await;
             if verdict != "success" || wallet.account().await["sessions"] != 0 {
                 wrong.push(format!("{name}: mended it is {verdict} ({why}), {}", wallet.account().await));
             }
@@ -349,36 +317,33 @@ async fn every_way_in_and_each_way_it_breaks_is_told_apart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_of_ours_never_pile_up() {
     let wallet = Running::start().await;
-    for (_, steps) in CASES {
-        let endpoint = wallet.endpoint(steps);
-        let (verdict, why) = wallet.knock(&endpoint).await;
+    for way in WAYS {
+        let endpoint = wallet.endpoint(way);
+        let (verdict, why) = wallet.knock(&endpoint, Depth::Whole).await;
         assert_eq!(verdict, "success", "{why}");
         assert_eq!(wallet.account().await["sessions"], 0);
     }
-    assert_eq!(wallet.account().await["logins"], CASES.len());
+    assert_eq!(wallet.account().await["logins"], WAYS.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_that_is_accepted_is_an_alarm() {
     let wallet = Running::start().await;
-    let mut endpoint = wallet.endpoint(APP);
+    let mut endpoint = wallet.endpoint(BY_APP);
     endpoint.flow_mut().unwrap().wrong_password = true;
-    assert_eq!(wallet.knock(&endpoint).await.0, "success", "it is refused, as it must be");
+    assert_eq!(wallet.knock(&endpoint, Depth::Whole).await.0, "success", "it is refused, as it must be");
     wallet.breaker.set(Door::App, Mode::WrongPasswordAccepted);
-    assert_eq!(wallet.knock(&endpoint).await.0, "failure/accepts_wrong_password");
+    assert_eq!(wallet.knock(&endpoint, Depth::Whole).await.0, "failure/accepts_wrong_password");
     assert_eq!(wallet.account().await["sessions"], 0, "it was logged out again");
     wallet.breaker.set(Door::App, Mode::ServerError);
-    assert_eq!(wallet.knock(&endpoint).await.0, "failure/http_5xx", "no refusal either");
+    assert_eq!(wallet.knock(&endpoint, Depth::Whole).await.0, "failure/http_5xx", "no refusal either");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_confirmation_does_not_log_in() {
     let wallet = Running::start().await;
     wallet.breaker.set_all(Mode::BrokenSession);
-    let endpoint = wallet.endpoint(WEB);
-    let own = Arc::new(OwnHealth::new(wallet.clock.clone()));
-    let prober = Prober::new(Outbound::new(), own, wallet.clock.clone(), Arc::default());
-    let probed = prober.probe(&endpoint, Depth::Harmless, Duration::from_secs(180)).await;
-    assert_eq!(told(probed.result.outcome), "unknown/budget");
+    let endpoint = wallet.endpoint(BY_BROWSER);
+    assert_eq!(wallet.knock(&endpoint, Depth::Harmless).await.0, "unknown/budget");
     assert_eq!(wallet.account().await["logins"], 0);
 }

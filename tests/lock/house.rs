@@ -19,15 +19,14 @@ use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Outbound, Prober, Wire};
 use porchlight::schedule;
 use porchlight::store::{self, SimulatedWriter, Store};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// When virtual time began: a Sunday in summer.
 const EPOCH_S: i64 = 1_784_462_400;
-/// As in `app`: fewer would look like being starved.
-const TICK: Duration = Duration::from_millis(100);
 /// Between two commits; longer than in the store, which makes a day shorter.
 const PACE: Duration = Duration::from_millis(500);
 
@@ -98,7 +97,7 @@ impl House {
         let writer = SimulatedWriter::new(writer);
         // What a power cut does is tested elsewhere; here a day must not take one.
         writer.stop_flushing();
-        let writing = tokio::spawn(write(writer));
+        let writing = tokio::spawn(writer.run(PACE));
         let (now, known, its) = (clock.now(), endpoints.to_vec(), components.clone());
         store
             .transact(move |tx| {
@@ -135,12 +134,13 @@ impl House {
             meters: Default::default(),
             notes,
         });
-        let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
+        let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone(), Handle::current());
         let entries =
             resumed.iter().map(|(known, state)| crew.post(known.endpoint.clone(), *state)).collect();
         let (_changes, changed) = mpsc::channel(schedule::CHANGES);
         tasks.spawn(schedule::ring(entries, changed, clock, own.stepped(), stop.clone()));
-        tasks.spawn(tick(own, stop.clone()));
+        let ticking = stop.clone();
+        tasks.spawn(async move { own.ticking(ticking.cancelled()).await });
         Self { time: time.clone(), crew, logins, store, stop, tasks, writing }
     }
 
@@ -156,32 +156,6 @@ impl House {
         self.store.close();
         timeout(Duration::from_secs(10), self.writing).await.unwrap().unwrap();
         self.time.end();
-    }
-}
-
-/// `Writer::run`, with its waiting done on virtual time.
-async fn write(mut writer: SimulatedWriter) {
-    loop {
-        while !writer.take_in() {
-            if writer.is_closing() {
-                writer.end();
-                return;
-            }
-            writer.wait().await;
-        }
-        assert!(writer.settle(), "storing works");
-        sleep(PACE).await;
-    }
-}
-
-async fn tick(own: Arc<OwnHealth>, stop: CancellationToken) {
-    let mut interval = tokio::time::interval(TICK);
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            _ = interval.tick() => own.tick(),
-        }
     }
 }
 

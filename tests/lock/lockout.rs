@@ -124,11 +124,8 @@ impl Wire for Street {
 fn endpoints() -> (Config, Vec<Endpoint>) {
     let around = Surroundings {
         env: &|_| Some(sample::PASSWORD.to_owned()),
-        file: &|_| Err(std::io::Error::other("no files here")),
         sample: &sample::secret,
-        certificate: &|_, _, _| Ok(vec![]),
-        dir: Path::new("/nowhere"),
-        listen: None,
+        ..Surroundings::none()
     };
     let parsed = Config::parse(FILE, "config.toml", &around, jiff::Timestamp::UNIX_EPOCH);
     let (config, _) = parsed.unwrap_or_else(|faults| panic!("{faults}"));
@@ -139,6 +136,12 @@ fn endpoints() -> (Config, Vec<Endpoint>) {
         }
     }
     (config, endpoints)
+}
+
+async fn open(dir: &Path, time: &Arc<Time>, wallet: &InMemory, known: (&Config, &[Endpoint])) -> House {
+    let (config, endpoints) = known;
+    let street = Arc::new(Street(wallet.clone()));
+    House::open(dir, time, street, (site(), config.components.clone(), endpoints)).await
 }
 
 /// A life of some hours, in which the wallet breaks and mends and people click.
@@ -184,9 +187,7 @@ fn two_days(seed: u64) {
         let until = time.since_start() + Duration::from_secs(random.random_range(60..5 * 3600));
         lives += 1;
         live(async {
-            let street = Arc::new(Street(wallet.clone()));
-            let known = (site(), config.components.clone(), endpoints.as_slice());
-            let house = House::open(dir.path(), &time, street, known).await;
+            let house = open(dir.path(), &time, &wallet, (&config, &endpoints)).await;
             some_hours(&house, &wallet, &mut random, until.min(TWO_DAYS), &time).await;
             if random.random_bool(0.5) {
                 // In the midst of everything that comes from an impatient person.
@@ -203,9 +204,7 @@ fn two_days(seed: u64) {
     // Twenty clicks at once, on a wallet whose password was changed.
     wallet.breaker().set_all(Mode::Rejected);
     live(async {
-        let street = Arc::new(Street(wallet.clone()));
-        let known = (site(), config.components.clone(), endpoints.as_slice());
-        let house = House::open(dir.path(), &time, street, known).await;
+        let house = open(dir.path(), &time, &wallet, (&config, &endpoints)).await;
         house.logins.resume("sample").await.unwrap();
         for click in 0..CLICKS {
             for worker in house.crew.workers() {

@@ -170,14 +170,9 @@ pub fn site() -> Site {
 
 pub fn components() -> Vec<Component> {
     let one = |index| Component {
-        id: component_id(index),
-        name: Text::One(Lang::En, format!("c{index}")),
-        group: None,
         role: if index < 2 { Role::Login } else { Role::Support },
-        public: true,
-        alternative_to: vec![],
         roll_up: if index == 0 { RollUp::All } else { RollUp::Any { critical: vec![] } },
-        was: vec![],
+        ..Component::way(component_id(index), Text::One(Lang::En, format!("c{index}")))
     };
     (0..COMPONENTS).map(one).collect()
 }

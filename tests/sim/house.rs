@@ -20,10 +20,11 @@ use porchlight::domain::facts::{Facts, Storing};
 use porchlight::domain::flow::Depth;
 use porchlight::domain::moment::Moment;
 use porchlight::pipeline::{self, Knock, Spine, follow_storing};
-use porchlight::probe::own::{OwnHealth, TICK};
+use porchlight::probe::own::OwnHealth;
 use porchlight::probe::{Outbound, Probed, Prober};
 use porchlight::schedule;
 use porchlight::store::{self, SimulatedWriter, Store};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -134,7 +135,7 @@ async fn lives(stay: Stay, dir: &Path) -> Lived {
     let (stop, rings, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
     let options = store::Options { dir: dir.to_owned(), backlog: store::BACKLOG };
     let (store, writer) = Store::open(&options).unwrap();
-    let writing = tokio::spawn(write(SimulatedWriter::new(writer)));
+    let writing = tokio::spawn(SimulatedWriter::new(writer).run(PACE));
     let (known, now) = (endpoints.clone(), clock.now());
     let synced = store.transact(move |tx| {
         store::sync_endpoints(tx, &known, now.wall)?;
@@ -164,12 +165,13 @@ async fn lives(stay: Stay, dir: &Path) -> Lived {
         meters: Default::default(),
         notes: Arc::new(porchlight::notes::Notes::new(clock.clone())),
     });
-    let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
+    let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone(), Handle::current());
     let entries: Vec<_> = judged.into_iter().map(|(endpoint, state)| crew.post(endpoint, state)).collect();
     let bells: Vec<_> = entries.iter().map(|entry| entry.bell.clone()).collect();
     let (_changes, changed) = mpsc::channel(schedule::CHANGES);
     tasks.spawn(schedule::ring(entries, changed, clock, own.stepped(), rings.clone()));
-    tasks.spawn(tick(own, stop.clone()));
+    let ticking = stop.clone();
+    tasks.spawn(async move { own.ticking(ticking.cancelled()).await });
     tasks.spawn(follow_storing(spine.clone(), store.storing(), stop.clone()));
 
     sleep(length).await;
@@ -190,27 +192,5 @@ async fn lives(stay: Stay, dir: &Path) -> Lived {
         knocks: knocking.knocks.load(Ordering::Relaxed),
         beside: knocking.beside.load(Ordering::Relaxed),
         took: really.elapsed(),
-    }
-}
-
-/// `Writer::run`, with its waiting done on virtual time.
-async fn write(mut writer: SimulatedWriter) {
-    loop {
-        while !writer.take_in() {
-            if writer.is_closing() {
-                writer.end();
-                return;
-            }
-            writer.wait().await;
-        }
-        assert!(writer.settle(), "a commit failed");
-        sleep(PACE).await;
-    }
-}
-
-async fn tick(own: Arc<OwnHealth>, stop: CancellationToken) {
-    let mut interval = tokio::time::interval(TICK);
-    while stop.run_until_cancelled(interval.tick()).await.is_some() {
-        own.tick();
     }
 }

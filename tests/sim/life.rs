@@ -20,6 +20,7 @@ use porchlight::schedule::bell::Bell;
 use porchlight::schedule::cadence::phase;
 use porchlight::schedule::{self, Entry};
 use porchlight::store::{self, Sabotage, SimulatedWriter, Store};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -119,7 +120,7 @@ pub async fn live(world: Arc<World>, dir: &Path, next: &mut usize) -> (End, bool
         notes: Arc::new(porchlight::notes::Notes::new(clock.clone())),
     };
     let spine = Arc::new(spine);
-    let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone());
+    let crew = Crew::new(spine.clone(), stop.clone(), tasks.clone(), Handle::current());
     let mut entries = Vec::new();
     for (index, endpoint) in endpoints.iter().enumerate() {
         let (endpoint, state) = (bugged_threshold(&world, endpoint), judged[index]);

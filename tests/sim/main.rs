@@ -6,6 +6,21 @@
 //! Shorter would leave out an hour's maintenance and several lives; longer found
 //! nothing more in the same time than more seeds do.
 //!
+//! | check | what holds |
+//! | --- | --- |
+//! | I1 | what was told as stored is in the database after every life, or counted as lost |
+//! | I2, I8 | each row is one answer; spans alternate without hole or overlap |
+//! | I3, I4 | knocks counted at the door: never two at once, never too many, never too few |
+//! | I5 | uptime, a millisecond counted once, recounted |
+//! | I6, I11 | the truth folded from the first result, the spans in the database and the facts in memory are one; our own faults are never more than unknown |
+//! | I7, I12 | a real outage is found and begins within an interval and a half; after a quarter of an hour of calm all is told right |
+//! | I14 | what is held in memory |
+//! | I16 | the same seed gives the same trace |
+//! | silence, verdict, valid_until, notices | nothing is told unheard; a body outlives nothing it says; phases follow from the window, the edits and now |
+//!
+//! I13 is no check of its own: the model knows no wall clock but for the times in
+//! spans, so a decision that follows it differs from the fold.
+//!
 //! `day.rs` is the other half: the shipped prober in that house, on a healthy day
 //! and through a thousand outages.
 //!

@@ -61,7 +61,7 @@ fn parse_in(
         sample: &sample,
         certificate: &certificate,
         dir: Path::new("/etc/porchlight"),
-        listen: None,
+        ..Surroundings::none()
     };
     Config::parse(text, "config.toml", &around, "2026-11-23T00:00:00Z".parse().unwrap())
 }

@@ -279,14 +279,8 @@ fn no_listener_of_ours_is_a_proxy_wherever_its_address_was_given() {
     assert!(said(numbers).contains(ours));
     let moved = "[server]\nlisten = \"127.0.0.1:8080\"\n[probe]\nproxy = \"http://127.0.0.1:7000\"\n";
     let read = |listen: Option<&str>| {
-        let around = Surroundings {
-            env: &|_| None,
-            file: &|_: &Path| Err(io::ErrorKind::NotFound.into()),
-            sample: &|_| None,
-            certificate: &|_, _, _| Ok(vec![]),
-            dir: Path::new(""),
-            listen: listen.map(|it| it.parse().unwrap()),
-        };
+        let listen = listen.map(|it| it.parse().unwrap());
+        let around = Surroundings { listen, ..Surroundings::none() };
         let now = "2026-11-23T00:00:00Z".parse().unwrap();
         Config::parse(moved, "config.toml", &around, now).map_err(|it| it.to_string())
     };

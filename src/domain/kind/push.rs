@@ -39,6 +39,18 @@ pub struct Report {
     pub message: Option<String>,
 }
 
+/// What became of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// On the disk.
+    Stored,
+    /// Nobody knows whether it will ever be.
+    NotStored,
+    TooOften,
+    /// Nobody takes reports for such an endpoint, or not with such a token.
+    Unauthorised,
+}
+
 impl Report {
     pub fn outcome(&self, endpoint: &Endpoint) -> Outcome {
         match self.latency {

@@ -2,6 +2,7 @@
 
 use super::HostPort;
 
+/// The handshake decides, as that of an https endpoint does; nothing is sent after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tls {
     pub at: HostPort,

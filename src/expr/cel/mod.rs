@@ -62,14 +62,14 @@ pub fn variables() -> impl Iterator<Item = &'static str> {
     types::VARIABLES.iter().map(|(name, _)| *name)
 }
 
-/// Whether it needs the body of the answer.
+/// Whether it needs the body of the answer; one that does not parse needs nothing.
 pub fn reads_body(expression: &str) -> bool {
     compiled(expression).is_ok_and(|it| {
         it.variables.iter().any(|it| matches!(*it, "body" | "json")) || !it.lookups.is_empty()
     })
 }
 
-/// Asks one answer.
+/// Asks one answer; never panics, and ends within the bounds above.
 pub fn ask(expression: &str, world: &World<'_>) -> Said {
     let program = match compiled(expression) {
         Ok(program) => program,

@@ -43,9 +43,12 @@ pub struct World<'a> {
     pub steps: &'a [(String, u16, Duration)],
 }
 
+/// The connection's TLS, and the chain that was shown.
 #[derive(Debug, Clone, Default)]
 pub struct Tls<'a> {
+    /// `TLSv1.3` and the like.
     pub version: &'a str,
+    /// Until the chain's earliest end; nothing when it has ended.
     pub expires_in: Duration,
     pub issuer: &'a str,
     pub names: &'a [String],

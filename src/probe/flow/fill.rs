@@ -16,7 +16,7 @@ use url::{Url, form_urlencoded};
 
 use super::capture::Captured;
 use crate::domain::account::Account;
-use crate::domain::request::{Body, Json, Method, Request, Value};
+use crate::domain::request::{Body, Json, Request, Value};
 use crate::domain::template::{Part, Template};
 use crate::probe::http::plain;
 
@@ -98,7 +98,7 @@ pub(super) fn request(wanted: &Request, filling: &Filling<'_>) -> Result<Request
         Some(Body::Raw(value)) => body = Some(filling.fill(value)?.value()),
         Some(Body::Form { of, fields }) => {
             let fields = filling.form(of.as_deref(), fields)?;
-            if matches!(wanted.method, Method::Get | Method::Head) {
+            if wanted.method.reads() {
                 query.extend(fields);
             } else {
                 let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
@@ -287,6 +287,7 @@ fn uuid() -> String {
 mod tests {
     use super::*;
     use crate::domain::endpoint::Id;
+    use crate::domain::request::Method;
 
     /// What would do harm wherever it is not escaped.
     const NASTY: &str = "p&w=\"1\" %/?#\\密";

@@ -6,8 +6,8 @@
 mod cases;
 mod faults;
 mod invented;
-mod tls;
-mod wire;
+pub mod tls;
+pub mod wire;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn config(cases: &[&Case], round: usize) -> String {
 }
 
 /// What is stored of each endpoint: outcomes and how long each took.
-fn stored(dir: &Path) -> BTreeMap<String, Vec<(String, Duration)>> {
+pub fn stored(dir: &Path) -> BTreeMap<String, Vec<(String, Duration)>> {
     let connection = rusqlite::Connection::open(dir.join("data/porchlight.db")).unwrap();
     let sql = "SELECT name, outcome, total_us FROM result JOIN endpoint ON endpoint.id = result.endpoint ORDER BY result.id";
     let mut query = connection.prepare(sql).unwrap();
