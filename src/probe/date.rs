@@ -29,7 +29,9 @@ pub async fn disagrees(outbound: &Outbound, request: &Request, trace: &Trace, no
         return false;
     };
     let Ok(root) = request.url.join("/") else { return false };
-    let Ok(Ok(response)) = tokio::time::timeout(PATIENCE, client.send(client.request(Method::HEAD, root))).await else {
+    let Ok(Ok(response)) =
+        tokio::time::timeout(PATIENCE, client.send(client.request(Method::HEAD, root))).await
+    else {
         return false;
     };
     let date = response.headers().get(reqwest::header::DATE).and_then(|it| it.to_str().ok());
