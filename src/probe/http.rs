@@ -62,7 +62,8 @@ pub(super) async fn ask(
     let now = kit.clock.now().wall;
     answer.chain = trace.chain(answer.outcome, now, &Redactor::default());
     if let Some(mut seen) = answer.seen.take() {
-        seen.tls = trace.tls(now);
+        // Reading a certificate takes longer than all else here; few ask for it.
+        seen.tls = expect.reads_tls().then(|| trace.tls(now)).flatten();
         (seen.elapsed, seen.phases) = (ended.saturating_duration_since(began), answer.phases);
         match assert::judge_apart(seen, expect, known).await {
             Some((seen, judged)) => {

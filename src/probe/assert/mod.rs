@@ -160,12 +160,14 @@ fn outcome(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Outc
     if failed(Means::Unknown) {
         return Outcome::Unknown(UnknownReason::Blocked);
     }
-    let refused = refusal(seen, expect, login, checks);
+    let refused = || refusal(seen, expect, login, checks);
     if login == Login::AtWrong {
-        return wrong_password(failed(Means::Down), expect, refused);
+        return wrong_password(failed(Means::Down), expect, refused());
     }
-    let good = !failed(Means::Down);
-    if good && (expect.looks_inside() || refused.is_none()) {
+    // A page with what must stand inside is not searched for signs.
+    let fits = !failed(Means::Down) && expect.looks_inside();
+    let refused = if fits { None } else { refused() };
+    if fits || refused.is_none() && !failed(Means::Down) {
         let soon = failed(Means::Degraded);
         return if soon { Outcome::Degraded(DegradedReason::Assertion) } else { Outcome::Success };
     }
