@@ -19,6 +19,9 @@ const PIECE: usize = 256;
 /// Places where an attribute could begin, in a stretch that adds nothing to the
 /// page: each attribute of a tag is compared with all before it.
 const ATTRIBUTES: usize = 8_000;
+/// The squares of these, over all stretches of a page: as many as four of the
+/// longest. The largest page of nothing but pictures written into it has no more.
+const COMPARED: usize = 4 * ATTRIBUTES * ATTRIBUTES;
 /// Of one text that is taken out of a page.
 const TEXT_LIMIT: usize = 16 << 10;
 
@@ -45,7 +48,7 @@ impl Page {
         let mut parser =
             driver::parse_document(HtmlTreeSink::new(Html::new_document()), ParseOpts::default());
         let (mut rest, mut seen) = (html, 0);
-        let (mut attributes, mut told) = (0, 0);
+        let (mut attributes, mut compared, mut told) = (0_usize, 0_usize, 0);
         while !rest.is_empty() {
             let end = (1..=PIECE.min(rest.len())).rev().find(|&at| rest.is_char_boundary(at));
             let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
@@ -58,14 +61,23 @@ impl Page {
                 return Err(format!("the page has more than {NODES} parts"));
             }
             let count = nodes.len();
-            if nodes.skip(seen).any(|node| DEPTH < node.ancestors().take(DEPTH + 1).count()) {
+            // From the end, where the new ones are: the iterator walks to wherever it begins.
+            let mut new = nodes.rev().take(count.saturating_sub(seen));
+            if new.any(|node| DEPTH < node.ancestors().take(DEPTH + 1).count()) {
                 return Err(format!("the page is nested deeper than {DEPTH}"));
             }
             let last =
                 page.tree.nodes().next_back().and_then(|it| it.value().as_text()).map_or(0, |it| it.len());
-            attributes = if (seen, told) == (count, last) { attributes + attribute_places(piece) } else { 0 };
-            if ATTRIBUTES < attributes {
-                return Err(format!("a tag of the page has more than {ATTRIBUTES} attributes"));
+            if (seen, told) == (count, last) {
+                attributes += attribute_places(piece);
+            } else {
+                compared += attributes * attributes;
+                attributes = 0;
+            }
+            if ATTRIBUTES < attributes || COMPARED < compared {
+                return Err(format!(
+                    "a tag of the page has more than {ATTRIBUTES} attributes, or many have many"
+                ));
             }
             (seen, told) = (count, last);
         }
@@ -302,6 +314,14 @@ mod tests {
                 format!("<p {}>", (0..100_000).map(|it| format!("a{it}=''")).collect::<String>()),
             ),
             ("text", "页 ".repeat(500_000)),
+            (
+                "attributes in many small tags",
+                (0..700)
+                    .map(|tag| {
+                        format!("<p{tag} {}>", (0..990).map(|it| format!("{it:x} ")).collect::<String>())
+                    })
+                    .collect(),
+            ),
             ("broken", "\u{0}&#x0;<".repeat(300_000)),
             ("siblings", "<p></p>".repeat(9_000)),
             ("siblings without end", "<p></p>".repeat(250_000)),
@@ -327,6 +347,24 @@ mod tests {
             }
             assert!(began.elapsed() < Duration::from_secs(10), "{name}: {:?}", began.elapsed());
         }
+    }
+
+    #[test]
+    fn many_tags_of_many_attributes_are_refused() {
+        for bomb in ["attributes", "attributes in many tags"] {
+            let page = bombs().into_iter().find(|it| it.0 == bomb).unwrap().1;
+            assert!(Page::read(&page).is_err_and(|why| why.contains("attributes")), "{bomb}");
+        }
+    }
+
+    #[test]
+    fn a_page_full_of_pictures_is_read() {
+        // Of base64 each 64th letter is a `/`, after which an attribute could begin.
+        let base64 = |bytes: usize| format!("{}/", "a".repeat(63)).repeat(bytes / 64);
+        let picture = format!("<img src='data:image/png;base64,{}'>", base64(100_000));
+        assert!(Page::read(&picture.repeat(20)).is_ok());
+        let state = format!("<input type=hidden name=state value='{}'>", base64(480_000));
+        assert!(Page::read(&state.repeat(4)).is_ok());
     }
 
     proptest! {

@@ -33,6 +33,7 @@ mod typed;
 
 use std::time::Duration;
 
+use super::apart::{apart, is_large};
 use super::seen::Seen;
 use super::signs::Page;
 use crate::domain::expect::{Expect, Expression, Means, Sign};
@@ -137,6 +138,21 @@ pub fn judge(seen: &Seen, expect: &Expect, known: &Known<'_>) -> Judged {
     Judged { outcome, checks }
 }
 
+/// The same, not where knocks are timed when the answer is large. None when we are over.
+pub async fn judge_apart(seen: Seen, expect: &Expect, known: &Known<'_>) -> Option<(Seen, Judged)> {
+    if !is_large(seen.body.as_ref()) {
+        let judged = judge(&seen, expect, known);
+        return Some((seen, judged));
+    }
+    let (expect, login) = (expect.clone(), known.login);
+    let (captures, steps) = (known.captures.to_vec(), known.steps.to_vec());
+    let work = move || {
+        let judged = judge(&seen, &expect, &Known { login, captures: &captures, steps: &steps });
+        (seen, judged)
+    };
+    apart(work).await
+}
+
 fn outcome(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Outcome {
     let failed = |means| checks.iter().any(|it| it.means == means && it.held == Some(false));
     if checks.iter().any(|it| it.broken) {
@@ -145,15 +161,17 @@ fn outcome(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Outc
     if failed(Means::Unknown) {
         return Outcome::Unknown(UnknownReason::Blocked);
     }
-    let refused = refusal(seen, expect, login, checks);
+    let refused = || refusal(seen, expect, login, checks);
     if login == Login::AtWrong && matches!(seen.status, 404 | 405 | 410) && expect.status.is_empty() {
         return Outcome::Failure(FailureClass::Http4xx);
     }
     if login == Login::AtWrong {
-        return wrong_password(failed(Means::Down), expect, refused);
+        return wrong_password(failed(Means::Down), expect, refused());
     }
-    let good = !failed(Means::Down);
-    if good && (expect.looks_inside() || refused.is_none()) {
+    // A page with what must stand inside is not searched for signs.
+    let fits = !failed(Means::Down) && expect.looks_inside();
+    let refused = if fits { None } else { refused() };
+    if fits || refused.is_none() && !failed(Means::Down) {
         let soon = failed(Means::Degraded);
         return if soon { Outcome::Degraded(DegradedReason::Assertion) } else { Outcome::Success };
     }

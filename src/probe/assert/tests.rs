@@ -407,3 +407,44 @@ proptest! {
         }
     }
 }
+
+/// How often somebody else had a turn meanwhile, on one thread, and what came of it.
+async fn judged_beside(seen: Seen, expect: &Expect) -> (usize, Judged) {
+    let over = std::cell::Cell::new(false);
+    let known = Known { login: Login::At, ..Known::default() };
+    let judging = async {
+        let judged = judge_apart(seen, expect, &known).await.unwrap().1;
+        over.set(true);
+        judged
+    };
+    let others = async {
+        let mut turns = 0;
+        while !over.get() {
+            turns += 1;
+            tokio::task::yield_now().await;
+        }
+        turns
+    };
+    let (judged, turns) = tokio::join!(judging, others);
+    (turns, judged)
+}
+
+#[tokio::test]
+async fn a_large_page_is_judged_apart_and_no_other_way_than_a_small_one() {
+    let expect = Expect {
+        css: vec![("form#login".to_owned(), Test::Exists(true)), ("p".to_owned(), Test::Count(1))],
+        ..Expect::default()
+    };
+    let page = |pad: usize| Seen {
+        status: 200,
+        body: Some(format!("<form id=login></form><p>captcha{}", " ".repeat(pad))),
+        ..Seen::default()
+    };
+    let (turns, small) = judged_beside(page(0), &expect).await;
+    assert_eq!(turns, 0, "it takes no time");
+    let (turns, large) = judged_beside(page(20_000), &expect).await;
+    assert!(0 < turns);
+    assert_eq!(small, large);
+    let known = Known { login: Login::At, ..Known::default() };
+    assert_eq!(small, judge(&page(0), &expect, &known));
+}

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::look::Found;
 use super::redirect;
 use super::walk::Walk;
 use crate::domain::flow::{Source, Step};
@@ -16,14 +17,14 @@ use crate::probe::signs::leads::Place;
 impl Walk<'_> {
     /// A page with the very form that the operator goes on with asks for nothing
     /// unexpected, even where it speaks of a second factor.
-    pub(super) fn expect_a_form(&mut self, step: &Step, answer: &mut Answer, url: &Url) {
+    pub(super) fn expect_a_form(&mut self, step: &Step, answer: &mut Answer, url: &Url, found: &[Found]) {
         let wants = step.captures.iter().any(|it| matches!(it.from, Source::Form(_)));
         let held = answer.checks.iter().all(|it| it.held == Some(true));
         if wants
             && held
             && answer.outcome == Outcome::Unknown(UnknownReason::Challenge)
             && let Some(seen) = &answer.seen
-            && self.captured.take(step, self.flow, (seen, url), &self.jar).is_ok()
+            && self.captured.take(step, self.flow, (seen, url), (&self.jar, found)).is_ok()
         {
             answer.outcome = Outcome::Success;
         }

@@ -8,6 +8,7 @@ use url::Url;
 use super::capture::{self, Captured, Missed};
 use super::fill::{self, Filling};
 use super::jar::Jar;
+use super::look::{self, Found};
 use super::redirect::{self, Home};
 use super::second_factor::sends_a_code;
 use crate::domain::endpoint::Endpoint;
@@ -250,8 +251,9 @@ impl<'a> Walk<'a> {
         let (mut answer, url) = self.send(step, login, filled, deadline).await;
         // A login that never left us has nothing to be cleaned up.
         self.logged_in = was_in || (logs_in && self.left_us);
+        let found = self.look(step, &mut answer).await;
         let waited = self.waited.saturating_sub(before);
-        self.expect_a_form(step, &mut answer, &url);
+        self.expect_a_form(step, &mut answer, &url, &found);
         if let Some(seen) = answer.seen.as_ref().filter(|it| it.cut && !step.captures.is_empty())
             && answer.outcome == Outcome::Success
         {
@@ -264,12 +266,13 @@ impl<'a> Walk<'a> {
         if login == Login::AtWrong {
             // Let in, there is a session to be ended; refused, nothing comes after it.
             if let Some(seen) = &answer.seen {
-                drop(self.captured.take(step, self.flow, (seen, &url), &self.jar));
+                drop(self.captured.take(step, self.flow, (seen, &url), (&self.jar, &found)));
             }
             self.is_refused |= matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
         } else if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
-            && let Err(Missed { class, said }) = self.captured.take(step, self.flow, (seen, &url), &self.jar)
+            && let Err(Missed { class, said }) =
+                self.captured.take(step, self.flow, (seen, &url), (&self.jar, &found))
         {
             answer.outcome = match page_demands(seen, step) && class == FailureClass::FormMissing {
                 true => Outcome::Unknown(UnknownReason::Challenge),
@@ -288,7 +291,8 @@ impl<'a> Walk<'a> {
         }
         let fine = matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
         if !fine && let Some(seen) = &answer.seen {
-            capture::glimpse(step, (seen, &asked), &self.jar).iter().for_each(|it| self.shows.add_found(it));
+            let glimpsed = capture::glimpse(step, (seen, &asked), (&self.jar, &found));
+            glimpsed.iter().for_each(|it| self.shows.add_found(it));
         }
         self.taken.push(Taken {
             step,
@@ -296,6 +300,20 @@ impl<'a> Walk<'a> {
             total: marks::now().duration_since(began).saturating_sub(waited),
         });
         fine
+    }
+
+    /// Looks for what the step captures; that takes time of ours.
+    async fn look(&mut self, step: &Step, answer: &mut Answer) -> Vec<Found> {
+        let began = marks::now();
+        let Some(seen) = &mut answer.seen else { return Vec::new() };
+        let found = look::look(&step.captures, &mut seen.body).await;
+        let took = marks::now().saturating_duration_since(began);
+        self.waited += took;
+        self.deadline += took;
+        if found.is_none() {
+            answer.outcome = Outcome::Unknown(UnknownReason::Stopping);
+        }
+        found.unwrap_or_default()
     }
 
     /// A step that cannot be taken.
