@@ -37,6 +37,8 @@ pub struct Form {
     pub method: Option<String>,
     /// The fields that nobody types into, in order.
     pub hidden: Vec<(String, String)>,
+    /// What `action` is relative to, where the page says so (`<base href>`).
+    pub base: Option<String>,
 }
 
 impl Page {
@@ -107,9 +109,10 @@ impl Page {
 
     /// The first form that matches, with its hidden fields; none when there is none.
     pub fn form(&self, selector: &str) -> Result<Option<Form>, String> {
-        let (selector, inputs) = (compile(selector)?, compile("input[name]")?);
+        let (selector, inputs) = (compile(selector)?, compile("input[name], form")?);
         let Some(form) = self.0.select(&selector).next() else { return Ok(None) };
-        let hidden = form.select(&inputs).filter_map(|it| {
+        let fields = fields(&form, self.0.select(&inputs));
+        let hidden = fields.into_iter().filter_map(|it| {
             let input = it.value();
             let is_hidden = input.attr("type").is_some_and(|it| it.eq_ignore_ascii_case("hidden"));
             let usable = is_hidden && input.attr("disabled").is_none();
@@ -124,8 +127,43 @@ impl Page {
             hidden: hidden.collect(),
             action: form.value().attr("action").map(|it| it.trim().to_owned()),
             method: form.value().attr("method").map(str::to_ascii_lowercase),
+            base: self.first("base[href]", Some("href"))?,
         }))
     }
+}
+
+/// The inputs that a browser sends with a form, of all inputs and forms of its page in order.
+///
+/// | an input | is sent |
+/// | --- | --- |
+/// | names a form (`form="id"`) | with that one |
+/// | stands inside | with this one |
+/// | stands in the same table, after a form that begins between its rows and before another form | with this one: the parser lets such a form end at once, but a browser remembers it |
+fn fields<'a>(form: &ElementRef<'a>, all: impl Iterator<Item = ElementRef<'a>>) -> Vec<ElementRef<'a>> {
+    const ROWS: [&str; 5] = ["table", "tbody", "thead", "tfoot", "tr"];
+    let id = form.value().id();
+    let parent = form.parent().and_then(ElementRef::wrap).filter(|it| ROWS.contains(&it.value().name()));
+    let table = parent.and_then(|it| {
+        let mut around = std::iter::once(*it).chain(it.ancestors());
+        around.find(|node| node.value().as_element().is_some_and(|it| it.name() == "table"))
+    });
+    let mut open = false;
+    let mut found = Vec::new();
+    for element in all {
+        if element.value().name() == "form" {
+            open = element.id() == form.id();
+            continue;
+        }
+        let within = |id| element.ancestors().any(|it| it.id() == id);
+        let is_sent = match element.value().attr("form") {
+            Some(named) => Some(named) == id,
+            None => within(form.id()) || open && table.is_some_and(|it| within(it.id())),
+        };
+        if is_sent {
+            found.push(element);
+        }
+    }
+    found
 }
 
 /// How many attributes this piece of a tag can begin: after white space, `/` or a value.
@@ -218,6 +256,28 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(form.hidden, [pair("csrf", "a&b"), pair("empty", ""), pair("next", "/")]);
         assert_eq!(super::form(LOGIN, "form#nobody"), Ok(None));
+    }
+
+    #[test]
+    fn a_form_has_the_fields_that_a_browser_sends_with_it() {
+        const A: &str = "<input type=hidden name=a>";
+        const B: &str = "<input type=hidden name=b>";
+        for (page, sent) in [
+            (format!("<form id=f>{A}</form>{B}"), "a"),
+            (format!("<table><form id=f><tr><td>{A}<tr><td>{B}</form></table>"), "a b"),
+            (format!("<table><tr><form id=f><td>{A}</td></form></tr></table>{B}"), "a"),
+            (format!("<table><form id=f><tr><td>{A}</form><form><tr><td>{B}</form></table>"), "a"),
+            (format!("<table><form id=f></form></table><table><tr><td>{A}</table>"), ""),
+            (format!("<form id=f>{A}<input type=hidden name=b form=g></form>"), "a"),
+            ("<form id=f></form><input type=hidden name=a form=f>".to_owned(), "a"),
+            (format!("<div><form id=f></form>{A}</div>"), ""),
+        ] {
+            let form = form(&page, "#f").unwrap().unwrap();
+            let names: Vec<&str> = form.hidden.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names.join(" "), sent, "{page}");
+        }
+        let based = form("<base href=/auth/><form action=do>", "form").unwrap().unwrap();
+        assert_eq!((based.base.as_deref(), based.action.as_deref()), (Some("/auth/"), Some("do")));
     }
 
     #[test]

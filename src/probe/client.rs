@@ -23,6 +23,8 @@ use crate::domain::request::Request;
 
 /// Where the system says whom to ask.
 const RESOLVERS: &str = "/etc/resolv.conf";
+/// Of the headers of one HTTP/2 answer; four times what its library takes by itself.
+const HEAD_LIMIT: u32 = 64 << 10;
 
 /// The way out: what all connections share, and which addresses they may take.
 #[derive(Clone)]
@@ -268,6 +270,7 @@ impl Outbound {
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(0)
+            .http2_max_header_list_size(HEAD_LIMIT)
             .dns_resolver(Names)
             .local_address(shape.local)
             .connector_layer(ConnectMark)

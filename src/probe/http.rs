@@ -139,6 +139,10 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
     let (outcome, text, error) = match read {
         Err(_) => (late(true), None, Some("the deadline passed".into())),
         Ok(Err(body::Fault::TooLarge)) => (Outcome::Failure(FailureClass::BodyTooLarge), None, None),
+        Ok(Err(body::Fault::Short)) => {
+            let said = "the body ended before its declared length".to_owned();
+            (Outcome::Failure(FailureClass::BodyIncomplete), None, Some(said))
+        }
         Ok(Err(body::Fault::Broken(error))) => (failed(&error, true), None, Some(chain(&error))),
         Ok(Err(body::Fault::Packed(said))) => (Outcome::Failure(FailureClass::DecodeError), None, Some(said)),
         Ok(Ok(body)) if by_proxy => (proxy::OURS, Some(body), None),

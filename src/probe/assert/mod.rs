@@ -25,8 +25,9 @@
 //! Without a word on what must stand inside, a page must not be one of
 //! maintenance or of a wall; at a login, it must not tell of an error, nor that
 //! we are not let in. Where a wrong password was sent, being refused is the
-//! success and being let in is `accepts_wrong_password`. After a login, a plain
-//! 401 is a session that does not hold.
+//! success and being let in is `accepts_wrong_password`; 404, 405 and 410 are no
+//! refusal, since nobody looked at it. After a login, a plain 401 is a session
+//! that does not hold; `flow::session` knows more of those.
 
 mod typed;
 
@@ -161,6 +162,9 @@ fn outcome(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Outc
         return Outcome::Unknown(UnknownReason::Blocked);
     }
     let refused = || refusal(seen, expect, login, checks);
+    if login == Login::AtWrong && matches!(seen.status, 404 | 405 | 410) && expect.status.is_empty() {
+        return Outcome::Failure(FailureClass::Http4xx);
+    }
     if login == Login::AtWrong {
         return wrong_password(failed(Means::Down), expect, refused());
     }
@@ -201,7 +205,9 @@ fn refusal(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Opti
     use UnknownReason::{
         AccountLocked, Blocked, Challenge, CredentialExpired, CredentialsRejected, Throttled,
     };
-    let page = Page::of(seen, &expect.signs);
+    let of_location =
+        |held| checks.iter().any(|it| it.held == Some(held) && it.says.starts_with("location "));
+    let page = Page::of(seen, &expect.signs).leading_right(of_location(true));
     let right = expect.accepts_status(seen.status);
     let unknown = |reason| Some(Outcome::Unknown(reason));
     let failure = |class| Some(Outcome::Failure(class));
@@ -231,12 +237,7 @@ fn refusal(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Opti
         return failure(SessionBroken);
     }
     match seen.status {
-        300..=399
-            if !right
-                || checks.iter().any(|it| it.held == Some(false) && it.says.starts_with("location ")) =>
-        {
-            failure(RedirectUnexpected)
-        }
+        300..=399 if !right || of_location(false) => failure(RedirectUnexpected),
         _ if page.is_maintenance() => failure(MaintenancePage),
         400..=499 if !right => failure(Http4xx),
         500..=599 if !right => failure(Http5xx),

@@ -147,7 +147,11 @@ impl Captured {
         }
         let action = match form.action.as_deref().filter(|it| !it.is_empty()) {
             Some(action) => {
-                url.join(action).map_err(|why| missed(&format!("its action leads nowhere: {why}")))?
+                let base = form.base.as_deref().and_then(|it| url.join(it.trim()).ok());
+                base.as_ref()
+                    .unwrap_or(url)
+                    .join(action)
+                    .map_err(|why| missed(&format!("its action leads nowhere: {why}")))?
             }
             None => url.clone(),
         };
@@ -298,6 +302,20 @@ mod tests {
             ("it", None),
         ] {
             assert_eq!(form.get(name), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_form_leads_where_a_browser_would_go() {
+        for (page, action) in [
+            ("<form>", "https://wallet.example.com/a/b"),
+            ("<base href=/auth/><form>", "https://wallet.example.com/a/b"),
+            ("<base href=/auth/><form action=do>", "https://wallet.example.com/auth/do"),
+            ("<base href='https://other.example.com/'><form action=do>", "https://other.example.com/do"),
+            ("<base href='http://['><form action=do>", "https://wallet.example.com/a/do"),
+        ] {
+            let captured = take(Source::Form("form".to_owned()), "it.action", page).unwrap();
+            assert_eq!(captured.get("it.action"), Some(action), "{page}");
         }
     }
 

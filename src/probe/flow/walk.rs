@@ -19,6 +19,8 @@ use crate::domain::redact::Redactor;
 use crate::domain::request::{Method, Request};
 use crate::probe::http::{self, Answer};
 use crate::probe::logins::{Held, Pass};
+use crate::probe::seen::Seen;
+use crate::probe::signs::Page;
 use crate::probe::{Kit, Known, Login, evidence, marks, redact};
 
 /// What logging out may take when the flow's own time is over; no latency.
@@ -63,6 +65,8 @@ pub(super) struct Walk<'a> {
     left_us: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     pub(super) before_login: Vec<Url>,
+    /// Where the login was sent: a form that leads there asks for another one.
+    pub(super) login_at: Vec<Url>,
     /// The steps that are still to come.
     left: usize,
 }
@@ -105,6 +109,7 @@ impl<'a> Walk<'a> {
             held: None,
             left_us: false,
             before_login: Vec::new(),
+            login_at: Vec::new(),
             left: 0,
         }
     }
@@ -269,11 +274,17 @@ impl<'a> Walk<'a> {
             && let Err(Missed { class, said }) =
                 self.captured.take(step, self.flow, (seen, &url), (&self.jar, &found))
         {
-            answer.outcome = Outcome::Failure(class);
+            answer.outcome = match page_demands(seen, step) && class == FailureClass::FormMissing {
+                true => Outcome::Unknown(UnknownReason::Challenge),
+                false => Outcome::Failure(class),
+            };
             answer.error = Some(said);
         }
+        if logs_in {
+            self.login_at.push(asked.clone());
+        }
         if was_in && !logs_in && step.turn == Turn::InOrder {
-            self.look_for_session(&mut answer, &url, &asked);
+            self.look_for_session(step, &mut answer, &url, &asked);
         }
         if !self.logged_in {
             self.before_login.push(url);
@@ -350,7 +361,7 @@ impl<'a> Walk<'a> {
         mut request: Request,
         mut deadline: Instant,
     ) -> (Answer, Url) {
-        let laden = redirect::is_laden(&step.request);
+        let laden = redirect::Laden::of(&step.request);
         let captures = self.captured.named();
         let steps: Vec<(String, u16, Duration)> = self
             .taken
@@ -405,4 +416,9 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+/// In the place of a form there is a captcha.
+fn page_demands(seen: &Seen, step: &Step) -> bool {
+    Page::of(seen, &step.expect.signs).demands()
 }
