@@ -68,7 +68,7 @@ mod tests {
         }
         assert_eq!(told[0], told[1]);
         insta::assert_snapshot!(told[0], @r#"
-        Form(Ok(Some(Form { action: Some("a"), method: None, hidden: [("t", "v")] })))
+        Form(Ok(Some(Form { action: Some("a"), method: None, hidden: [("t", "v")], base: None })))
         Value(Ok(Some("n=7")))
         Value(Ok(Some("7")))
         Value(Err("the answer is not JSON: expected value at line 1 column 1"))
