@@ -599,6 +599,8 @@ fn a_429_sends_us_away_and_nobody_knocks_there_not_even_a_person() {
     wait_until("it is told", || daemon.log().contains("asks us to slow down").then_some(()));
     let probed = said(&porchlight(dir.path(), &["probe", "page"]));
     assert!(probed.contains("throttled") && probed.contains("nobody knocks at"), "{probed}");
+    let means = probed.lines().find(|it| it.trim_start().starts_with("means")).unwrap();
+    assert!(["Nothing was sent", "什么都没有发出"].iter().any(|it| means.contains(it)), "{means}");
     wait_until("bells were rung and not heeded", || {
         let since = times.lock().unwrap().first().copied()?;
         (Duration::from_secs(5) < since.elapsed()).then_some(())
