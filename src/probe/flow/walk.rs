@@ -259,12 +259,12 @@ impl<'a> Walk<'a> {
         if login == Login::AtWrong {
             // Let in, there is a session to be ended; refused, nothing comes after it.
             if let Some(seen) = &answer.seen {
-                drop(self.captured.take(step, self.flow, (seen, &url), &self.jar));
+                drop(self.captured.take(step, (seen, &url), &self.jar));
             }
             self.is_refused |= matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
         } else if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
-            && let Err(Missed { class, said }) = self.captured.take(step, self.flow, (seen, &url), &self.jar)
+            && let Err(Missed { class, said }) = self.captured.take(step, (seen, &url), &self.jar)
         {
             answer.outcome = Outcome::Failure(class);
             answer.error = Some(said);
