@@ -14,6 +14,7 @@ mod shapes;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -41,6 +42,11 @@ impl Shown {
     /// A text that is written in our own source holds no secret.
     pub const fn fixed(text: &'static str) -> Self {
         Self(Cow::Borrowed(text))
+    }
+
+    /// Where a machine is; no secret is written so.
+    pub fn place(at: SocketAddr) -> Self {
+        Self(Cow::Owned(at.to_string()))
     }
 
     /// A digest in hex: it stands for something that was shown to everybody.
@@ -177,9 +183,12 @@ impl Forms {
 
     /// Where secrets stand, whole.
     fn whole(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        if self.by_first.is_empty() {
+            return found;
+        }
         let lower = text.to_ascii_lowercase();
         let bytes = lower.as_bytes();
-        let mut found = Vec::new();
         for (from, first) in bytes.iter().enumerate() {
             let Some(forms) = self.by_first.get(first) else { continue };
             let rest = bytes.get(from..).unwrap_or_default();
