@@ -250,6 +250,9 @@ pub struct EndpointLine {
     /// `throttled`, `blocked`, `retry_after` or `down`.
     #[serde(default)]
     pub rests_because: Option<String>,
+    /// A maintenance covers it: the schedule logs nobody in until then.
+    #[serde(default)]
+    pub no_login_until: Option<String>,
     pub dropped_rings: u64,
 }
 
@@ -319,6 +322,9 @@ pub struct Knock {
     pub method: Option<String>,
     pub url: String,
     pub at: String,
+    /// A maintenance covers it: the schedule logs nobody in until then.
+    #[serde(default)]
+    pub no_login_until: Option<String>,
     pub outcome: String,
     pub reason: Option<String>,
     pub http_status: Option<u16>,
