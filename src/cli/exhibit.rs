@@ -1,8 +1,8 @@
 //! What a probe saw, for a terminal: steps, phases as bars, addresses, chain,
 //! headers, body, and what to make of it.
 
-use super::probe::{lang, millis};
 use super::{printable, tell};
+use crate::domain::component::Lang;
 use crate::exhibit::{Exhibit, Step};
 use crate::words::Words;
 
@@ -91,6 +91,18 @@ fn bar(took: f64, longest: f64) -> String {
 
 fn field(name: &str, said: &str) {
     tell(format_args!("  {name:<12}{said}"));
+}
+
+/// That of the terminal; the names of things stay as the config has them.
+#[expect(clippy::disallowed_methods, reason = "the language of a terminal is no setting of ours")]
+pub fn lang() -> Lang {
+    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let first = set.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
+    if first.starts_with("zh") { Lang::Zh } else { Lang::En }
+}
+
+pub fn millis(seconds: f64) -> String {
+    format!("{:.1} ms", seconds * 1000.0)
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::exhibit::{self, lang, millis};
 use super::status::to_the_second;
-use super::{Exit, Place, exhibit, load, printable, tell};
+use super::{Exit, Place, load, printable, tell};
 use crate::app::{self, Alone};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::control::{Answer, AskError, Knock, Question, Refusal, ask};
-use crate::domain::component::Lang;
 use crate::domain::depth::no_login_until;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::flow::Depth;
@@ -197,14 +197,6 @@ fn show(it: &Knock, by: By) {
     exhibit::details(&it.evidence, it.evidence.steps.len() > 1);
 }
 
-/// That of the terminal; the names of things stay as the config has them.
-#[expect(clippy::disallowed_methods, reason = "the language of a terminal is no setting of ours")]
-pub(super) fn lang() -> Lang {
-    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
-    let first = set.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
-    if first.starts_with("zh") { Lang::Zh } else { Lang::En }
-}
-
 fn as_json(it: &Knock, by: By) -> serde_json::Value {
     let by = match by {
         By::Daemon => "daemon",
@@ -226,8 +218,4 @@ fn as_json(it: &Knock, by: By) -> serde_json::Value {
         "error": it.error,
         "evidence": it.evidence,
     })
-}
-
-pub(super) fn millis(seconds: f64) -> String {
-    format!("{:.1} ms", seconds * 1000.0)
 }

@@ -1,17 +1,15 @@
 //! Reads `[[endpoint]]`: what is knocked at, how often, and what answer is right.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use toml::Spanned;
 
-use super::account::Known;
+use super::around::Around;
 use super::flow::{self, Reading};
 use super::kinds;
-use super::names::Names;
 use super::report::{Report, Span};
-use super::secret::Secrets;
 use super::section::Section;
 use super::time::{cron, duration, least_gap, written, zone};
 use super::value::{boolean, id, integer, one_of};
@@ -20,9 +18,6 @@ use crate::domain::endpoint::{
 };
 use crate::domain::kind::Kind;
 use crate::domain::login_budget::FAILING_APART;
-use crate::domain::request::{Fence, Proxy};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 const EVERY: Duration = Duration::from_secs(30);
 /// Faster is a load test, not a question.
@@ -42,23 +37,6 @@ const REPORTED_MOST: Duration = Duration::from_secs(3_600);
 /// More results in a row would hide most outages.
 const THRESHOLD_MOST: u32 = 10;
 const WAS_LIMIT: usize = 100;
-
-/// What reading an endpoint takes besides its own table.
-pub(super) struct Around<'a> {
-    pub(super) names: &'a Names,
-    pub(super) secrets: &'a Secrets<'a>,
-    /// The page's.
-    pub(super) zone: &'a TimeZone,
-    pub(super) now: Timestamp,
-    /// The proxy of all who name none.
-    pub(super) proxy: &'a Option<Proxy>,
-    /// Where we listen ourselves.
-    pub(super) ours: &'a [SocketAddr],
-    /// Those that were read well.
-    pub(super) accounts: &'a [Known],
-    /// Where targets may send us.
-    pub(super) fence: &'a Arc<Fence>,
-}
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Endpoint> {
     let report = section.report;

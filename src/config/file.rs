@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use super::secret::SecretFile;
 use super::site::default_store;
+use super::surroundings::SecretFile;
 
 /// Room for the most endpoints allowed, with every option of each written out.
 const FILE_LIMIT: u64 = 4 << 20;

@@ -8,10 +8,11 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::account::Known;
+use super::around::Around;
 use super::capture;
-use super::endpoint::Around;
 use super::expect;
 use super::flow_check::{self, Named, Read};
+use super::manual::OF_REQUEST;
 use super::proxy;
 use super::request::{self, Base};
 use super::section::{Entry, Section, quoted, wrong};
@@ -29,29 +30,6 @@ const REDIRECTS_MOST: u32 = 10;
 const DEADLINE_LEAST: Duration = Duration::from_millis(100);
 /// As the whole endpoint's.
 const DEADLINE_MOST: Duration = Duration::from_secs(60);
-
-/// What a step has in place of its endpoint, which has it where it is one request.
-pub(super) const OF_REQUEST: &[&str] = &[
-    "method",
-    "headers",
-    "query",
-    "form",
-    "json",
-    "body",
-    "redirects",
-    "status",
-    "contains",
-    "not_contains",
-    "header",
-    "css",
-    "location",
-    "http_version",
-    "certificate_days",
-    "expect",
-    "degraded_when",
-    "unknown_when",
-    "signs",
-];
 
 pub(super) struct Reading {
     pub(super) flow: Flow,

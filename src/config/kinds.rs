@@ -13,7 +13,7 @@ pub(super) use dns::RCODES;
 use toml::Spanned;
 use url::Url;
 
-use super::endpoint::Around;
+use super::around::Around;
 use super::schema;
 use super::section::{Entry, Section, Wrong, checked, listed, quoted, wrong};
 use super::value::{integer, string};

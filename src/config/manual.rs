@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use super::flow::OF_REQUEST;
 use super::nearest::nearest;
 
 /// The shipped file, word for word.
@@ -17,6 +16,29 @@ pub struct Topic {
     pub line: usize,
     pub text: &'static str,
 }
+
+/// What a step has in place of its endpoint, which has it where it is one request.
+pub(super) const OF_REQUEST: &[&str] = &[
+    "method",
+    "headers",
+    "query",
+    "form",
+    "json",
+    "body",
+    "redirects",
+    "status",
+    "contains",
+    "not_contains",
+    "header",
+    "css",
+    "location",
+    "http_version",
+    "certificate_days",
+    "expect",
+    "degraded_when",
+    "unknown_when",
+    "signs",
+];
 
 /// What people call a login in steps.
 const LOGIN: [&str; 4] = ["login", "flow", "flows", "steps"];

@@ -1,6 +1,7 @@
 //! The operator's words: one TOML file in, checked domain types out.
 
 mod account;
+mod around;
 mod capture;
 mod component;
 mod endpoint;
@@ -27,6 +28,7 @@ mod section;
 mod server;
 mod site;
 pub mod starter;
+mod surroundings;
 mod template;
 mod text;
 mod time;
@@ -38,8 +40,7 @@ mod tests;
 pub use fault::{Fault, Faults};
 pub use file::{ReadError, data_dir, read, read_secret};
 pub use probe::Probe;
-pub use secret::{SecretFile, Surroundings};
-pub use server::CertificateFault;
+pub use surroundings::{CertificateFault, SecretFile, Surroundings};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

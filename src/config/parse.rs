@@ -9,12 +9,14 @@ use toml::Spanned;
 use toml::de::DeTable;
 use url::Host;
 
-use super::endpoint::{self, Around};
+use super::around::Around;
+use super::endpoint;
 use super::fault::{Fault, Faults};
 use super::names::Names;
 use super::report::Report;
-use super::secret::{Secrets, Surroundings};
+use super::secret::Secrets;
 use super::section::{Entry, Section, quoted, wrong};
+use super::surroundings::Surroundings;
 use super::value::{boolean, string};
 use super::{Config, account, component, network, notice, probe, server, site};
 use crate::domain::component::{Component, Role};

@@ -4,9 +4,8 @@ mod login;
 
 use serde_json::{Map, Value, json};
 
-use super::flow::OF_REQUEST;
 use super::kinds::RCODES;
-use super::manual;
+use super::manual::{self, OF_REQUEST};
 use crate::domain::endpoint::ID_LIMIT;
 
 /// What a value looks like.

@@ -11,20 +11,12 @@ use super::report::Report;
 use super::secret::Secrets;
 use super::section::{Entry, Section, Wrong, checked, quoted, wrong};
 use super::site::{PATH_LIMIT, local};
+use super::surroundings::CertificateFault;
 use super::value::{address, phrase, string, url};
 use super::{Server, TlsFiles};
 
 /// More proxies of one's own are written as nets.
 const PROXIES_LIMIT: usize = 100;
-
-/// What is wrong with, or doubtful about, a certificate or its key.
-#[derive(Debug, Clone)]
-pub struct CertificateFault {
-    /// About the key rather than the certificate.
-    pub in_key: bool,
-    pub message: String,
-    pub help: String,
-}
 
 impl Default for Server {
     fn default() -> Self {

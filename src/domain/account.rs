@@ -1,6 +1,6 @@
 //! An account of ours at somebody's door.
 
-use super::endpoint::Id;
+use super::id::Id;
 use super::request::Value;
 
 /// Made for probing, without rights and without anybody's data behind it.

@@ -1,7 +1,5 @@
 //! An endpoint: one URL we knock at, how often, and what answer is right.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -9,54 +7,9 @@ use url::Url;
 
 use super::expect::Expect;
 use super::flow::Flow;
+pub use super::id::{ComponentId, EndpointId, ID_LIMIT, Id, NoticeId};
 use super::kind::Kind;
 use super::request::Request;
-
-/// A short name for life: lower-case letters, digits, single dashes or underscores.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(Arc<str>);
-
-pub type EndpointId = Id;
-pub type ComponentId = Id;
-pub type NoticeId = Id;
-
-/// The longest id accepted, in bytes.
-pub const ID_LIMIT: usize = 64;
-
-impl Id {
-    /// None when `text` is not of the form above.
-    pub fn parse(text: &str) -> Option<Self> {
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-        let ends_well = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        let good = text.len() <= ID_LIMIT
-            && text.chars().all(fits)
-            && ends_well(text.chars().next())
-            && ends_well(text.chars().last())
-            && !text.contains("--");
-        good.then(|| Self(text.into()))
-    }
-
-    /// One that nothing has: it is not of the form above.
-    pub fn nobody() -> Self {
-        Self("".into())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", &*self.0)
-    }
-}
 
 /// Equal means: nothing about the knocking or the judging differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +18,7 @@ pub struct Endpoint {
     pub component: ComponentId,
     pub kind: Kind,
     pub addresses: Addresses,
-    /// The group of canaries whose failing means that it is us; none is the default group.
+    /// Whose canaries tell whether it is us; none is the default network.
     pub network: Option<Id>,
     pub cadence: Cadence,
     /// From DNS to the last byte, over all steps.

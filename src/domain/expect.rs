@@ -133,6 +133,11 @@ impl Expect {
         self.looks_inside() || !self.not_contains.is_empty() || !self.expressions.is_empty()
     }
 
+    /// Whether it may ask for anything of the connection's TLS.
+    pub fn reads_tls(&self) -> bool {
+        self.certificate != CertificateDays::default() || !self.expressions.is_empty()
+    }
+
     /// Whether it says what must stand in the body of a right answer.
     pub fn looks_inside(&self) -> bool {
         let asked = |means| self.expressions.iter().any(|it| it.means == means);

@@ -13,6 +13,7 @@ pub mod expect;
 pub mod facts;
 pub mod flow;
 pub mod health_gate;
+pub mod id;
 pub mod judge;
 pub mod kind;
 pub mod login_budget;

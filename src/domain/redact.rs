@@ -177,9 +177,12 @@ impl Forms {
 
     /// Where secrets stand, whole.
     fn whole(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        if self.by_first.is_empty() {
+            return found;
+        }
         let lower = text.to_ascii_lowercase();
         let bytes = lower.as_bytes();
-        let mut found = Vec::new();
         for (from, first) in bytes.iter().enumerate() {
             let Some(forms) = self.by_first.get(first) else { continue };
             let rest = bytes.get(from..).unwrap_or_default();

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use super::template::Value;
 use super::template::{Part, Template};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -146,35 +146,5 @@ impl Method {
     /// It only reads, so that asking twice does no more than asking once.
     pub fn reads(self) -> bool {
         matches!(self, Self::Get | Self::Head)
-    }
-}
-
-/// A value of a request: written in the file, a secret that cannot print
-/// itself, or a text with placeholders.
-#[derive(Debug, Clone)]
-pub enum Value {
-    Plain(String),
-    Secret(SecretString),
-    Template(Template),
-}
-
-impl Value {
-    pub fn template(&self) -> Option<&Template> {
-        match self {
-            Self::Template(template) => Some(template),
-            Self::Plain(_) | Self::Secret(_) => None,
-        }
-    }
-}
-
-/// By what is sent; a secret is compared, never shown.
-impl PartialEq for Value {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Plain(mine), Self::Plain(theirs)) => mine == theirs,
-            (Self::Secret(mine), Self::Secret(theirs)) => mine.expose_secret() == theirs.expose_secret(),
-            (Self::Template(mine), Self::Template(theirs)) => mine == theirs,
-            _ => false,
-        }
     }
 }

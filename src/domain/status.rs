@@ -53,6 +53,7 @@ pub struct Part<'a> {
 /// | any degraded | degraded_performance |
 /// | else | operational |
 /// | roll-up `any`: a critical one down, or all known ones down | major_outage |
+/// | a critical one unknown | unknown: without it nothing works |
 /// | one up | operational |
 /// | else | degraded_performance |
 pub fn status(covered: bool, parts: &[Part<'_>], roll_up: &RollUp) -> Status {
@@ -76,9 +77,12 @@ pub fn status(covered: bool, parts: &[Part<'_>], roll_up: &RollUp) -> Status {
         RollUp::All if degraded => Status::Degraded,
         RollUp::All => Status::Operational,
         RollUp::Any { critical } => {
-            let is_critical = |part: &Part<'_>| critical.contains(part.endpoint);
-            if known().any(|part| part.health == Health::Down && is_critical(part)) {
+            let is_critical = |part: &&Part<'_>| !part.covered && critical.contains(part.endpoint);
+            let critical_is = |health| parts.iter().filter(is_critical).any(|part| part.health == health);
+            if critical_is(Health::Down) {
                 Status::Major
+            } else if critical_is(Health::Unknown) {
+                Status::Unknown
             } else if known().any(|part| part.health == Health::Up) {
                 Status::Operational
             } else {
@@ -140,6 +144,17 @@ mod tests {
         let roll_up = RollUp::Any { critical: vec![Id::parse("b").unwrap()] };
         assert_eq!(of("UD", false, &roll_up), Status::Major);
         assert_eq!(of("DU", false, &roll_up), Status::Operational);
+    }
+
+    #[test]
+    fn a_critical_one_unknown_is_no_green() {
+        let roll_up = RollUp::Any { critical: vec![Id::parse("b").unwrap()] };
+        assert_eq!(of("U?", false, &roll_up), Status::Unknown);
+        assert_eq!(of("U?U", false, &roll_up), Status::Unknown);
+        assert_eq!(of("?U", false, &roll_up), Status::Operational);
+        assert_eq!(of("D?", false, &roll_up), Status::Major, "what is known is down");
+        assert_eq!(of("U?", true, &roll_up), Status::Maintenance);
+        assert_eq!(of("Uu", false, &roll_up), Status::Operational, "covered by itself");
     }
 
     #[test]

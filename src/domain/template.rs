@@ -1,6 +1,6 @@
-//! Texts with placeholders that are filled in at each knock: `{{password}}`, `{{page.csrf}}`.
+//! Values of a request, and texts with placeholders that are filled in at each knock: `{{password}}`, `{{page.csrf}}`.
 
-use super::request::Value;
+use secrecy::{ExposeSecret, SecretString};
 
 /// A text in parts, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,4 +30,34 @@ pub enum Part {
     Unix,
     /// `{{unix_ms}}`: milliseconds since 1970.
     UnixMillis,
+}
+
+/// A value of a request: written in the file, a secret that cannot print
+/// itself, or a text with placeholders.
+#[derive(Debug, Clone)]
+pub enum Value {
+    Plain(String),
+    Secret(SecretString),
+    Template(Template),
+}
+
+impl Value {
+    pub fn template(&self) -> Option<&Template> {
+        match self {
+            Self::Template(template) => Some(template),
+            Self::Plain(_) | Self::Secret(_) => None,
+        }
+    }
+}
+
+/// By what is sent; a secret is compared, never shown.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(mine), Self::Plain(theirs)) => mine == theirs,
+            (Self::Secret(mine), Self::Secret(theirs)) => mine.expose_secret() == theirs.expose_secret(),
+            (Self::Template(mine), Self::Template(theirs)) => mine == theirs,
+            _ => false,
+        }
+    }
 }

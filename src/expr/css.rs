@@ -19,6 +19,9 @@ const PIECE: usize = 256;
 /// Places where an attribute could begin, in a stretch that adds nothing to the
 /// page: each attribute of a tag is compared with all before it.
 const ATTRIBUTES: usize = 8_000;
+/// The squares of these, over all stretches of a page: as many as four of the
+/// longest. The largest page of nothing but pictures written into it has no more.
+const COMPARED: usize = 4 * ATTRIBUTES * ATTRIBUTES;
 /// Of one text that is taken out of a page.
 const TEXT_LIMIT: usize = 16 << 10;
 
@@ -34,6 +37,8 @@ pub struct Form {
     pub method: Option<String>,
     /// The fields that nobody types into, in order.
     pub hidden: Vec<(String, String)>,
+    /// What `action` is relative to, where the page says so (`<base href>`).
+    pub base: Option<String>,
 }
 
 impl Page {
@@ -43,7 +48,7 @@ impl Page {
         let mut parser =
             driver::parse_document(HtmlTreeSink::new(Html::new_document()), ParseOpts::default());
         let (mut rest, mut seen) = (html, 0);
-        let (mut attributes, mut told) = (0, 0);
+        let (mut attributes, mut compared, mut told) = (0_usize, 0_usize, 0);
         while !rest.is_empty() {
             let end = (1..=PIECE.min(rest.len())).rev().find(|&at| rest.is_char_boundary(at));
             let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
@@ -56,14 +61,23 @@ impl Page {
                 return Err(format!("the page has more than {NODES} parts"));
             }
             let count = nodes.len();
-            if nodes.skip(seen).any(|node| DEPTH < node.ancestors().take(DEPTH + 1).count()) {
+            // From the end, where the new ones are: the iterator walks to wherever it begins.
+            let mut new = nodes.rev().take(count.saturating_sub(seen));
+            if new.any(|node| DEPTH < node.ancestors().take(DEPTH + 1).count()) {
                 return Err(format!("the page is nested deeper than {DEPTH}"));
             }
             let last =
                 page.tree.nodes().next_back().and_then(|it| it.value().as_text()).map_or(0, |it| it.len());
-            attributes = if (seen, told) == (count, last) { attributes + attribute_places(piece) } else { 0 };
-            if ATTRIBUTES < attributes {
-                return Err(format!("a tag of the page has more than {ATTRIBUTES} attributes"));
+            if (seen, told) == (count, last) {
+                attributes += attribute_places(piece);
+            } else {
+                compared += attributes * attributes;
+                attributes = 0;
+            }
+            if ATTRIBUTES < attributes || COMPARED < compared {
+                return Err(format!(
+                    "a tag of the page has more than {ATTRIBUTES} attributes, or many have many"
+                ));
             }
             (seen, told) = (count, last);
         }
@@ -95,9 +109,10 @@ impl Page {
 
     /// The first form that matches, with its hidden fields; none when there is none.
     pub fn form(&self, selector: &str) -> Result<Option<Form>, String> {
-        let (selector, inputs) = (compile(selector)?, compile("input[name]")?);
+        let (selector, inputs) = (compile(selector)?, compile("input[name], form")?);
         let Some(form) = self.0.select(&selector).next() else { return Ok(None) };
-        let hidden = form.select(&inputs).filter_map(|it| {
+        let fields = fields(&form, self.0.select(&inputs));
+        let hidden = fields.into_iter().filter_map(|it| {
             let input = it.value();
             let is_hidden = input.attr("type").is_some_and(|it| it.eq_ignore_ascii_case("hidden"));
             let usable = is_hidden && input.attr("disabled").is_none();
@@ -112,8 +127,43 @@ impl Page {
             hidden: hidden.collect(),
             action: form.value().attr("action").map(|it| it.trim().to_owned()),
             method: form.value().attr("method").map(str::to_ascii_lowercase),
+            base: self.first("base[href]", Some("href"))?,
         }))
     }
+}
+
+/// The inputs that a browser sends with a form, of all inputs and forms of its page in order.
+///
+/// | an input | is sent |
+/// | --- | --- |
+/// | names a form (`form="id"`) | with that one |
+/// | stands inside | with this one |
+/// | stands in the same table, after a form that begins between its rows and before another form | with this one: the parser lets such a form end at once, but a browser remembers it |
+fn fields<'a>(form: &ElementRef<'a>, all: impl Iterator<Item = ElementRef<'a>>) -> Vec<ElementRef<'a>> {
+    const ROWS: [&str; 5] = ["table", "tbody", "thead", "tfoot", "tr"];
+    let id = form.value().id();
+    let parent = form.parent().and_then(ElementRef::wrap).filter(|it| ROWS.contains(&it.value().name()));
+    let table = parent.and_then(|it| {
+        let mut around = std::iter::once(*it).chain(it.ancestors());
+        around.find(|node| node.value().as_element().is_some_and(|it| it.name() == "table"))
+    });
+    let mut open = false;
+    let mut found = Vec::new();
+    for element in all {
+        if element.value().name() == "form" {
+            open = element.id() == form.id();
+            continue;
+        }
+        let within = |id| element.ancestors().any(|it| it.id() == id);
+        let is_sent = match element.value().attr("form") {
+            Some(named) => Some(named) == id,
+            None => within(form.id()) || open && table.is_some_and(|it| within(it.id())),
+        };
+        if is_sent {
+            found.push(element);
+        }
+    }
+    found
 }
 
 /// How many attributes this piece of a tag can begin: after white space, `/` or a value.
@@ -209,6 +259,28 @@ mod tests {
     }
 
     #[test]
+    fn a_form_has_the_fields_that_a_browser_sends_with_it() {
+        const A: &str = "<input type=hidden name=a>";
+        const B: &str = "<input type=hidden name=b>";
+        for (page, sent) in [
+            (format!("<form id=f>{A}</form>{B}"), "a"),
+            (format!("<table><form id=f><tr><td>{A}<tr><td>{B}</form></table>"), "a b"),
+            (format!("<table><tr><form id=f><td>{A}</td></form></tr></table>{B}"), "a"),
+            (format!("<table><form id=f><tr><td>{A}</form><form><tr><td>{B}</form></table>"), "a"),
+            (format!("<table><form id=f></form></table><table><tr><td>{A}</table>"), ""),
+            (format!("<form id=f>{A}<input type=hidden name=b form=g></form>"), "a"),
+            ("<form id=f></form><input type=hidden name=a form=f>".to_owned(), "a"),
+            (format!("<div><form id=f></form>{A}</div>"), ""),
+        ] {
+            let form = form(&page, "#f").unwrap().unwrap();
+            let names: Vec<&str> = form.hidden.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names.join(" "), sent, "{page}");
+        }
+        let based = form("<base href=/auth/><form action=do>", "form").unwrap().unwrap();
+        assert_eq!((based.base.as_deref(), based.action.as_deref()), (Some("/auth/"), Some("do")));
+    }
+
+    #[test]
     fn a_selector_that_does_not_parse_or_could_run_away_is_refused() {
         for bad in ["", "p[", "a ~ b ~ c", ":has(a):has(b)", "p >", "::before", &"a ".repeat(200)] {
             assert!(check(bad).is_err(), "{bad}");
@@ -242,6 +314,14 @@ mod tests {
                 format!("<p {}>", (0..100_000).map(|it| format!("a{it}=''")).collect::<String>()),
             ),
             ("text", "页 ".repeat(500_000)),
+            (
+                "attributes in many small tags",
+                (0..700)
+                    .map(|tag| {
+                        format!("<p{tag} {}>", (0..990).map(|it| format!("{it:x} ")).collect::<String>())
+                    })
+                    .collect(),
+            ),
             ("broken", "\u{0}&#x0;<".repeat(300_000)),
             ("siblings", "<p></p>".repeat(9_000)),
             ("siblings without end", "<p></p>".repeat(250_000)),
@@ -267,6 +347,24 @@ mod tests {
             }
             assert!(began.elapsed() < Duration::from_secs(10), "{name}: {:?}", began.elapsed());
         }
+    }
+
+    #[test]
+    fn many_tags_of_many_attributes_are_refused() {
+        for bomb in ["attributes", "attributes in many tags"] {
+            let page = bombs().into_iter().find(|it| it.0 == bomb).unwrap().1;
+            assert!(Page::read(&page).is_err_and(|why| why.contains("attributes")), "{bomb}");
+        }
+    }
+
+    #[test]
+    fn a_page_full_of_pictures_is_read() {
+        // Of base64 each 64th letter is a `/`, after which an attribute could begin.
+        let base64 = |bytes: usize| format!("{}/", "a".repeat(63)).repeat(bytes / 64);
+        let picture = format!("<img src='data:image/png;base64,{}'>", base64(100_000));
+        assert!(Page::read(&picture.repeat(20)).is_ok());
+        let state = format!("<input type=hidden name=state value='{}'>", base64(480_000));
+        assert!(Page::read(&state.repeat(4)).is_ok());
     }
 
     proptest! {

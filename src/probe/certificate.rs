@@ -65,6 +65,11 @@ fn address(bytes: &[u8]) -> Option<String> {
     four.or_else(|_| <[u8; 16]>::try_from(bytes).map(|it| std::net::IpAddr::from(it).to_string())).ok()
 }
 
+/// Whether nobody but itself vouches for a certificate.
+pub fn is_self_issued(certificate: &[u8]) -> bool {
+    X509Certificate::from_der(certificate).is_ok_and(|(_, it)| it.issuer().as_raw() == it.subject().as_raw())
+}
+
 /// Whether a chain ends before a root: the last certificate that leads up from
 /// the first was not issued by itself, and who issued it is not shown. What
 /// cannot be read leads nowhere.

@@ -128,6 +128,12 @@ fn certificate(fault: &CertificateError, marks: &Marks) -> Class {
             Class::TlsChain
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => Class::TlsUntrusted,
+        // Made by openssl in one line it says of itself that it is an authority.
+        CertificateError::Other(_)
+            if marks.chain.first().is_some_and(|it| super::certificate::is_self_issued(it)) =>
+        {
+            Class::TlsUntrusted
+        }
         CertificateError::BadEncoding
         | CertificateError::UnhandledCriticalExtension
         | CertificateError::InvalidPurpose => Class::TlsChain,
@@ -170,6 +176,9 @@ fn system(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
 
 /// Connected, but the answer did not come whole.
 fn exchange(error: &reqwest::Error, answered: bool) -> Class {
+    if let Some(class) = causes(error).find_map(|it| it.downcast_ref()).and_then(|it| http2(it, answered)) {
+        return class;
+    }
     let system = system(error);
     let http = causes(error).find_map(|it| it.downcast_ref::<hyper::Error>());
     let was_reset = matches!(
@@ -184,12 +193,44 @@ fn exchange(error: &reqwest::Error, answered: bool) -> Class {
         Some(http) if http.is_incomplete_message() => Class::EmptyReply,
         Some(http) if http.is_parse() => Class::Protocol,
         // Without an error of the exchange it is the decoder that wants more.
-        Some(_) if answered && system == Some(io::ErrorKind::UnexpectedEof) => Class::BodyIncomplete,
+        Some(_) if system == Some(io::ErrorKind::UnexpectedEof) && answered => Class::BodyIncomplete,
+        // TLS that was hung up without a goodbye.
+        Some(_) if system == Some(io::ErrorKind::UnexpectedEof) => Class::EmptyReply,
         Some(http) if http.is_body_write_aborted() || http.is_canceled() || http.is_closed() => {
             Class::EmptyReply
         }
         None if answered => Class::DecodeError,
         _ => Class::Protocol,
+    }
+}
+
+/// HTTP/2 tells its own errors from those of whoever answers.
+///
+/// | the stream | before an answer | in its body |
+/// | --- | --- | --- |
+/// | was given up by the server (`RST_STREAM`) | `reset` | `body_incomplete` |
+/// | ended with the connection (`GOAWAY` with an error) | as without HTTP/2 | `body_incomplete` |
+/// | ended with the connection, which was hung up | as without HTTP/2 | `body_incomplete` |
+/// | broke off with the connection (RST) | `reset` | `reset` |
+/// | broke the rules | `protocol` | `protocol` |
+fn http2(error: &h2::Error, answered: bool) -> Option<Class> {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if let Some(io) = error.get_io() {
+        let is_tls = io.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>()).is_some();
+        return match io.kind() {
+            _ if is_tls => Some(Class::TlsError),
+            ConnectionReset | ConnectionAborted => Some(Class::Reset),
+            BrokenPipe | UnexpectedEof if answered => Some(Class::BodyIncomplete),
+            _ => None,
+        };
+    }
+    if !error.is_remote() {
+        return None;
+    }
+    match error.is_reset() {
+        _ if answered => Some(Class::BodyIncomplete),
+        true => Some(Class::Reset),
+        false => None,
     }
 }
 

@@ -23,6 +23,8 @@ use crate::domain::request::Request;
 
 /// Where the system says whom to ask.
 const RESOLVERS: &str = "/etc/resolv.conf";
+/// Of the headers of one HTTP/2 answer; four times what its library takes by itself.
+const HEAD_LIMIT: u32 = 64 << 10;
 
 /// The way out: what all connections share, and which addresses they may take.
 #[derive(Clone)]
@@ -100,8 +102,8 @@ struct Shared {
 struct Shape {
     local: Option<IpAddr>,
     tls: bool,
-    /// By itself a client sends anything again after a GOAWAY, a login too.
-    again: bool,
+    /// It changes nothing there.
+    reads: bool,
 }
 
 /// The resolver, and the configuration it was made from.
@@ -206,8 +208,8 @@ impl Outbound {
     /// names, no redirect followed, no cookie kept.
     pub fn client(&self, request: &Request, trace: &Trace, dates: Dates) -> Result<Client, String> {
         let url = &request.url;
-        let shape =
-            Shape { local: self.only.local(), tls: url.scheme() == "https", again: request.method.reads() };
+        let reads = request.method.reads();
+        let shape = Shape { local: self.only.local(), tls: url.scheme() == "https", reads };
         let client = match &request.proxy {
             Some(proxy) => self.build(shape, Some(proxy::hop(proxy)?))?,
             None => self.kept(shape)?,
@@ -259,7 +261,8 @@ impl Outbound {
             Some(socket) => builder.unix_socket(socket.as_path()),
             None => builder,
         };
-        let builder = match shape.again {
+        // By itself the client sends anything again after a GOAWAY, a login too.
+        let builder = match shape.reads {
             true => builder,
             false => builder.retry(reqwest::retry::never()),
         };
@@ -267,6 +270,7 @@ impl Outbound {
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(0)
+            .http2_max_header_list_size(HEAD_LIMIT)
             .dns_resolver(Names)
             .local_address(shape.local)
             .connector_layer(ConnectMark)
@@ -351,5 +355,60 @@ fn no_tls() -> rustls::ClientConfig {
 impl Default for Outbound {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn answer(mut stream: TcpStream) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_buf(&mut head).await.unwrap();
+        }
+        // Whom it wanted is said back.
+        let from = stream.local_addr().unwrap().ip().to_string();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{from}", from.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn requests_share_a_client_and_nothing_of_their_errands() {
+        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let door: Request = Request::get(format!("http://door.test:{port}/").parse().unwrap());
+        let all = Outbound::new();
+        let to = |ip: &str| all.only_this("door.test", ip.parse().unwrap());
+        let knock = async |outbound: Outbound| {
+            let trace = Trace::default();
+            let client = outbound.client(&door, &trace, Dates::Judged).unwrap();
+            let asked = client.request(reqwest::Method::GET, door.url.clone());
+            let said = client.send(asked).await.unwrap().text().await.unwrap();
+            (said, trace.marks().ends.unwrap().1.ip().to_string())
+        };
+        let answers = async {
+            // Both connections stand before either is answered.
+            let (one, _) = listener.accept().await.unwrap();
+            let (other, _) = listener.accept().await.unwrap();
+            tokio::join!(answer(one), answer(other));
+        };
+        let (one, other, ()) = tokio::join!(knock(to("127.0.0.1")), knock(to("127.0.0.2")), answers);
+        assert_eq!(one, ("127.0.0.1".to_owned(), "127.0.0.1".to_owned()));
+        assert_eq!(other, ("127.0.0.2".to_owned(), "127.0.0.2".to_owned()));
+        assert_eq!(all.shared.clients.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_may_not_be_sent_again_has_a_client_of_its_own() {
+        let shape = |reads| Shape { local: None, tls: false, reads };
+        let all = Outbound::new();
+        all.kept(shape(true)).unwrap();
+        all.kept(shape(false)).unwrap();
+        all.only(Only::Ipv4).kept(shape(true)).unwrap();
+        assert_eq!(all.shared.clients.lock().unwrap().len(), 2);
     }
 }

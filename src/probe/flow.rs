@@ -21,6 +21,7 @@
 mod capture;
 mod fill;
 mod jar;
+mod look;
 mod redirect;
 mod second_factor;
 mod session;

@@ -34,7 +34,7 @@ pub(super) struct Answer {
     pub(super) seen: Option<Seen>,
     /// What the server asks us to wait, clamped.
     pub(super) retry_after: Option<Duration>,
-    /// For our own limits; part of no phase, and beside the deadline.
+    /// For our own limits and our judging; part of no phase, and beside the deadline.
     pub(super) waited: Duration,
     /// A connection stood, so the request may have left us.
     pub(super) sent: bool,
@@ -61,18 +61,24 @@ pub(super) async fn ask(
     answer.phases = phases(&trace, began, answer.head_at, ended);
     let now = kit.clock.now().wall;
     answer.chain = trace.chain(answer.outcome, now, &Redactor::default());
-    if let Some(seen) = &mut answer.seen {
-        seen.tls = trace.tls(now);
+    if let Some(mut seen) = answer.seen.take() {
+        // Reading a certificate takes longer than all else here; few ask for it.
+        seen.tls = expect.reads_tls().then(|| trace.tls(now)).flatten();
         (seen.elapsed, seen.phases) = (ended.saturating_duration_since(began), answer.phases);
-        let judged = assert::judge(seen, expect, known);
-        answer.checks = judged.checks;
-        if answer.outcome == Outcome::Success {
-            answer.outcome = judged.outcome;
+        match assert::judge_apart(seen, expect, known).await {
+            Some((seen, judged)) => {
+                (answer.seen, answer.checks) = (Some(seen), judged.checks);
+                if answer.outcome == Outcome::Success {
+                    answer.outcome = judged.outcome;
+                }
+            }
+            None => answer.outcome = Outcome::Unknown(UnknownReason::Stopping),
         }
     }
+    let judging = marks::now().saturating_duration_since(ended);
     answer.outcome = kit.is_it_us(request, &trace, answer.outcome).await;
     answer.certificate_until = trace.marks().certificate_until;
-    answer.waited = turn.waited;
+    answer.waited = turn.waited + judging;
     answer.sent = trace.marks().connect_ended.is_some();
     kit.hear(&request.url, &mut answer).await;
     answer
@@ -133,6 +139,10 @@ async fn exchange(kit: &Kit, request: &Request, expect: &Expect, trace: &Trace, 
     let (outcome, text, error) = match read {
         Err(_) => (late(true), None, Some("the deadline passed".into())),
         Ok(Err(body::Fault::TooLarge)) => (Outcome::Failure(FailureClass::BodyTooLarge), None, None),
+        Ok(Err(body::Fault::Short)) => {
+            let said = "the body ended before its declared length".to_owned();
+            (Outcome::Failure(FailureClass::BodyIncomplete), None, Some(said))
+        }
         Ok(Err(body::Fault::Broken(error))) => (failed(&error, true), None, Some(chain(&error))),
         Ok(Err(body::Fault::Packed(said))) => (Outcome::Failure(FailureClass::DecodeError), None, Some(said)),
         Ok(Ok(body)) if by_proxy => (proxy::OURS, Some(body), None),

@@ -48,7 +48,7 @@ pub struct Marks {
     /// The earliest end in the chain that was shown.
     pub certificate_until: Option<Timestamp>,
     /// As it was shown, leaf first.
-    pub chain: Vec<CertificateDer<'static>>,
+    pub chain: Arc<[CertificateDer<'static>]>,
     pub tls_version: Option<&'static str>,
 }
 

@@ -1,6 +1,7 @@
 //! Knocking: one probe, one fresh connection, one answer.
 
 mod addresses;
+mod apart;
 mod arrival;
 mod assert;
 mod bare;

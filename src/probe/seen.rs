@@ -42,7 +42,7 @@ impl Seen {
         let text =
             |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers: Vec<(String, String)> =
-            response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+            response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
         let cookie = |line: &str| {
             let (name, value) = line.split(';').next()?.split_once('=')?;
             Some((name.trim().to_owned(), value.trim().to_owned()))

@@ -5,7 +5,6 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::bare::{Bare, Fault, Stream};
-use super::tcp::unheard;
 use super::{classify, http, marks};
 use crate::domain::evidence::BODY_KEPT;
 use crate::domain::outcome::FailureClass;
@@ -200,4 +199,9 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
         return Some(0);
     }
     bytes.windows(wanted.len()).position(|it| it == wanted)
+}
+
+/// A dialog whose words did not come.
+fn unheard(wanted: &str, said: &str) -> Fault {
+    Fault::of(FailureClass::Assertion, format!("waited for {wanted}, heard {said}"))
 }

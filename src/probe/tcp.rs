@@ -5,7 +5,6 @@ use super::talk::{Heard, Talk};
 use super::{Kit, Knocked};
 use crate::domain::endpoint::Endpoint;
 use crate::domain::kind::{Line, Tcp};
-use crate::domain::outcome::FailureClass;
 use crate::expr::regex;
 
 pub(super) async fn knock(kit: &Kit, endpoint: &Endpoint, tcp: &Tcp) -> Knocked {
@@ -69,11 +68,6 @@ fn filled(text: &str, groups: &[Option<String>]) -> String {
         }
     }
     whole + rest
-}
-
-/// A dialog whose words did not come.
-pub(super) fn unheard(wanted: &str, said: &str) -> Fault {
-    Fault::of(FailureClass::Assertion, format!("waited for {wanted}, heard {said}"))
 }
 
 #[cfg(test)]

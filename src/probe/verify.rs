@@ -39,7 +39,7 @@ impl ServerCertVerifier for Verifier {
         };
         let verified = self.0.verify_server_cert(leaf, intermediates, name, ocsp, at);
         let shown = std::iter::once(leaf).chain(intermediates).take(certificate::CHAIN);
-        let chain: Vec<CertificateDer<'static>> = shown.map(|it| it.clone().into_owned()).collect();
+        let chain: Arc<[CertificateDer<'static>]> = shown.map(|it| it.clone().into_owned()).collect();
         let second = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let now = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
         let until = certificate::earliest(&chain, verified.is_ok(), now);

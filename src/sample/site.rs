@@ -112,7 +112,7 @@ impl Knock {
         let door = match path {
             "/" | "/login" if reads => Some(Door::Page),
             "/login" | "/api/login" | "/me" | "/logout" => Some(Door::SignIn),
-            "/api/app/login" => Some(Door::App),
+            "/api/app/login" | "/api/app/me" | "/api/app/logout" => Some(Door::App),
             "/api/version" => Some(Door::Version),
             "/sms" | "/sms/code" | "/api/app/sms" | "/api/app/sms/code" => Some(Door::Sms),
             "/email" | "/email/code" | "/api/app/email" | "/api/app/email/code" => Some(Door::Email),

@@ -40,6 +40,8 @@ pub fn router(wallet: Arc<Wallet>) -> Router {
         .route(ELSEWHERE, get(|| async { pages::sorry() }))
         .route("/api/login", post(app::sign_in))
         .route("/api/app/login", post(app::sign_in))
+        .route("/api/app/me", get(me))
+        .route("/api/app/logout", post(sign_out))
         .route("/api/app/totp", post(app::first_factor))
         .route("/api/app/totp/code", post(app::second_factor))
         .route("/api/phone", get(phone))

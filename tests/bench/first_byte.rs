@@ -64,21 +64,23 @@ fn knock(url: &str, address: SocketAddr, chain: &Chain) -> anyhow::Result<(Vec<f
     let bare = url.starts_with("https").then(|| Arc::new(bare));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let own = Arc::new(OwnHealth::new(clock.clone()));
-    let prober = Prober::new(Outbound::trusting(verifier), own.clone(), clock, Arc::default());
+    let prober = Arc::new(Prober::new(Outbound::trusting(verifier), own.clone(), clock, Arc::default()));
     let id = || Id::parse("bench").context("an id");
     let endpoint = Endpoint::get(id()?, id()?, url.parse()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let error = |reported: Duration| (reported.as_secs_f64() - DELAY.as_secs_f64()) * 1000.0;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..KNOCKS {
-        let reported: anyhow::Result<Duration> = runtime.block_on(async {
+        let (prober, own, endpoint) = (prober.clone(), own.clone(), endpoint.clone());
+        // By a worker, as the daemon does; handing over to this thread takes time.
+        let probed = runtime.block_on(runtime.spawn(async move {
             own.tick();
-            let probed = prober.probe(&endpoint, Depth::Whole, Duration::from_secs(60)).await;
-            if probed.result.outcome != Outcome::Success {
-                bail!("the target's answer was {:?}: {:?}", probed.result.outcome, probed.error);
-            }
-            probed.phases.first_byte.context("no first byte")
-        });
+            prober.probe(&endpoint, Depth::Whole, Duration::from_secs(60)).await
+        }))?;
+        if probed.result.outcome != Outcome::Success {
+            bail!("the target's answer was {:?}: {:?}", probed.result.outcome, probed.error);
+        }
+        let reported = probed.phases.first_byte.context("no first byte");
         ours.push(error(reported?));
         theirs.push(error(wait(address, bare.clone())?));
     }

@@ -270,6 +270,74 @@ async fn every_kind_of_capture_reaches_the_next_step() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_form_is_sent_with_what_a_browser_would_send() {
+    let door = Door::new(|request| match request {
+        it if it.starts_with("GET /page") => answer(
+            "200 OK",
+            "",
+            r#"<base href="/auth/"><table><tr><form id="login" action="do" method="post"><td><input type="hidden" name="csrf" value="c"></td></form></tr></table><input type="hidden" name="far" value="f" form="login">"#,
+        ),
+        _ => answer("200 OK", "", "fine"),
+    });
+    let lines = r##"
+        [[endpoint.step]]
+        name = "page"
+        url = "/page"
+        capture.f = { form = "#login" }
+        [[endpoint.step]]
+        name = "form"
+        form = { of = "f", mine = "m" }"##;
+    let probed = knock(&endpoint(&door.here(), lines)).await;
+    assert_eq!(told(probed.result.outcome), "success", "{:?}", probed.error);
+    assert_eq!(door.lines(), ["GET /page", "POST /auth/do"]);
+    assert!(door.asked()[1].ends_with("csrf=c&far=f&mine=m"), "{}", door.asked()[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_captcha_in_the_place_of_the_form_is_a_challenge() {
+    for (page, expected) in [
+        ("<h1>请完成滑块验证后继续访问</h1>", "unknown/challenge"),
+        ("<p>请输入验证码<form id=other><input type=password></form>", "failure/form_missing"),
+        ("<h1>hello</h1>", "failure/form_missing"),
+    ] {
+        let door = Door::new(move |_| answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n", page));
+        let lines = "[[endpoint.step]]\nname = \"page\"\ncapture.f = { form = \"#login\" }\n[[endpoint.step]]\nname = \"in\"\nform = { of = \"f\" }";
+        let probed = knock(&endpoint(&door.here(), lines)).await;
+        assert_eq!(told(probed.result.outcome), expected, "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn single_sign_on_comes_back_from_another_origin_without_the_password() {
+    let app = Door::new(|request| match request {
+        it if it.starts_with("GET /me?code=1") => answer("200 OK", "", "welcome"),
+        _ => answer("404 None", "", ""),
+    });
+    let back = format!("{}me?code=1", app.here());
+    for (status, expected) in [("302 Found", "success"), ("307 Temporary", "failure/redirect_blocked")] {
+        let to = redirect(status, &back);
+        let sso = Door::new(move |_| to.clone());
+        let lines = format!(
+            r#"
+            account = "sample"
+            every = "5s"
+            [[endpoint.step]]
+            name = "sign-in"
+            url = "{}in"
+            form = {{ user = "{{{{username}}}}", password = "{{{{password}}}}" }}
+            redirects = 1
+            [[endpoint.step]]
+            name = "me"
+            url = "/me?code=1""#,
+            sso.here()
+        );
+        let probed = knock(&endpoint(&app.here(), &lines)).await;
+        assert_eq!(told(probed.result.outcome), expected, "{status}: {:?}", probed.error);
+        assert!(app.asked().iter().all(|it| !it.contains("password")), "{:?}", app.asked());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_step_that_failed_is_named_with_what_was_looked_for() {
     for (capture, uses, expected, said) in [
         (
@@ -317,6 +385,11 @@ async fn the_step_that_failed_is_named_with_what_was_looked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_does_not_hold_is_told_from_a_page_that_is_down() {
     let followed = format!("{ME}\nredirects = 1");
+    let wants = format!("{ME}\ncontains = \"balance\"");
+    let gone = format!("{ME}\nstatus = 401");
+    let says_so = format!("{ME}\ncontains = \"重新登录\"");
+    let password_form =
+        |to: &str| format!("<form action='{to}'><input name=u><input type=password name=p></form>");
     for (me, step, expected) in [
         (answer("401 Unauthorized", "", ""), ME, "failure/session_broken"),
         (answer("403 Forbidden", "", ""), ME, "failure/session_broken"),
@@ -325,6 +398,16 @@ async fn a_session_that_does_not_hold_is_told_from_a_page_that_is_down() {
         (redirect("302 Found", "/error"), ME, "failure/redirect_unexpected"),
         (answer("500 Oh", "", ""), ME, "failure/http_5xx"),
         (answer("200 OK", "", "hello"), ME, "success"),
+        (redirect("302 Found", "https://sso.example.com/cas/login?x"), ME, "failure/session_broken"),
+        (answer("200 OK", "", r#"{"code":401,"msg":"请重新登录"}"#), ME, "failure/session_broken"),
+        (answer("200 OK", "", "<script>alert('请先登录')</script>"), ME, "failure/session_broken"),
+        (answer("200 OK", "", &password_form("/in")), ME, "failure/session_broken"),
+        (answer("200 OK", "", &password_form("/in")), wants.as_str(), "failure/session_broken"),
+        (answer("200 OK", "", &password_form("/account/password")), ME, "success"),
+        (answer("200 OK", "", "hello"), wants.as_str(), "failure/assertion"),
+        (redirect("302 Found", "/password/expired"), ME, "unknown/credential_expired"),
+        (answer("401 Unauthorized", "", "请重新登录"), gone.as_str(), "success"),
+        (answer("200 OK", "", "请重新登录"), says_so.as_str(), "success"),
     ] {
         let said = me.lines().next().unwrap_or_default().to_owned();
         let door = Door::new(move |request| match request {

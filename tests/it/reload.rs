@@ -135,7 +135,7 @@ fn a_bad_file_keeps_the_old_config_running_and_every_fault_is_said() {
     let output =
         porchlight(dir.path(), &["--data", &dir.path().join("data").display().to_string(), "reload"]);
     assert_eq!(output.status.code(), Some(78), "{}", said(&output));
-    assert_eq!(health(&daemon.summary(), "a"), "up");
+    wait_until("it is up", || (health(&daemon.summary(), "a") == "up").then_some(()));
 }
 
 #[test]

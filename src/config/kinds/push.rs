@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use toml::Spanned;
 
-use super::super::endpoint::Around;
+use super::super::around::Around;
 use super::super::section::Section;
 use super::super::time::duration;
 use super::super::value::{boolean, one_of};

@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-use super::super::endpoint::Around;
+use super::super::around::Around;
 use super::super::section::Section;
 use super::super::value::boolean;
 use super::{certificate_days, place};

@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-use super::super::endpoint::Around;
+use super::super::around::Around;
 use super::super::request;
 use super::super::section::{Section, listed};
 use super::super::value::{boolean, phrase};

@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-use super::super::endpoint::Around;
+use super::super::around::Around;
 use super::super::section::{Section, Wrong, quoted, wrong};
 use super::super::value::string;
 use super::{HOST_LIMIT, certificate_days, place};

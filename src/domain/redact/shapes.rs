@@ -38,11 +38,18 @@ const LONG_RUN: usize = 40;
 const DIGITS: usize = 2;
 
 pub(super) fn of(text: &str) -> Vec<Range<usize>> {
-    let lower = text.to_ascii_lowercase();
-    let mut found = tags(&lower);
-    found.extend(named(&lower));
+    // Most texts are short and have none of the signs that a shape needs.
+    let (tagged, valued) = (text.contains('<'), text.contains(['=', ':']));
+    let mut found = Vec::new();
+    if tagged || valued {
+        let lower = text.to_ascii_lowercase();
+        found.extend(tags(&lower));
+        found.extend(named(&lower));
+    }
     found.extend(addresses(text));
-    found.extend(runs(text));
+    if RUN <= text.len() {
+        found.extend(runs(text));
+    }
     found
 }
 

@@ -25,13 +25,15 @@
 //! Without a word on what must stand inside, a page must not be one of
 //! maintenance or of a wall; at a login, it must not tell of an error, nor that
 //! we are not let in. Where a wrong password was sent, being refused is the
-//! success and being let in is `accepts_wrong_password`. After a login, a plain
-//! 401 is a session that does not hold.
+//! success and being let in is `accepts_wrong_password`; 404, 405 and 410 are no
+//! refusal, since nobody looked at it. After a login, a plain 401 is a session
+//! that does not hold; `flow::session` knows more of those.
 
 mod typed;
 
 use std::time::Duration;
 
+use super::apart::{apart, is_large};
 use super::seen::Seen;
 use super::signs::Page;
 use crate::domain::expect::{Expect, Expression, Means, Sign};
@@ -136,6 +138,21 @@ pub fn judge(seen: &Seen, expect: &Expect, known: &Known<'_>) -> Judged {
     Judged { outcome, checks }
 }
 
+/// The same, not where knocks are timed when the answer is large. None when we are over.
+pub async fn judge_apart(seen: Seen, expect: &Expect, known: &Known<'_>) -> Option<(Seen, Judged)> {
+    if !is_large(seen.body.as_ref()) {
+        let judged = judge(&seen, expect, known);
+        return Some((seen, judged));
+    }
+    let (expect, login) = (expect.clone(), known.login);
+    let (captures, steps) = (known.captures.to_vec(), known.steps.to_vec());
+    let work = move || {
+        let judged = judge(&seen, &expect, &Known { login, captures: &captures, steps: &steps });
+        (seen, judged)
+    };
+    apart(work).await
+}
+
 fn outcome(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Outcome {
     let failed = |means| checks.iter().any(|it| it.means == means && it.held == Some(false));
     if checks.iter().any(|it| it.broken) {
@@ -144,12 +161,17 @@ fn outcome(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Outc
     if failed(Means::Unknown) {
         return Outcome::Unknown(UnknownReason::Blocked);
     }
-    let refused = refusal(seen, expect, login, checks);
-    if login == Login::AtWrong {
-        return wrong_password(failed(Means::Down), expect, refused);
+    let refused = || refusal(seen, expect, login, checks);
+    if login == Login::AtWrong && matches!(seen.status, 404 | 405 | 410) && expect.status.is_empty() {
+        return Outcome::Failure(FailureClass::Http4xx);
     }
-    let good = !failed(Means::Down);
-    if good && (expect.looks_inside() || refused.is_none()) {
+    if login == Login::AtWrong {
+        return wrong_password(failed(Means::Down), expect, refused());
+    }
+    // A page with what must stand inside is not searched for signs.
+    let fits = !failed(Means::Down) && expect.looks_inside();
+    let refused = if fits { None } else { refused() };
+    if fits || refused.is_none() && !failed(Means::Down) {
         let soon = failed(Means::Degraded);
         return if soon { Outcome::Degraded(DegradedReason::Assertion) } else { Outcome::Success };
     }
@@ -183,7 +205,9 @@ fn refusal(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Opti
     use UnknownReason::{
         AccountLocked, Blocked, Challenge, CredentialExpired, CredentialsRejected, Throttled,
     };
-    let page = Page::of(seen, &expect.signs);
+    let of_location =
+        |held| checks.iter().any(|it| it.held == Some(held) && it.says.starts_with("location "));
+    let page = Page::of(seen, &expect.signs).leading_right(of_location(true));
     let right = expect.accepts_status(seen.status);
     let unknown = |reason| Some(Outcome::Unknown(reason));
     let failure = |class| Some(Outcome::Failure(class));
@@ -213,12 +237,7 @@ fn refusal(seen: &Seen, expect: &Expect, login: Login, checks: &[Check]) -> Opti
         return failure(SessionBroken);
     }
     match seen.status {
-        300..=399
-            if !right
-                || checks.iter().any(|it| it.held == Some(false) && it.says.starts_with("location ")) =>
-        {
-            failure(RedirectUnexpected)
-        }
+        300..=399 if !right || of_location(false) => failure(RedirectUnexpected),
         _ if page.is_maintenance() => failure(MaintenancePage),
         400..=499 if !right => failure(Http4xx),
         500..=599 if !right => failure(Http5xx),

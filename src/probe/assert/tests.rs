@@ -76,6 +76,52 @@ fn without_a_word_from_the_operator_an_answer_is_what_it_says() {
         (At, 200, &[], "<html><p>You may switch two-factor on</p></html>", "success"),
         (At, 403, &[("cf-mitigated", "challenge")], "账号已锁定", "unknown blocked"),
         (At, 429, &[], "too many login attempts", "unknown throttled"),
+        (
+            At,
+            200,
+            &[],
+            "<html><p>登录名或<b>密码</b>有误，请重新输入</p></html>",
+            "unknown credentials_rejected",
+        ),
+        (At, 200, &[], r#"{"code":1,"msg":"\u5bc6\u7801\u9519\u8bef"}"#, "unknown credentials_rejected"),
+        (At, 200, &[], "&#23494;&#30721;&#38169;&#35823;", "unknown credentials_rejected"),
+        (At, 422, &[], "Invalid email or password.", "unknown credentials_rejected"),
+        (At, 302, &[("location", "/login?error")], "", "unknown credentials_rejected"),
+        (At, 302, &[("location", "/login?error=session")], "", "failure redirect_unexpected"),
+        (At, 302, &[("location", "/error")], "", "failure redirect_unexpected"),
+        (At, 302, &[("location", "/account-locked")], "", "unknown account_locked"),
+        (At, 302, &[("location", "/password/expired")], "", "unknown credential_expired"),
+        (At, 302, &[("location", "/login/two-factor")], "", "unknown challenge"),
+        (After, 302, &[("location", "/change-password")], "", "unknown credential_expired"),
+        (At, 200, &[], "该用户已被禁用", "unknown account_locked"),
+        (At, 200, &[], "连续输错 5 次，账户将被锁定。密码 60 天后过期", "success"),
+        (At, 200, &[], "<script>m={a:'密码错误',b:'账号已锁定',c:'密码已过期'}</script>欢迎", "success"),
+        (At, 200, &[], "<!-- 密码错误 --><p title='账号已锁定'>欢迎</p>", "success"),
+        (At, 200, &[], "<html><script src=/captcha.js></script><input name=q>欢迎</html>", "success"),
+        (At, 200, &[], "<html>请完成安全验证<script src=x></script></html>", "unknown challenge"),
+        (At, 200, &[], "需要短信验证", "unknown challenge"),
+        (At, 200, &[], "<html><div class=g-recaptcha></div></html>", "unknown challenge"),
+        (At, 200, &[], "<html>检测到异地登录，请进行安全验证</html>", "unknown challenge"),
+        (
+            At,
+            200,
+            &[],
+            "<script>alert('用户名或密码错误');history.back()</script>",
+            "unknown credentials_rejected",
+        ),
+        (Before, 403, &[], "https&#58;//errors&#46;edgesuite&#46;net", "unknown blocked"),
+        (At, 200, &[], "登录失败，系统异常", "success"),
+        (Before, 200, &[], "<script>var busy='系统维护中'</script><div id=app></div>", "success"),
+        (Before, 200, &[], "系統維護中", "failure maintenance_page"),
+        (Before, 200, &[], "<script src=/_Incapsula_Resource?a></script>", "unknown blocked"),
+        (Before, 200, &[], "<title>x</title><script src=/_Incapsula_Resource?a></script>", "success"),
+        (Before, 412, &[], "<script>$_ts=window['$_ts']</script>", "unknown blocked"),
+        (Before, 403, &[], "<div class=h-captcha></div>", "unknown blocked"),
+        (Before, 500, &[], "<title>500</title><div class=h-captcha></div>", "failure http_5xx"),
+        (Before, 200, &[], "访问过于频繁，请稍后再试", "unknown blocked"),
+        (AtWrong, 302, &[("location", "/login?error")], "", "success"),
+        (AtWrong, 404, &[], "", "failure http_4xx"),
+        (AtWrong, 405, &[], "", "failure http_4xx"),
         (After, 401, &[], "", "failure session_broken"),
         (After, 200, &[], "<html>two-factor <input></html>", "unknown challenge"),
         (After, 200, &[], "密码错误", "success"),
@@ -200,6 +246,22 @@ fn what_the_operator_expects_decides_first() {
             "failure accepts_wrong_password",
         ),
         (Expect { status: status(401, 401), ..base() }, Login::AtWrong, 404, &[], "", "failure http_4xx"),
+        (
+            Expect { status: status(302, 302), location: vec![Test::Contains("/verify".into())], ..base() },
+            Login::At,
+            302,
+            &[("location", "/login/verify")],
+            "",
+            "success",
+        ),
+        (
+            Expect { status: status(302, 302), ..base() },
+            Login::At,
+            302,
+            &[("location", "/login?error")],
+            "",
+            "unknown credentials_rejected",
+        ),
         (
             Expect { status: status(302, 302), location: vec![Test::Contains("error".into())], ..base() },
             Login::AtWrong,
@@ -344,4 +406,45 @@ proptest! {
             let _ = judge(&answer, &Expect::default(), &Known { login, ..Known::default() });
         }
     }
+}
+
+/// How often somebody else had a turn meanwhile, on one thread, and what came of it.
+async fn judged_beside(seen: Seen, expect: &Expect) -> (usize, Judged) {
+    let over = std::cell::Cell::new(false);
+    let known = Known { login: Login::At, ..Known::default() };
+    let judging = async {
+        let judged = judge_apart(seen, expect, &known).await.unwrap().1;
+        over.set(true);
+        judged
+    };
+    let others = async {
+        let mut turns = 0;
+        while !over.get() {
+            turns += 1;
+            tokio::task::yield_now().await;
+        }
+        turns
+    };
+    let (judged, turns) = tokio::join!(judging, others);
+    (turns, judged)
+}
+
+#[tokio::test]
+async fn a_large_page_is_judged_apart_and_no_other_way_than_a_small_one() {
+    let expect = Expect {
+        css: vec![("form#login".to_owned(), Test::Exists(true)), ("p".to_owned(), Test::Count(1))],
+        ..Expect::default()
+    };
+    let page = |pad: usize| Seen {
+        status: 200,
+        body: Some(format!("<form id=login></form><p>captcha{}", " ".repeat(pad))),
+        ..Seen::default()
+    };
+    let (turns, small) = judged_beside(page(0), &expect).await;
+    assert_eq!(turns, 0, "it takes no time");
+    let (turns, large) = judged_beside(page(20_000), &expect).await;
+    assert!(0 < turns);
+    assert_eq!(small, large);
+    let known = Known { login: Login::At, ..Known::default() };
+    assert_eq!(small, judge(&page(0), &expect, &known));
 }

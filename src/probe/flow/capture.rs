@@ -11,11 +11,12 @@ use std::collections::HashMap;
 use url::Url;
 
 use super::jar::Jar;
+use super::look::Found;
 use crate::domain::flow::{Capture, Flow, Source, Step};
 use crate::domain::outcome::FailureClass;
 use crate::domain::request::Body;
 use crate::domain::template::Part;
-use crate::expr::{css, json, regex};
+use crate::expr::css::Form;
 use crate::probe::seen::Seen;
 use crate::probe::signs::Page;
 
@@ -41,16 +42,20 @@ pub(super) struct Missed {
 
 /// What a step would have captured from an answer that is not right: nobody may
 /// see it all the same.
-pub(super) fn glimpse(step: &Step, (seen, url): (&Seen, &Url), jar: &Jar) -> Vec<String> {
-    let text = seen.body.as_deref().unwrap_or_default();
+pub(super) fn glimpse(
+    step: &Step,
+    (seen, url): (&Seen, &Url),
+    (jar, found): (&Jar, &[Found]),
+) -> Vec<String> {
     let mut values = Vec::new();
-    for capture in &step.captures {
-        match &capture.from {
-            Source::Form(selector) => {
-                let form = css::form(text, selector).ok().flatten();
-                values.extend(form.into_iter().flat_map(|it| it.hidden).map(|(_, value)| value));
+    for (capture, found) in step.captures.iter().zip(found) {
+        match found {
+            Found::Form(form) => {
+                let form = form.iter().flatten();
+                values.extend(form.flat_map(|it| &it.hidden).map(|(_, value)| value.clone()));
             }
-            from => values.extend(find(from, seen, text, url, jar).ok().flatten()),
+            Found::Value(value) => values.extend(value.iter().flatten().cloned()),
+            Found::Elsewhere => values.extend(beside(&capture.from, seen, url, jar)),
         }
     }
     values.retain(|it| it.len() <= VALUE_LIMIT);
@@ -92,16 +97,18 @@ impl Captured {
         step: &Step,
         flow: &Flow,
         (seen, url): (&Seen, &Url),
-        jar: &Jar,
+        (jar, found): (&Jar, &[Found]),
     ) -> Result<(), Missed> {
-        for capture in &step.captures {
-            let text = seen.body.as_deref().unwrap_or_default();
-            if let Source::Form(selector) = &capture.from {
-                let page = Page::of(seen, &step.expect.signs);
-                self.take_form((&capture.name, selector), page, text, url)?;
-                continue;
-            }
-            let found = find(&capture.from, seen, text, url, jar);
+        for (capture, found) in step.captures.iter().zip(found) {
+            let found = match (&capture.from, found) {
+                (Source::Form(selector), Found::Form(form)) => {
+                    let page = Page::of(seen, &step.expect.signs);
+                    self.take_form((&capture.name, selector), page, form.clone(), url)?;
+                    continue;
+                }
+                (_, Found::Value(value)) => value.clone(),
+                (from, _) => Ok(beside(from, seen, url, jar)),
+            };
             let found = found.and_then(|it| match it {
                 Some(value) if VALUE_LIMIT < value.len() => {
                     Err(format!("it has {} bytes, and at most {VALUE_LIMIT} are taken", value.len()))
@@ -122,7 +129,7 @@ impl Captured {
         &mut self,
         (name, selector): (&str, &str),
         page: Page<'_>,
-        text: &str,
+        found: Result<Option<Form>, String>,
         url: &Url,
     ) -> Result<(), Missed> {
         let missed = |why: &str| {
@@ -130,7 +137,7 @@ impl Captured {
                 if page.is_maintenance() { FailureClass::MaintenancePage } else { FailureClass::FormMissing };
             Missed { class, said: format!("the form `{name}` ({selector}) could not be read: {why}") }
         };
-        let found = css::form(text, selector).map_err(|why| missed(&why))?;
+        let found = found.map_err(|why| missed(&why))?;
         let form = found.ok_or_else(|| missed("the page has none"))?;
         let size: usize = form.hidden.iter().map(|(name, value)| name.len() + value.len()).sum();
         if FORM_LIMIT < size {
@@ -140,7 +147,11 @@ impl Captured {
         }
         let action = match form.action.as_deref().filter(|it| !it.is_empty()) {
             Some(action) => {
-                url.join(action).map_err(|why| missed(&format!("its action leads nowhere: {why}")))?
+                let base = form.base.as_deref().and_then(|it| url.join(it.trim()).ok());
+                base.as_ref()
+                    .unwrap_or(url)
+                    .join(action)
+                    .map_err(|why| missed(&format!("its action leads nowhere: {why}")))?
             }
             None => url.clone(),
         };
@@ -151,9 +162,9 @@ impl Captured {
     }
 }
 
-/// The value, if it is there; else why it cannot be.
-fn find(from: &Source, seen: &Seen, text: &str, url: &Url, jar: &Jar) -> Result<Option<String>, String> {
-    Ok(match from {
+/// The value of what stands in no body, if it is there.
+fn beside(from: &Source, seen: &Seen, url: &Url, jar: &Jar) -> Option<String> {
+    match from {
         Source::Header(name) => {
             let found = seen.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
             let value = found.map(|(_, value)| value.clone());
@@ -166,11 +177,8 @@ fn find(from: &Source, seen: &Seen, text: &str, url: &Url, jar: &Jar) -> Result<
             }
         }
         Source::Cookie(name) => jar.value(url, name).map(str::to_owned),
-        Source::Json(path) => json::one(text, path)?,
-        Source::Css { selector, attribute } => css::first(text, selector, attribute.as_deref())?,
-        Source::Regex { pattern, group } => regex::group(text, pattern, *group)?,
-        Source::Form(_) => None,
-    })
+        Source::Json(_) | Source::Css { .. } | Source::Regex { .. } | Source::Form(_) => None,
+    }
 }
 
 fn missed(capture: &Capture, why: &str) -> Missed {
@@ -220,6 +228,7 @@ mod tests {
     use crate::domain::expect::Expect;
     use crate::domain::request::{Request, Value};
     use crate::domain::template::Template;
+    use crate::probe::flow::look::look_into;
 
     fn url(text: &str) -> Url {
         text.parse().unwrap()
@@ -251,7 +260,8 @@ mod tests {
         let mut jar = Jar::new(vec![]);
         jar.keep(&from_here, ["sid=of-the-jar; Path=/"].into_iter());
         let mut captured = Captured::default();
-        captured.take(&flow.first, &flow, (&seen(body), &from_here), &jar)?;
+        let found = look_into(&flow.first.captures, body);
+        captured.take(&flow.first, &flow, (&seen(body), &from_here), (&jar, &found))?;
         Ok(captured)
     }
 
@@ -292,6 +302,20 @@ mod tests {
             ("it", None),
         ] {
             assert_eq!(form.get(name), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_form_leads_where_a_browser_would_go() {
+        for (page, action) in [
+            ("<form>", "https://wallet.example.com/a/b"),
+            ("<base href=/auth/><form>", "https://wallet.example.com/a/b"),
+            ("<base href=/auth/><form action=do>", "https://wallet.example.com/auth/do"),
+            ("<base href='https://other.example.com/'><form action=do>", "https://other.example.com/do"),
+            ("<base href='http://['><form action=do>", "https://wallet.example.com/a/do"),
+        ] {
+            let captured = take(Source::Form("form".to_owned()), "it.action", page).unwrap();
+            assert_eq!(captured.get("it.action"), Some(action), "{page}");
         }
     }
 

@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | leads neither to http nor to https | `redirect_scheme` |
 //! | leads from https to http | `redirect_downgrade` |
-//! | leads to another origin, and the request carries something of the account's, a secret or a capture | `redirect_blocked` |
+//! | leads to another origin, and the request carries something of the account's, a secret or a capture | `redirect_blocked`, but for a body that is left behind on the way to an origin the operator wrote down: so single sign-on comes back |
 //! | leads to an address that is not public, on a host the operator did not write down | `redirect_blocked`, by the [fence](crate::probe::fence) |
 //! | is one too many, or leads to a request that was made before, cookies included | `redirect_loop` |
 //! | 303, or 301 or 302 to a POST | is followed with a GET, without the body |
@@ -73,6 +73,20 @@ impl Home {
     }
 }
 
+/// Where a request carries what only its own origin may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Laden {
+    in_body: bool,
+    beyond_body: bool,
+}
+
+impl Laden {
+    pub(super) fn of(wanted: &Request) -> Self {
+        let bare = Request { body: None, ..wanted.clone() };
+        Self { in_body: is_laden(wanted), beyond_body: is_laden(&bare) }
+    }
+}
+
 /// Whether a request carries what only its own origin may see. In the address
 /// captures are what a target gave us to go there with.
 pub(super) fn is_laden(wanted: &Request) -> bool {
@@ -108,7 +122,7 @@ pub(super) fn next(
     sent: &Request,
     status: u16,
     mut to: Url,
-    laden: bool,
+    laden: Laden,
     home: &Home,
 ) -> Result<Request, Refused> {
     if !matches!(to.scheme(), "http" | "https") || to.host_str().is_none() {
@@ -121,7 +135,9 @@ pub(super) fn next(
     // A target does not choose whom we log in as.
     let _ = to.set_username("").and_then(|()| to.set_password(None));
     let elsewhere = from.origin() != to.origin();
-    if elsewhere && laden {
+    let plain_get = status == 303 || (matches!(status, 301 | 302) && sent.method == Method::Post);
+    let left_behind = (plain_get || sent.body.is_none()) && home.origins.contains(&to.origin());
+    if elsewhere && (laden.beyond_body || laden.in_body && !left_behind) {
         let there = to.origin().ascii_serialization();
         return Err((
             FailureClass::RedirectBlocked,
@@ -129,7 +145,6 @@ pub(super) fn next(
         ));
     }
     let fence = if elsewhere { home.fence(&to) } else { sent.fence.clone() };
-    let plain_get = status == 303 || (matches!(status, 301 | 302) && sent.method == Method::Post);
     let method = match sent.method {
         Method::Head => Method::Head,
         _ if plain_get => Method::Get,
@@ -188,7 +203,11 @@ mod tests {
         }
     }
 
-    fn told(status: u16, to: &str, laden: bool) -> String {
+    const NOTHING: Laden = Laden { in_body: false, beyond_body: false };
+    const BODY: Laden = Laden { in_body: true, beyond_body: false };
+    const HEADERS: Laden = Laden { in_body: true, beyond_body: true };
+
+    fn told(status: u16, to: &str, laden: Laden) -> String {
         let to = sent(Method::Post).url.join(to).unwrap();
         match next(&sent(Method::Post), status, to, laden, &home()) {
             Ok(next) => {
@@ -204,32 +223,34 @@ mod tests {
     #[test]
     fn a_redirect_is_followed_or_refused_by_the_table() {
         for (status, to, laden, expected) in [
-            (302, "/me", true, "GET https://wallet.example.com/me x-a,Origin"),
-            (303, "/me", true, "GET https://wallet.example.com/me x-a,Origin"),
-            (307, "/me", true, "POST https://wallet.example.com/me x-a,Content-Type,Origin body"),
-            (308, "/me", false, "POST https://wallet.example.com/me x-a,Content-Type,Origin body"),
-            (302, "http://wallet.example.com/me", false, "redirect_downgrade"),
-            (302, "ftp://wallet.example.com/me", false, "redirect_scheme"),
-            (302, "javascript:alert(1)", false, "redirect_scheme"),
-            (302, "data:text/html,x", true, "redirect_scheme"),
-            (302, "https://evil.example/", true, "redirect_blocked"),
-            (307, "https://evil.example/", true, "redirect_blocked"),
-            (302, "https://wallet.example.com:8443/", true, "redirect_blocked"),
-            (302, "https://sso.example.com/", true, "redirect_blocked"),
-            (302, "https://evil.example/", false, "GET https://evil.example/ x-a fenced"),
+            (302, "/me", BODY, "GET https://wallet.example.com/me x-a,Origin"),
+            (303, "/me", BODY, "GET https://wallet.example.com/me x-a,Origin"),
+            (307, "/me", BODY, "POST https://wallet.example.com/me x-a,Content-Type,Origin body"),
+            (308, "/me", NOTHING, "POST https://wallet.example.com/me x-a,Content-Type,Origin body"),
+            (302, "http://wallet.example.com/me", NOTHING, "redirect_downgrade"),
+            (302, "ftp://wallet.example.com/me", NOTHING, "redirect_scheme"),
+            (302, "javascript:alert(1)", NOTHING, "redirect_scheme"),
+            (302, "data:text/html,x", BODY, "redirect_scheme"),
+            (302, "https://evil.example/", BODY, "redirect_blocked"),
+            (307, "https://evil.example/", BODY, "redirect_blocked"),
+            (302, "https://wallet.example.com:8443/", BODY, "redirect_blocked"),
+            (302, "https://sso.example.com/", HEADERS, "redirect_blocked"),
+            (302, "https://sso.example.com/", BODY, "GET https://sso.example.com/ x-a"),
+            (307, "https://sso.example.com/", BODY, "redirect_blocked"),
+            (302, "https://evil.example/", NOTHING, "GET https://evil.example/ x-a fenced"),
             (
                 302,
                 "https://wallet.example.com:8443/",
-                false,
+                NOTHING,
                 "GET https://wallet.example.com:8443/ x-a fenced",
             ),
-            (302, "https://sso.example.com/", false, "GET https://sso.example.com/ x-a"),
-            (302, "https://root:pw@wallet.example.com/", true, "GET https://wallet.example.com/ x-a,Origin"),
+            (302, "https://sso.example.com/", NOTHING, "GET https://sso.example.com/ x-a"),
+            (302, "https://root:pw@wallet.example.com/", BODY, "GET https://wallet.example.com/ x-a,Origin"),
         ] {
             assert_eq!(told(status, to, laden), expected, "{status} to {to}");
         }
         let me = "https://wallet.example.com/me".parse().unwrap();
-        let head = next(&sent(Method::Head), 303, me, false, &home()).unwrap();
+        let head = next(&sent(Method::Head), 303, me, NOTHING, &home()).unwrap();
         assert_eq!(head.method, Method::Head);
     }
 

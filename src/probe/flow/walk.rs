@@ -8,6 +8,7 @@ use url::Url;
 use super::capture::{self, Captured, Missed};
 use super::fill::{self, Filling};
 use super::jar::Jar;
+use super::look::{self, Found};
 use super::redirect::{self, Home};
 use super::second_factor::sends_a_code;
 use crate::domain::endpoint::Endpoint;
@@ -18,6 +19,8 @@ use crate::domain::redact::Redactor;
 use crate::domain::request::{Method, Request};
 use crate::probe::http::{self, Answer};
 use crate::probe::logins::{Held, Pass};
+use crate::probe::seen::Seen;
+use crate::probe::signs::Page;
 use crate::probe::{Kit, Known, Login, evidence, marks, redact};
 
 /// What logging out may take when the flow's own time is over; no latency.
@@ -62,6 +65,8 @@ pub(super) struct Walk<'a> {
     left_us: bool,
     /// Pages seen before the login: being sent back to one means that the session is gone.
     pub(super) before_login: Vec<Url>,
+    /// Where the login was sent: a form that leads there asks for another one.
+    pub(super) login_at: Vec<Url>,
     /// The steps that are still to come.
     left: usize,
 }
@@ -104,6 +109,7 @@ impl<'a> Walk<'a> {
             held: None,
             left_us: false,
             before_login: Vec::new(),
+            login_at: Vec::new(),
             left: 0,
         }
     }
@@ -245,8 +251,9 @@ impl<'a> Walk<'a> {
         let (mut answer, url) = self.send(step, login, filled, deadline).await;
         // A login that never left us has nothing to be cleaned up.
         self.logged_in = was_in || (logs_in && self.left_us);
+        let found = self.look(step, &mut answer).await;
         let waited = self.waited.saturating_sub(before);
-        self.expect_a_form(step, &mut answer, &url);
+        self.expect_a_form(step, &mut answer, &url, &found);
         if let Some(seen) = answer.seen.as_ref().filter(|it| it.cut && !step.captures.is_empty())
             && answer.outcome == Outcome::Success
         {
@@ -259,25 +266,33 @@ impl<'a> Walk<'a> {
         if login == Login::AtWrong {
             // Let in, there is a session to be ended; refused, nothing comes after it.
             if let Some(seen) = &answer.seen {
-                drop(self.captured.take(step, self.flow, (seen, &url), &self.jar));
+                drop(self.captured.take(step, self.flow, (seen, &url), (&self.jar, &found)));
             }
             self.is_refused |= matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
         } else if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
-            && let Err(Missed { class, said }) = self.captured.take(step, self.flow, (seen, &url), &self.jar)
+            && let Err(Missed { class, said }) =
+                self.captured.take(step, self.flow, (seen, &url), (&self.jar, &found))
         {
-            answer.outcome = Outcome::Failure(class);
+            answer.outcome = match page_demands(seen, step) && class == FailureClass::FormMissing {
+                true => Outcome::Unknown(UnknownReason::Challenge),
+                false => Outcome::Failure(class),
+            };
             answer.error = Some(said);
         }
+        if logs_in {
+            self.login_at.push(asked.clone());
+        }
         if was_in && !logs_in && step.turn == Turn::InOrder {
-            self.look_for_session(&mut answer, &url, &asked);
+            self.look_for_session(step, &mut answer, &url, &asked);
         }
         if !self.logged_in {
             self.before_login.push(url);
         }
         let fine = matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
         if !fine && let Some(seen) = &answer.seen {
-            capture::glimpse(step, (seen, &asked), &self.jar).iter().for_each(|it| self.shows.add_found(it));
+            let glimpsed = capture::glimpse(step, (seen, &asked), (&self.jar, &found));
+            glimpsed.iter().for_each(|it| self.shows.add_found(it));
         }
         self.taken.push(Taken {
             step,
@@ -285,6 +300,20 @@ impl<'a> Walk<'a> {
             total: marks::now().duration_since(began).saturating_sub(waited),
         });
         fine
+    }
+
+    /// Looks for what the step captures; that takes time of ours.
+    async fn look(&mut self, step: &Step, answer: &mut Answer) -> Vec<Found> {
+        let began = marks::now();
+        let Some(seen) = &mut answer.seen else { return Vec::new() };
+        let found = look::look(&step.captures, &mut seen.body).await;
+        let took = marks::now().saturating_duration_since(began);
+        self.waited += took;
+        self.deadline += took;
+        if found.is_none() {
+            answer.outcome = Outcome::Unknown(UnknownReason::Stopping);
+        }
+        found.unwrap_or_default()
     }
 
     /// A step that cannot be taken.
@@ -332,7 +361,7 @@ impl<'a> Walk<'a> {
         mut request: Request,
         mut deadline: Instant,
     ) -> (Answer, Url) {
-        let laden = redirect::is_laden(&step.request);
+        let laden = redirect::Laden::of(&step.request);
         let captures = self.captured.named();
         let steps: Vec<(String, u16, Duration)> = self
             .taken
@@ -387,4 +416,9 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+/// In the place of a form there is a captcha.
+fn page_demands(seen: &Seen, step: &Step) -> bool {
+    Page::of(seen, &step.expect.signs).demands()
 }

@@ -88,10 +88,9 @@ pub fn hints(teller: &Teller<'_>, it: &ComponentSummary) -> Vec<String> {
         let with = [("n", unknown.into()), ("total", it.parts.len().into())];
         hints.push(teller.say_with("set-aside", &with));
     }
-    if it.status == Status::Unknown
-        && let Some(outcome) = it.parts.iter().find_map(|part| part.outcome)
-        && outcome.kind() == "unknown"
-    {
+    // Why, also where the others decide: a login that is turned down, say.
+    let why = it.parts.iter().filter_map(|part| part.outcome).find(|it| it.kind() == "unknown");
+    if let Some(outcome) = why.filter(|_| unknown > 0) {
         hints.push(teller.words.outcome(outcome));
     }
     hints

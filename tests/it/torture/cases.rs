@@ -1,7 +1,7 @@
 //! What each target does, and the only right verdict on it.
 //!
 //! T01 to T73 are those we began with; the rest (P plain HTTP, L lengths and
-//! codings, S TLS, H HTTP/2, R redirects) are of our own invention.
+//! codings, S TLS, H HTTP/2, R redirects, A what answers say) are of our own invention.
 //!
 //! Held elsewhere, by name: T32 and T33 `certificates`, T51 to T55 `names` and
 //! `addresses`, T02, T36, T57 and T67 `knock`, T26 `gate`, T60 `evidence` and
@@ -136,6 +136,8 @@ pub fn all() -> Bench {
     super::redirects::all(&mut bench);
     super::faults::tls(&mut bench);
     super::faults::h2(&mut bench);
+    super::answers::read(&mut bench);
+    super::answers::frames(&mut bench);
     bench
 }
 

@@ -142,11 +142,11 @@ pub fn h2(bench: &mut Bench) {
         let _ = tls.write_all(&frame(HEADERS, END_HEADERS, 1, STATUS_200));
         let _ = tls.write_all(&frame(DATA, END_STREAM, 1, b"login"));
     });
-    bench.h2("H01", "resets the stream", "failure/protocol", |tls| {
+    bench.h2("H01", "resets the stream", "failure/reset", |tls| {
         let _ = tls.write_all(&frame(RST_STREAM, 0, 1, &2_u32.to_be_bytes()));
         hold(&mut tls.sock);
     });
-    bench.h2("H02", "resets the stream in the body", "failure/protocol", |tls| {
+    bench.h2("H02", "resets the stream in the body", "failure/body_incomplete", |tls| {
         let _ = tls.write_all(&frame(HEADERS, END_HEADERS, 1, STATUS_200));
         let _ = tls.write_all(&frame(DATA, 0, 1, b"lo"));
         let _ = tls.write_all(&frame(RST_STREAM, 0, 1, &2_u32.to_be_bytes()));

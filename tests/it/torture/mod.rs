@@ -3,6 +3,7 @@
 //! One daemon watches all of them at once. Of each it must store exactly one
 //! result a knock, by the deadline, and hold no memory and no descriptor after.
 
+mod answers;
 mod cases;
 mod faults;
 mod lengths;

@@ -23,6 +23,8 @@ pub enum Chain {
     NotYet,
     OtherName,
     SelfSigned,
+    /// As `openssl req -x509` makes it: an authority of its own.
+    SelfSignedAuthority,
     NoIntermediate,
     /// Whole, but nobody knows its root.
     Stranger,
@@ -72,6 +74,10 @@ impl Authority {
         let middle = self.middle.der().clone();
         let shown: Vec<CertificateDer<'static>> = match chain {
             Chain::SelfSigned => vec![params.self_signed(&key).unwrap().der().clone()],
+            Chain::SelfSignedAuthority => {
+                params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                vec![params.self_signed(&key).unwrap().der().clone()]
+            }
             Chain::NoIntermediate => vec![params.signed_by(&key, &self.middle).unwrap().der().clone()],
             Chain::Stranger => {
                 let leaf = params.signed_by(&key, &self.stranger).unwrap().der().clone();
