@@ -186,12 +186,21 @@ fn endpoint(it: &EndpointLine) -> Row {
         last.map_or_else(|| "never".to_owned(), |last| format!("{} ago", short(last.age_s))),
         last.map_or_else(none, outcome),
         last.map_or_else(none, |last| format!("{:.0} ms", last.total_s * 1000.0)),
-        match &it.rests_until {
-            Some(until) => rests(until, it.rests_because.as_deref(), it.rests_host.as_deref()),
-            None => it.next_in_s.map_or_else(none, |next| format!("in {}", short(next))),
-        },
+        next(it).unwrap_or_else(none),
         it.dropped_rings.to_string(),
     ])
+}
+
+/// When somebody knocks next, and when somebody logs in.
+fn next(it: &EndpointLine) -> Option<String> {
+    let next = match &it.rests_until {
+        Some(until) => Some(rests(until, it.rests_because.as_deref(), it.rests_host.as_deref())),
+        None => it.next_in_s.map(|next| format!("in {}", short(next))),
+    };
+    let login = it.no_login_until.as_ref();
+    let login = login.map(|until| format!("maintenance: logs in again from {} on", to_the_second(until)));
+    let said: Vec<String> = next.into_iter().chain(login).collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// Why nobody knocks, though the bell rings, until when, and what ends it sooner.

@@ -289,6 +289,9 @@ pub struct EndpointLine {
     /// Whose pause it is, if it is one.
     #[serde(default)]
     pub rests_host: Option<String>,
+    /// A maintenance covers it: the schedule logs nobody in until then.
+    #[serde(default)]
+    pub no_login_until: Option<String>,
     pub dropped_rings: u64,
 }
 
@@ -358,6 +361,9 @@ pub struct Knock {
     pub method: Option<String>,
     pub url: String,
     pub at: String,
+    /// A maintenance covers it: the schedule logs nobody in until then.
+    #[serde(default)]
+    pub no_login_until: Option<String>,
     pub outcome: String,
     pub reason: Option<String>,
     pub http_status: Option<u16>,

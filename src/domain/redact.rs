@@ -14,7 +14,6 @@ mod shapes;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -42,11 +41,6 @@ impl Shown {
     /// A text that is written in our own source holds no secret.
     pub const fn fixed(text: &'static str) -> Self {
         Self(Cow::Borrowed(text))
-    }
-
-    /// Where a machine is; no secret is written so.
-    pub fn place(at: SocketAddr) -> Self {
-        Self(Cow::Owned(at.to_string()))
     }
 
     /// A digest in hex: it stands for something that was shown to everybody.

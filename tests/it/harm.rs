@@ -143,6 +143,7 @@ fn pester(dir: &Path, login: &Login, daemon: &mut Daemon) {
     porchlight(dir, &["probe", "two"]);
 }
 
+/// T68.
 #[test]
 fn an_account_that_is_refused_is_tried_once_and_then_only_when_a_person_says_so() {
     let dir = tempfile::tempdir().unwrap();
@@ -235,6 +236,44 @@ fn even_logins_that_succeed_are_twelve_an_hour_at_most() {
     assert!(heads.iter().any(|it| it.contains("; endpoint=two)")));
 }
 
+#[test]
+fn during_a_maintenance_nobody_logs_in_but_whom_a_person_asked_and_the_status_says_until_when() {
+    let dir = tempfile::tempdir().unwrap();
+    let login = Login::new(Door::LetsIn);
+    let plain = login.config(dir.path());
+    let window = |ends: &str| {
+        format!(
+            "{plain}[[maintenance]]\nid = \"m\"\ntitle = \"Upgrade\"\ncomponents = [\"web\"]\n\
+             starts_at = \"2026-01-01 00:00\"\nends_at = \"{ends}\"\n"
+        )
+    };
+    let _daemon = Daemon::start(dir.path(), &window("2126-01-01 00:00"));
+    let looked = || login.pages.load(Ordering::Acquire);
+    wait_until("both are looked at", || (2 <= looked()).then_some(()));
+    wait_until("both results are in", || {
+        let status = said(&porchlight(dir.path(), &["status", "--json"]));
+        (status.matches("\"reason\": \"budget\"").count() == 2).then_some(())
+    });
+    assert_eq!(login.posts(), 0);
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert_eq!(
+        status.matches("maintenance: logs in again from 2125-12-31 16:00:00 UTC on").count(),
+        2,
+        "{status}"
+    );
+    let probed = said(&porchlight(dir.path(), &["probe", "one"]));
+    assert!(probed.contains("success") && probed.contains("logs nobody in here until then"), "{probed}");
+    assert_eq!(login.posts(), 1);
+    let file = dir.path().join("config.toml");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, whole.replace("account = ", "log_in_during_maintenance = true\naccount = "))
+        .unwrap();
+    let reloaded = said(&porchlight(dir.path(), &["reload"]));
+    wait_until("a reload lets them log in", || (3 <= login.posts()).then_some(()));
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert!(!status.contains("maintenance: "), "{reloaded} {status}");
+}
+
 /// A door that answers every login so, the bodies it was sent, and an endpoint that
 /// sends it a wrong password.
 fn canary(status: &'static str) -> (Target, Arc<Mutex<Vec<String>>>, String) {
@@ -296,6 +335,7 @@ fn a_wrong_password_that_is_refused_is_well_and_is_nobodys() {
     assert!(!counted.contains("porchlight_logins_stopped{"), "{counted}");
 }
 
+/// T25.
 #[test]
 fn a_wrong_password_that_is_accepted_is_an_alarm_told_once() {
     let dir = tempfile::tempdir().unwrap();

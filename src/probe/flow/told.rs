@@ -4,7 +4,7 @@ use super::walk::{Taken, Walk};
 use crate::domain::evidence::{Evidence, StepSeen};
 use crate::domain::flow::Turn;
 use crate::domain::outcome::{DegradedReason, Outcome, UnknownReason};
-use crate::domain::redact::Shown;
+use crate::domain::redact::Redactor;
 use crate::probe::http::Answer;
 use crate::probe::{Check, Knocked, assert, evidence};
 
@@ -87,7 +87,7 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
             .filter(|it| it.held == Some(false))
             .map(|it| redactor.line(&it.sentence()))
             .collect(),
-        addresses: peer.map(|it| (Shown::place(it), outcome)).into_iter().collect(),
+        addresses: peer.map(|it| (Redactor::default().line(&it.to_string()), outcome)).into_iter().collect(),
         chain: chain.iter().map(|it| it.redacted(&redactor)).collect(),
         error: error.as_deref().map(|it| redactor.line(it)),
         ..Evidence::none(walk.at, outcome)
