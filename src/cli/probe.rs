@@ -1,9 +1,7 @@
 //! `porchlight probe ID`: one knock, shown phase by phase.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -102,14 +100,6 @@ async fn alone(data: &Path, clock: &Arc<dyn Clock>, manners: &Manners) -> anyhow
     Ok(alone)
 }
 
-/// Until `stop`. As in a daemon, not where we knock: a page that is long to read
-/// must not look as if the machine stood still.
-fn tick_apart(own: Arc<OwnHealth>, stop: CancellationToken) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let ticking = move || runtime.block_on(own.ticking(stop.cancelled()));
-    std::thread::Builder::new().name("ticking".into()).spawn(ticking)
-}
-
 async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     // Without a daemon nobody serves the sample; with one its port is taken, and that is fine.
@@ -142,7 +132,7 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
             }
         },
     };
-    let ticker = tick_apart(own, stop.clone());
+    let ticker = app::tick_apart(own, stop.clone());
     if let Err(error) = &ticker {
         super::tell_error(&anyhow::anyhow!("whether this machine stands still is not looked at: {error}"));
     }
