@@ -26,6 +26,7 @@ use crate::exhibit::{self, Exhibit};
 use crate::pipeline::logins::{LoginBudget, LoginsAt};
 use crate::probe::Probed;
 use crate::probe::gate::Group;
+use crate::probe::logins;
 use crate::store::{Kept, Of};
 
 /// Knows the running daemon, and where its config came from.
@@ -236,6 +237,13 @@ fn endpoint_line(live: &Live, it: &EndpointFacts, now: Moment) -> EndpointLine {
         rests_s: resting.map(|it| it.left.as_secs_f64()),
         rests_until: resting.map(|it| format!("{:.0}", now.after(it.left).wall)),
         rests_because: resting.map(|it| it.because.to_owned()),
+        stopped: it
+            .endpoint
+            .flow()
+            .filter(|it| it.logs_in())
+            .map(logins::Door::of)
+            .filter(|it| live.logins.is_stopped(it))
+            .map(|it| it.account),
         dropped_rings: worker.map_or(0, |it| it.bell.dropped()),
     }
 }

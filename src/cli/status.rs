@@ -186,9 +186,10 @@ fn endpoint(it: &EndpointLine) -> Row {
         last.map_or_else(|| "never".to_owned(), |last| format!("{} ago", short(last.age_s))),
         last.map_or_else(none, outcome),
         last.map_or_else(none, |last| format!("{:.0} ms", last.total_s * 1000.0)),
-        match &it.rests_until {
-            Some(until) => rests(until, it.rests_because.as_deref()),
-            None => it.next_in_s.map_or_else(none, |next| format!("in {}", short(next))),
+        match (&it.stopped, &it.rests_until) {
+            (Some(account), _) => format!("logins stopped: porchlight login resume {}", printable(account)),
+            (None, Some(until)) => rests(until, it.rests_because.as_deref()),
+            (None, None) => it.next_in_s.map_or_else(none, |next| format!("in {}", short(next))),
         },
         it.dropped_rings.to_string(),
     ])

@@ -250,6 +250,9 @@ pub struct EndpointLine {
     /// `throttled`, `blocked`, `retry_after` or `down`.
     #[serde(default)]
     pub rests_because: Option<String>,
+    /// The account that logs in no more, until somebody says `porchlight login resume` it.
+    #[serde(default)]
+    pub stopped: Option<String>,
     pub dropped_rings: u64,
 }
 

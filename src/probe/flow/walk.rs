@@ -271,8 +271,7 @@ impl<'a> Walk<'a> {
             self.is_refused |= matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
         } else if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
-            && let Err(Missed { class, said }) =
-                self.captured.take(step, (seen, &url), (&self.jar, &found))
+            && let Err(Missed { class, said }) = self.captured.take(step, (seen, &url), (&self.jar, &found))
         {
             answer.outcome = match page_demands(seen, step) && class == FailureClass::FormMissing {
                 true => Outcome::Unknown(UnknownReason::Challenge),
