@@ -3,7 +3,7 @@
 //! Bell → probe → judge → record → facts. Telling follows by itself: whoever
 //! renders watches the facts.
 
-mod alarms;
+pub mod alarms;
 mod certificates;
 pub mod codes;
 pub mod gates;
@@ -22,10 +22,12 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::domain::depth;
 use crate::domain::endpoint::{Endpoint, EndpointId};
 use crate::domain::facts::Facts;
 use crate::domain::flow::{Depth, Flow};
@@ -64,8 +66,8 @@ pub trait Knock: Send + Sync {
         fresh_for: Duration,
     ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>>;
 
-    /// Why nobody knocks there now, if a host told us to stay away.
-    fn pause(&self, _endpoint: &Endpoint) -> Option<Pause> {
+    /// Why nobody knocks there now, if a host told us to stay away, and which.
+    fn pause(&self, _endpoint: &Endpoint) -> Option<(String, Pause)> {
         None
     }
 }
@@ -80,7 +82,7 @@ impl Knock for Prober {
         Box::pin(Self::probe(self, endpoint, depth, fresh_for))
     }
 
-    fn pause(&self, endpoint: &Endpoint) -> Option<Pause> {
+    fn pause(&self, endpoint: &Endpoint) -> Option<(String, Pause)> {
         Self::pause(self, endpoint)
     }
 }
@@ -212,7 +214,7 @@ impl Worker {
                 continue;
             }
             // Boxed, so that a worker that waits does not hold the room a request needs.
-            let confirm = Box::pin(self.round(&until.stop, self.depth())).await;
+            let confirm = Box::pin(self.round(&until.stop, Depth::Whole)).await;
             if let Some(depth) = confirm
                 && self.wait_to_confirm(until).await
             {
@@ -294,6 +296,9 @@ impl Worker {
         let endpoint = self.endpoint();
         let at = self.spine.clock.now();
         let fresh_for = fresh_for(&endpoint, at.wall);
+        // Now, not when the bell rang: it may have begun while somebody else knocked.
+        let notices = Arc::clone(&self.spine.facts.borrow().notices);
+        let depth = depth::allowed(depth, &endpoint, &notices, at.wall);
         let cut = cut(&endpoint, stop);
         tokio::select! {
             biased;
@@ -330,17 +335,10 @@ impl Worker {
         judgement
     }
 
-    /// How deep the schedule may knock: while a maintenance covers the endpoint
-    /// nobody logs in.
-    fn depth(&self) -> Depth {
-        let endpoint = self.endpoint();
-        if !endpoint.logs_in() {
-            return Depth::Whole;
-        }
-        let now = self.spine.clock.now().wall;
+    /// When the schedule logs in there again, if a maintenance keeps it from that.
+    pub fn no_login_until(&self) -> Option<Timestamp> {
         let notices = Arc::clone(&self.spine.facts.borrow().notices);
-        let covered = notices.maintenances.iter().any(|it| it.is_running(now) && it.covers.holds(&endpoint));
-        if covered { Depth::Harmless } else { Depth::Whole }
+        depth::no_login_until(&self.endpoint(), &notices, self.spine.clock.now().wall)
     }
 
     /// What of a result an operator must hear of at once.

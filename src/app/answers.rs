@@ -86,6 +86,8 @@ impl Answers for Desk {
                 Ok(stops) => Answer::LoginResumed { stops },
                 Err(error) => Answer::refused(Refusal::Failed, chain(&error)),
             },
+            Question::Pauses => Answer::Pauses { pauses: self.live.pauses() },
+            Question::EndPause { host } => self.live.end_pause(&host).await,
             Question::Notices => {
                 let facts = self.live.spine.facts.borrow().clone();
                 let now = self.live.spine.clock.now();
@@ -136,8 +138,9 @@ impl Desk {
         if worker.endpoint().kind.push().is_some() {
             return Answer::refused(Refusal::Failed, NOT_KNOCKED);
         }
+        let no_login_until = worker.no_login_until();
         match self.live.crew.visit(worker).await {
-            Ok((endpoint, probed)) => Answer::Knock(Box::new(knock(&endpoint, &probed))),
+            Ok((endpoint, probed)) => Answer::Knock(Box::new(knock(&endpoint, &probed, no_login_until))),
             Err(_) => Answer::refused(Refusal::Failed, "the knock was not finished; see the log"),
         }
     }
@@ -234,9 +237,11 @@ fn endpoint_line(live: &Live, it: &EndpointFacts, now: Moment) -> EndpointLine {
             .map(|(more, health)| Wanted { more, health: health.wire().to_owned() }),
         last,
         next_in_s: worker.as_ref().and_then(|it| it.bell.due_in()).map(|it| it.as_secs_f64()),
-        rests_s: resting.map(|it| it.left.as_secs_f64()),
-        rests_until: resting.map(|it| format!("{:.0}", now.after(it.left).wall)),
-        rests_because: resting.map(|it| it.because.to_owned()),
+        rests_s: resting.as_ref().map(|it| it.left.as_secs_f64()),
+        rests_until: resting.as_ref().map(|it| format!("{:.0}", now.after(it.left).wall)),
+        rests_because: resting.as_ref().map(|it| it.because.to_owned()),
+        rests_host: resting.and_then(|it| it.host),
+        no_login_until: worker.as_ref().and_then(|it| it.no_login_until()).map(|it| format!("{it:.0}")),
         stopped: it
             .endpoint
             .flow()
@@ -305,7 +310,7 @@ pub const NOT_KNOCKED: &str =
     "nobody knocks at this endpoint: it reports by itself; `porchlight status` shows what it said last";
 
 /// One knock as a person is told of it, whoever knocked.
-pub fn knock(endpoint: &Endpoint, probed: &Probed) -> Knock {
+pub fn knock(endpoint: &Endpoint, probed: &Probed, no_login_until: Option<Timestamp>) -> Knock {
     let seconds = |it: Duration| it.as_secs_f64();
     let result = &probed.result;
     Knock {
@@ -313,6 +318,7 @@ pub fn knock(endpoint: &Endpoint, probed: &Probed) -> Knock {
         method: endpoint.flow().map(|it| it.first.request.method.as_str().to_owned()),
         url: endpoint.kind.place(),
         at: result.at.wall.to_string(),
+        no_login_until: no_login_until.map(|it| format!("{it:.0}")),
         outcome: result.outcome.kind().to_owned(),
         reason: result.outcome.reason().map(str::to_owned),
         http_status: result.http_status,

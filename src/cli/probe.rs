@@ -10,13 +10,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::exhibit::{self, lang, millis};
+use super::status::to_the_second;
 use super::{Exit, Place, load, printable, tell};
 use crate::app::{self, Alone};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::control::{Answer, AskError, Knock, Question, Refusal, ask};
+use crate::domain::depth::no_login_until;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::flow::Depth;
+use crate::domain::notice::Notices;
 use crate::probe::own::OwnHealth;
 use crate::probe::{Greeting, Manners, Outbound, Probed, Prober};
 use crate::sample::SampleWallet;
@@ -85,7 +88,9 @@ fn knock_ourselves(place: &Place, id: &str) -> anyhow::Result<Option<Knock>> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
     let probed = runtime.block_on(knock(&config, endpoint));
-    Ok(Some(app::knock(endpoint, &probed)))
+    let notices = Notices { maintenances: config.maintenances.clone(), announcements: Vec::new() };
+    let no_login_until = no_login_until(endpoint, &notices, probed.result.at.wall);
+    Ok(Some(app::knock(endpoint, &probed, no_login_until)))
 }
 
 /// With what a daemon knew: who must not log in, and which hosts want us away.
@@ -152,6 +157,12 @@ fn show(it: &Knock, by: By) {
         By::Daemon => tell("  knocked by  the running porchlight"),
         By::Us(why) => tell(format_args!("  knocked by  this command ({why})")),
     }
+    if let Some(until) = &it.no_login_until {
+        let until = to_the_second(until);
+        tell(format_args!(
+            "  maintenance until {until}: by itself porchlight logs nobody in here until then"
+        ));
+    }
     if let Some(peer) = &it.peer {
         tell(format_args!("  peer        {}", printable(peer)));
     }
@@ -178,7 +189,11 @@ fn show(it: &Knock, by: By) {
         None => tell(format_args!("  outcome     {}", it.outcome)),
     }
     if let Some(reason) = &it.reason
-        && let Some(means) = Words::get(lang()).operator(&it.outcome, Some(reason))
+        && let Some(means) = Words::get(lang()).operator(
+            &it.outcome,
+            Some(reason),
+            it.http_status.is_some() || it.peer.is_some(),
+        )
     {
         tell(format_args!("  means       {means}"));
     }
@@ -196,6 +211,7 @@ fn as_json(it: &Knock, by: By) -> serde_json::Value {
         "endpoint": it.endpoint,
         "knocked_by": by,
         "at": it.at,
+        "no_login_until": it.no_login_until,
         "outcome": it.outcome,
         "reason": it.reason,
         "http_status": it.http_status,

@@ -186,25 +186,37 @@ fn endpoint(it: &EndpointLine) -> Row {
         last.map_or_else(|| "never".to_owned(), |last| format!("{} ago", short(last.age_s))),
         last.map_or_else(none, outcome),
         last.map_or_else(none, |last| format!("{:.0} ms", last.total_s * 1000.0)),
-        match (&it.stopped, &it.rests_until) {
-            (Some(account), _) => format!("logins stopped: porchlight login resume {}", printable(account)),
-            (None, Some(until)) => rests(until, it.rests_because.as_deref()),
-            (None, None) => it.next_in_s.map_or_else(none, |next| format!("in {}", short(next))),
-        },
+        next(it).unwrap_or_else(none),
         it.dropped_rings.to_string(),
     ])
 }
 
-/// Why nobody knocks, though the bell rings, and until when.
-fn rests(until: &str, because: Option<&str>) -> String {
+/// When somebody knocks next, and when somebody logs in.
+fn next(it: &EndpointLine) -> Option<String> {
+    let next = match &it.rests_until {
+        Some(until) => Some(rests(until, it.rests_because.as_deref(), it.rests_host.as_deref())),
+        None => it.next_in_s.map(|next| format!("in {}", short(next))),
+    };
+    let login = match (&it.stopped, &it.no_login_until) {
+        (Some(account), _) => Some(format!("logins stopped: porchlight login resume {}", printable(account))),
+        (None, Some(until)) => Some(format!("maintenance: logs in again from {} on", to_the_second(until))),
+        (None, None) => None,
+    };
+    let said: Vec<String> = next.into_iter().chain(login).collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+/// Why nobody knocks, though the bell rings, until when, and what ends it sooner.
+fn rests(until: &str, because: Option<&str>, host: Option<&str>) -> String {
     let because = match because {
         Some("throttled") => "its host asked us to slow down",
-        Some("blocked") => "its host blocks us",
+        Some("blocked") => "its host blocked us",
         Some("retry_after") => "it asked us to wait",
         Some("down") => "it is down for long",
         _ => "it wants us away",
     };
-    format!("not before {}: {because}", to_the_second(until))
+    let ends = host.map(|it| format!("; porchlight pause end {}", printable(it))).unwrap_or_default();
+    format!("not before {}: {because}{ends}", to_the_second(until))
 }
 
 /// With what it takes to know better: `unknown (1 more for up)`, `up (flapping)`.

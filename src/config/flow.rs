@@ -56,6 +56,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
         (false, _) if wrong.is_some() => Named::Nobody,
         _ => Named::OrNot,
     };
+    let during = section.optional("log_in_during_maintenance", boolean).filter(|it| *it.get_ref());
     let allow_plain = section.optional("allow_plain", boolean).is_some_and(Spanned::into_inner);
     let has_proxy = section.has("proxy");
     let own = proxy::read(section, around.secrets, around.ours);
@@ -86,7 +87,19 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
         flow_check::not_in_the_clear(report, &flow);
     }
     let sample = known.is_some_and(|it| it.sample);
-    let flow = Flow { fence, wrong_password: wrong.is_some(), ..flow.into_inner() };
+    let flow = Flow {
+        fence,
+        wrong_password: wrong.is_some(),
+        during_maintenance: during.is_some(),
+        ..flow.into_inner()
+    };
+    if let Some(during) = during.as_ref().filter(|_| !flow.logs_in()) {
+        report.wrong(
+            during.span(),
+            "`log_in_during_maintenance` has no meaning here: nobody is logged in",
+            "leave it out: whoever does not log in knocks during a maintenance as ever",
+        );
+    }
     Some(Reading { flow, sample, whole })
 }
 

@@ -113,6 +113,7 @@ const KEYS: &[(&str, &str, Shape, &str)] = &[
     ("endpoint", "redirects", Shape::Redirects, "0"),
     ("endpoint", "account", Shape::Id, ""),
     ("endpoint", "wrong_password", Shape::Flag, "false"),
+    ("endpoint", "log_in_during_maintenance", Shape::Flag, "false"),
     ("endpoint", "allow_plain", Shape::Flag, "false"),
     ("endpoint", "proxy", Shape::Proxy, ""),
     ("endpoint", "network", Shape::Id, ""),

@@ -20,6 +20,8 @@ pub struct Flow {
     /// A wrong password must be refused: it is sent in place of the account's,
     /// and being let in is `accepts_wrong_password`.
     pub wrong_password: bool,
+    /// Logs in though a maintenance covers it.
+    pub during_maintenance: bool,
     /// Where its targets may send us.
     pub fence: Arc<Fence>,
 }
@@ -96,6 +98,7 @@ impl Flow {
             then: Vec::new(),
             account: None,
             wrong_password: false,
+            during_maintenance: false,
             fence: Arc::default(),
         }
     }
@@ -103,7 +106,7 @@ impl Flow {
     /// The names of the parts in which it differs from `other`; never a value.
     pub fn differs_in(&self, other: &Self) -> Vec<&'static str> {
         // Taken apart in full, so that a new part cannot be forgotten here.
-        let Self { first, then, account, wrong_password, fence } = self;
+        let Self { first, then, account, wrong_password, during_maintenance, fence } = self;
         let same_step = Step {
             request: other.first.request.clone(),
             expect: other.first.expect.clone(),
@@ -115,6 +118,7 @@ impl Flow {
             (same_step != other.first || then != &other.then, "step"),
             (account != &other.account, "account"),
             (wrong_password != &other.wrong_password, "wrong_password"),
+            (during_maintenance != &other.during_maintenance, "log_in_during_maintenance"),
             (fence != &other.fence, "allow_private"),
         ];
         parts.into_iter().filter_map(|(differs, part)| differs.then_some(part)).collect()
@@ -128,6 +132,11 @@ impl Flow {
     /// Whether somebody logs in: then it costs an attempt and is done seldom.
     pub fn logs_in(&self) -> bool {
         self.steps().any(Step::logs_in)
+    }
+
+    /// Whether it logs nobody in while a maintenance covers it.
+    pub fn rests_in_maintenance(&self) -> bool {
+        !self.during_maintenance && self.logs_in()
     }
 
     /// Whether something has to be done after a failure, too.

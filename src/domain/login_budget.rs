@@ -18,7 +18,7 @@
 //! | any outcome but a success, nothing refused | its end is not known: a page that answers 200 to a wrong password looks so |
 //! | credentials rejected, account locked, challenge, credential expired | no login until a person says so |
 //! | a login that failed is confirmed | without another login |
-//! | a maintenance that covers the endpoint | no login, by the schedule |
+//! | a maintenance that covers the endpoint | no login, by the schedule: [`super::depth`] |
 
 use std::time::Duration;
 

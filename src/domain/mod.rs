@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod component;
 pub mod cost;
 pub mod day;
+pub mod depth;
 pub mod endpoint;
 pub mod evidence;
 pub mod expect;

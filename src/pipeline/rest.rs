@@ -19,10 +19,12 @@ const ASKED: &str = "retry_after";
 const BACKED_OFF: &str = "down";
 
 /// Nobody knocks, though the bell rings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resting {
     /// The reason of a pause, `retry_after` or `down`.
     pub because: &'static str,
+    /// Whose pause it is, if it is one.
+    pub host: Option<String>,
     pub left: Duration,
 }
 
@@ -71,14 +73,15 @@ impl Worker {
     /// Why no bell is heeded now, and for how long.
     pub fn resting(&self) -> Option<Resting> {
         let now = self.spine.clock.now().mono;
-        let pause = self.spine.prober.pause(&self.endpoint()).map(|it| (it.until, it.reason.wire()));
-        let (until, because) = {
+        let pause = self.spine.prober.pause(&self.endpoint());
+        let pause = pause.map(|(host, it)| (it.until, it.reason.wire(), Some(host)));
+        let (until, because, host) = {
             let rest = self.rest();
-            let own = (rest.until, if rest.asked { ASKED } else { BACKED_OFF });
+            let own = (rest.until, if rest.asked { ASKED } else { BACKED_OFF }, None);
             pause.filter(|it| own.0 <= it.0).unwrap_or(own)
         };
         let left = until.saturating_sub(now);
-        (!left.is_zero()).then_some(Resting { because, left })
+        (!left.is_zero()).then_some(Resting { because, host, left })
     }
 }
 
@@ -86,10 +89,12 @@ impl Worker {
 mod tests {
     use super::*;
     use crate::domain::endpoint::Id;
+    use crate::domain::judge::judge;
     use crate::domain::moment::Moment;
     use crate::domain::outcome::FailureClass;
     use crate::domain::request::Method;
     use crate::domain::span::Transition;
+    use crate::schedule::cadence::{CONFIRM_AFTER, CONFIRM_SPREAD, phase};
     use jiff::Timestamp;
 
     const DOWN: Outcome = Outcome::Failure(FailureClass::Http5xx);
@@ -154,5 +159,100 @@ mod tests {
         let asked = Some(Duration::from_secs(120));
         let longer = rest.after(&endpoint, &JudgeState::new(), &result(2000, DOWN), asked);
         assert_eq!((rest.until, longer), (Duration::from_secs(2120), Duration::from_secs(120)));
+    }
+
+    const EVERY: u64 = 60;
+    const NEIGHBOURS: u64 = 500;
+    const OUTAGE: std::ops::Range<u64> = 3_600..7_200;
+    const HEALED: u64 = 9_000;
+
+    /// When each of many endpoints of one host is knocked at, in milliseconds, from a start
+    /// through an outage of all of them: bells, confirmations, the judge and the rest.
+    fn lives(of: &Endpoint) -> Vec<Vec<u64>> {
+        let life = |number: u64| {
+            let id = Id::parse(&format!("neighbour-{number}")).unwrap();
+            let every = Duration::from_secs(EVERY);
+            let endpoint = Endpoint { id: id.clone(), cadence: Cadence::Every(every), ..of.clone() };
+            let millis = |it: Duration| u64::try_from(it.as_millis()).unwrap();
+            let confirm_after = millis(CONFIRM_AFTER + phase(&id, CONFIRM_SPREAD));
+            let (mut rest, mut state, mut knocks) = (Rest::default(), JudgeState::new(), Vec::new());
+            let mut knock = |at: u64| {
+                let start = Moment { wall: Timestamp::UNIX_EPOCH, mono: Duration::ZERO };
+                let outcome = if OUTAGE.contains(&(at / 1000)) { DOWN } else { Outcome::Success };
+                let at_moment = start.after(Duration::from_millis(at));
+                let result = ProbeResult { at: at_moment, fresh_for: every * 10, ..result(0, outcome) };
+                if Duration::from_millis(at) < rest.until {
+                    return false;
+                }
+                rest.after(&endpoint, &state, &result, None);
+                let judgement = judge(state, endpoint.thresholds, &result);
+                state = judgement.state;
+                knocks.push(at);
+                judgement.confirm
+            };
+            let first = millis(phase(&id, every));
+            for bell in (first..HEALED * 1000).step_by(usize::try_from(EVERY * 1000).unwrap()) {
+                if knock(bell) {
+                    knock(bell + confirm_after);
+                }
+            }
+            knocks
+        };
+        (0..NEIGHBOURS).map(life).collect()
+    }
+
+    /// How many of `times` fall into each `span` seconds between the two.
+    fn counts(times: &[u64], between: std::ops::Range<u64>, span: u64) -> Vec<u64> {
+        let buckets = (between.end - between.start) / span;
+        let mut counts = vec![0; usize::try_from(buckets).unwrap()];
+        for second in times.iter().map(|it| it / 1000).filter(|it| between.contains(it)) {
+            if let Some(count) = counts.get_mut(usize::try_from((second - between.start) / span).unwrap()) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
+    fn page() -> Endpoint {
+        let id = || Id::parse("a").unwrap();
+        Endpoint::get(id(), id(), "http://a.example/".parse().unwrap())
+    }
+
+    #[test]
+    fn a_host_that_is_down_is_asked_no_more_often_than_when_it_was_well() {
+        for endpoint in [page(), poster()] {
+            let lives = lives(&endpoint);
+            let all: Vec<u64> = lives.iter().flatten().copied().collect();
+            let healthy = counts(&all, 600..3_600, 60).into_iter().max().unwrap();
+            assert_eq!(healthy, NEIGHBOURS);
+            // While each is found to be down it is asked once more, and never again.
+            let begins = OUTAGE.start..OUTAGE.start + EVERY + 5;
+            for knocks in &lives {
+                let asked = knocks.iter().filter(|it| begins.contains(&(*it / 1000))).count();
+                assert!(asked <= 3, "a bell, its confirmation, and a bell that falls into the 5 s: {asked}");
+            }
+            for minute in begins.end..HEALED - 60 {
+                let asked = counts(&all, minute..minute + 60, 60)[0];
+                assert!(asked * 10 <= healthy * 11, "{asked} in the minute after second {minute}");
+            }
+        }
+    }
+
+    #[test]
+    fn those_who_failed_together_come_back_spread() {
+        for endpoint in [page(), poster()] {
+            let lives = lives(&endpoint);
+            let back = lives.iter().map(|it| it.iter().copied().find(|at| OUTAGE.end * 1000 <= *at).unwrap());
+            let back: Vec<u64> = back.collect();
+            let (first, last) = (back.iter().min().unwrap() / 1000, back.iter().max().unwrap() / 1000);
+            assert!(30 <= last - first, "within {} s", last - first);
+            let all: Vec<u64> = lives.iter().flatten().copied().collect();
+            for (times, until) in [(&back, last), (&all, OUTAGE.end + 600)] {
+                let counts = counts(times, OUTAGE.end..until, 10);
+                let (all, of) = (counts.iter().sum::<u64>(), u64::try_from(counts.len()).unwrap());
+                let peak = *counts.iter().max().unwrap();
+                assert!(peak * of <= 2 * all, "{peak} in ten seconds at most: {counts:?}");
+            }
+        }
     }
 }

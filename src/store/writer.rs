@@ -30,8 +30,10 @@ const WEIGH_AFTER: Duration = Duration::from_secs(1);
 /// How often a hang that was asked for looks whether it may end.
 const HANG: Duration = Duration::from_millis(5);
 
-/// How often a commit asks for a database that another process holds: 5 s in all.
-const TRIES: u32 = 20;
+/// How often a commit asks for a database that another process holds: 2.5 s in all, half
+/// the patience of who waits for it. A store that is held fails, and what it cannot take
+/// is told; one that does not answer leaves everybody guessing.
+const TRIES: u32 = 10;
 /// The same once the store is closing: half a second.
 const LAST_TRIES: u32 = 2;
 

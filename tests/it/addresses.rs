@@ -110,6 +110,7 @@ fn both() -> Option<(Target, Target)> {
     None
 }
 
+/// T53.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_dead_address_of_two_is_degraded_only_when_every_one_is_asked_for() {
     let target = Target::answering(page("200 OK", "fine"));
@@ -139,6 +140,7 @@ async fn one_dead_address_of_two_is_degraded_only_when_every_one_is_asked_for() 
     );
 }
 
+/// T54.
 #[tokio::test(flavor = "multi_thread")]
 async fn families_are_told_apart_and_can_be_forced() {
     let Some((four, six)) = both() else { return };
@@ -216,6 +218,7 @@ async fn other_kinds_are_knocked_at_by_each_address_too() {
     assert_eq!(outcome, "success");
 }
 
+/// T55.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_changes_is_followed_at_the_end_of_its_ttl() {
     let (old, new) = (Target::answering(page("200 OK", "old")), Target::answering(page("200 OK", "new")));

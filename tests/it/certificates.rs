@@ -15,6 +15,7 @@ fn rounds(dir: &Path) -> i64 {
     database.query_row("SELECT count(*) FROM result", [], |row| row.get(0)).unwrap()
 }
 
+/// T33.
 #[test]
 fn a_warning_is_told_once_and_marked_as_long_as_it_holds() {
     let dir = tempfile::tempdir().unwrap();

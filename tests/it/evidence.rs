@@ -68,6 +68,7 @@ fn evidence_of_an_outage_is_kept_and_shown_with_and_without_a_daemon_and_through
     assert!(shows(dir.path(), "renamed", &["--outage", "1"]).contains("http_5xx"));
 }
 
+/// T60.
 #[test]
 fn an_endpoint_that_comes_and_goes_is_told_once_and_not_each_time() {
     let dir = tempfile::tempdir().unwrap();

@@ -181,6 +181,7 @@ fn a_lost_network_takes_nothing_off_the_uptime_of_what_is_behind_it() {
     wait_until("it is over", || daemon.summary()["own_network"]["lost_since"].is_null().then_some(()));
 }
 
+/// T26.
 #[test]
 fn a_portal_that_answers_for_everybody_is_no_success() {
     let internet = Uplink::new();

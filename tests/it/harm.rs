@@ -143,6 +143,7 @@ fn pester(dir: &Path, login: &Login, daemon: &mut Daemon) {
     porchlight(dir, &["probe", "two"]);
 }
 
+/// T68.
 #[test]
 fn an_account_that_is_refused_is_tried_once_and_then_only_when_a_person_says_so() {
     let dir = tempfile::tempdir().unwrap();
@@ -155,8 +156,11 @@ fn an_account_that_is_refused_is_tried_once_and_then_only_when_a_person_says_so(
     for word in ["probe", "credentials_rejected", "porchlight login resume probe", "refused"] {
         assert!(listed.contains(word), "{word}: {listed}");
     }
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert_eq!(status.matches("logins stopped: porchlight login resume probe").count(), 2, "{status}");
     let resumed = said(&porchlight(dir.path(), &["login", "resume", "probe"]));
     assert!(resumed.contains("may log in again"), "{resumed}");
+    assert!(!said(&porchlight(dir.path(), &["status"])).contains("logins stopped"));
     let probed = said(&porchlight(dir.path(), &["probe", "one"]));
     assert!(probed.contains("budget"), "a person's word does not outbid the lock: {probed}");
     assert_eq!(login.posts(), 1);
@@ -235,6 +239,44 @@ fn even_logins_that_succeed_are_twelve_an_hour_at_most() {
     assert!(heads.iter().any(|it| it.contains("; endpoint=two)")));
 }
 
+#[test]
+fn during_a_maintenance_nobody_logs_in_but_whom_a_person_asked_and_the_status_says_until_when() {
+    let dir = tempfile::tempdir().unwrap();
+    let login = Login::new(Door::LetsIn);
+    let plain = login.config(dir.path());
+    let window = |ends: &str| {
+        format!(
+            "{plain}[[maintenance]]\nid = \"m\"\ntitle = \"Upgrade\"\ncomponents = [\"web\"]\n\
+             starts_at = \"2026-01-01 00:00\"\nends_at = \"{ends}\"\n"
+        )
+    };
+    let _daemon = Daemon::start(dir.path(), &window("2126-01-01 00:00"));
+    let looked = || login.pages.load(Ordering::Acquire);
+    wait_until("both are looked at", || (2 <= looked()).then_some(()));
+    wait_until("both results are in", || {
+        let status = said(&porchlight(dir.path(), &["status", "--json"]));
+        (status.matches("\"reason\": \"budget\"").count() == 2).then_some(())
+    });
+    assert_eq!(login.posts(), 0);
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert_eq!(
+        status.matches("maintenance: logs in again from 2125-12-31 16:00:00 UTC on").count(),
+        2,
+        "{status}"
+    );
+    let probed = said(&porchlight(dir.path(), &["probe", "one"]));
+    assert!(probed.contains("success") && probed.contains("logs nobody in here until then"), "{probed}");
+    assert_eq!(login.posts(), 1);
+    let file = dir.path().join("config.toml");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, whole.replace("account = ", "log_in_during_maintenance = true\naccount = "))
+        .unwrap();
+    let reloaded = said(&porchlight(dir.path(), &["reload"]));
+    wait_until("a reload lets them log in", || (3 <= login.posts()).then_some(()));
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert!(!status.contains("maintenance: "), "{reloaded} {status}");
+}
+
 /// A door that answers every login so, the bodies it was sent, and an endpoint that
 /// sends it a wrong password.
 fn canary(status: &'static str) -> (Target, Arc<Mutex<Vec<String>>>, String) {
@@ -296,6 +338,7 @@ fn a_wrong_password_that_is_refused_is_well_and_is_nobodys() {
     assert!(!counted.contains("porchlight_logins_stopped{"), "{counted}");
 }
 
+/// T25.
 #[test]
 fn a_wrong_password_that_is_accepted_is_an_alarm_told_once() {
     let dir = tempfile::tempdir().unwrap();
@@ -491,6 +534,87 @@ fn a_pause_outlives_a_kill_and_every_endpoint_of_the_host_says_why_it_rests() {
 }
 
 #[test]
+fn a_person_ends_a_pause_with_a_daemon_and_without_and_knocks_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let away = Arc::new(AtomicBool::new(true));
+    let (noted, wall) = (times.clone(), away.clone());
+    let target = Target::new(move |mut stream| {
+        head(&mut stream);
+        noted.lock().unwrap().push(Instant::now());
+        let blocked = wall.load(Ordering::Acquire);
+        let answer = if blocked { page("429 Too Many Requests", "wait") } else { page("200 OK", "fine") };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let asked = || times.lock().unwrap().len();
+    let host = target.addr.to_string();
+    let config = neighbours(&target);
+    let listed = || -> serde_json::Value {
+        let listed = porchlight(dir.path(), &["pause", "list", "--json"]);
+        assert!(listed.status.success(), "{}", said(&listed));
+        serde_json::from_str(&said(&listed)).unwrap()
+    };
+    std::fs::write(dir.path().join("config.toml"), &config).unwrap();
+
+    let mut daemon = Daemon::start(dir.path(), &config);
+    wait_until("both rest", || is_told_to_wait(dir.path(), "page").and(is_told_to_wait(dir.path(), "other")));
+    let pause = &listed()["pauses"][0];
+    assert_eq!((pause["host"].as_str(), pause["reason"].as_str()), (Some(&*host), Some("throttled")));
+    let ends = format!("porchlight pause end {host}");
+    for arguments in [vec!["status"], vec!["probe", "page"]] {
+        let told = said(&porchlight(dir.path(), &arguments));
+        assert!(told.contains(&ends), "{told}");
+    }
+    let before = asked();
+
+    for other in ["127.0.0.1:1", "nobody.example", ""] {
+        let refused = porchlight(dir.path(), &["pause", "end", other]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(
+            said(&refused).contains(&format!("no pause of a host `{other}` is known")),
+            "{}",
+            said(&refused)
+        );
+    }
+    assert_eq!(listed()["pauses"].as_array().map(Vec::len), Some(1));
+    assert_eq!(asked(), before, "nothing was sent meanwhile");
+
+    // It does not let us in after all: the next pause is the first again.
+    let ended = porchlight(dir.path(), &["pause", "end", &host]);
+    assert!(ended.status.success() && said(&ended).contains("knocked at again"), "{}", said(&ended));
+    wait_until("it knocks, and is sent away", || (before < asked()).then_some(()));
+    let again =
+        wait_until("it is paused again", || listed()["pauses"].get(0).filter(|it| it["nth"] == 1).cloned());
+    assert!((0.0..=900.0).contains(&again["left_s"].as_f64().unwrap()), "{again}");
+
+    away.store(false, Ordering::Release);
+    let ended = porchlight(dir.path(), &["pause", "end", "127.0.0.1", "--json"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&said(&ended)).unwrap()["ended"][0], *host);
+    wait_until("both are up", || {
+        let summary = daemon.summary();
+        (health(&summary, "page") == "up" && health(&summary, "other") == "up").then_some(())
+    });
+    assert!(said(&porchlight(dir.path(), &["pause", "list"])).contains("No host is paused"));
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert!(!status.contains("slow down"), "{status}");
+    assert!(daemon.log().contains("A person ended the pause of"), "{}", daemon.log());
+
+    // The same while nobody runs, and the next daemon knows it.
+    away.store(true, Ordering::Release);
+    wait_until("both rest", || is_told_to_wait(dir.path(), "page").and(is_told_to_wait(dir.path(), "other")));
+    daemon.kill();
+    assert_eq!(listed()["pauses"][0]["host"], *host);
+    assert_eq!(porchlight(dir.path(), &["pause", "end", "nobody.example"]).status.code(), Some(2));
+    let before = asked();
+    away.store(false, Ordering::Release);
+    assert!(porchlight(dir.path(), &["pause", "end", &host]).status.success());
+    assert!(listed()["pauses"].as_array().unwrap().is_empty());
+    daemon = Daemon::start(dir.path(), &config);
+    wait_until("it knocks", || (before < asked()).then_some(()));
+    assert!(!daemon.log().contains("As before the start"), "{}", daemon.log());
+}
+
+#[test]
 fn a_host_that_others_lead_to_is_left_alone_too_when_it_asks_for_that() {
     let dir = tempfile::tempdir().unwrap();
     let (sso, times) = asked(saying("429 Too Many Requests", "Retry-After: 1"));
@@ -518,6 +642,8 @@ fn a_429_sends_us_away_and_nobody_knocks_there_not_even_a_person() {
     wait_until("it is told", || daemon.log().contains("asks us to slow down").then_some(()));
     let probed = said(&porchlight(dir.path(), &["probe", "page"]));
     assert!(probed.contains("throttled") && probed.contains("nobody knocks at"), "{probed}");
+    let means = probed.lines().find(|it| it.trim_start().starts_with("means")).unwrap();
+    assert!(["Nothing was sent", "什么都没有发出"].iter().any(|it| means.contains(it)), "{means}");
     wait_until("bells were rung and not heeded", || {
         let since = times.lock().unwrap().first().copied()?;
         (Duration::from_secs(5) < since.elapsed()).then_some(())
@@ -526,7 +652,7 @@ fn a_429_sends_us_away_and_nobody_knocks_there_not_even_a_person() {
     let log = daemon.log();
     let told: Vec<&str> = log.lines().filter(|it| it.contains("slow down")).collect();
     assert_eq!(told.len(), 1, "{log}");
-    assert!(told[0].contains("To the operator: endpoint `page`") && told[0].contains("(until 20"), "{log}");
+    assert!(told[0].contains("To the operator: endpoint `page`") && told[0].contains(" until 20"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -162,6 +162,7 @@ async fn tls(pki: &Pki, chain: &str, host: &str, days: Option<u32>) -> Probed {
     knock_with(Outbound::trusting(pki.verifier()), &wanted).await
 }
 
+/// T32.
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_are_judged_and_shown() {
     let pki = Pki::new();

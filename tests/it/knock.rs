@@ -225,6 +225,7 @@ async fn a_page_in_gbk_is_read_as_text() {
     assert_eq!(knock(&wanted).await, "success");
 }
 
+/// T67.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_in_the_environment_steers_nothing() {
     // Read by the client library of old when it was not told otherwise; set for
@@ -292,6 +293,7 @@ async fn after_our_clock_was_set_dates_are_not_judged() {
     assert_eq!(told(probed.result.outcome), "unknown/own_clock");
 }
 
+/// T57.
 #[tokio::test]
 async fn a_listener_that_died_is_refused_whatever_an_old_connection_says() {
     let target = Target::new(|mut stream| {
@@ -313,6 +315,17 @@ async fn a_listener_that_died_is_refused_whatever_an_old_connection_says() {
 }
 
 #[tokio::test]
+async fn an_address_that_no_packet_can_be_sent_to_is_unreachable() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    }
+    // It is of a link, and names none.
+    assert_eq!(knock(&endpoint("http://[fe80::1]/login")).await, "failure/connect_unreachable");
+}
+
+/// T02.
+#[tokio::test]
 async fn a_full_queue_that_drops_whoever_comes_is_a_connect_timeout() {
     use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
@@ -328,6 +341,7 @@ async fn a_full_queue_that_drops_whoever_comes_is_a_connect_timeout() {
     assert_eq!(knock(&endpoint(&format!("http://{addr}/login"))).await, "failure/connect_timeout");
 }
 
+/// T36.
 #[tokio::test]
 async fn the_name_is_sent_with_the_handshake_and_every_hop_s_certificate_is_judged() {
     let pki = Pki::new();

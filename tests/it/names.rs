@@ -13,7 +13,8 @@ use crate::knock::endpoint;
 use crate::support::free_port;
 use crate::target::{Target, page};
 
-/// Answers by the first label: `good`, `nx`, `fail`, `empty`; all else is silence.
+/// Answers by the first label: `good`, `nx`, `fail`, `empty`; `half` for IPv4 alone; all
+/// else is silence.
 fn name_server() -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = socket.local_addr().unwrap();
@@ -34,6 +35,7 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     let asks_for_ipv4 = query.get(end - 4..end - 2)? == [0, 1];
     let (code, answers) = match label.as_slice() {
         b"good" => (0, u8::from(asks_for_ipv4)),
+        b"half" if asks_for_ipv4 => (0, 1),
         b"empty" => (0, 0),
         b"fail" => (2, 0),
         b"nx" => (3, 0),
@@ -65,12 +67,13 @@ async fn told(outbound: Outbound, names: &[&str], port: u16) -> Vec<String> {
     told
 }
 
+/// T51.
 #[tokio::test(flavor = "multi_thread")]
 async fn names_fail_by_class() {
     let target = Target::answering(page("200 OK", "fine"));
     let outbound = Outbound::new().asking(name_server());
-    let names = ["good.test", "nx.test", "empty.test", "fail.test", "silent.test"];
-    let expected = ["success", "dns_nxdomain", "dns_error", "dns_error", "dns_error"];
+    let names = ["good.test", "nx.test", "empty.test", "fail.test", "silent.test", "half.test"];
+    let expected = ["success", "dns_nxdomain", "dns_error", "dns_error", "dns_error", "success"];
     assert_eq!(told(outbound, &names, target.addr.port()).await, expected);
 }
 
@@ -81,4 +84,21 @@ async fn a_resolver_that_is_not_there_is_our_own_fault_once_three_hosts_say_so()
     let told = told(outbound, &["a.test", "b.test", "c.test", "d.test"], 80).await;
     assert_eq!(told[2..], ["own_dns", "own_dns"], "{told:?}");
     assert!(told.iter().all(|it| it == "own_dns" || it == "dns_error"), "{told:?}");
+}
+
+/// T52. A resolver that answers, and knows nobody; or that says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resolver_that_knows_no_name_is_our_own_fault() {
+    let target = Target::answering(page("200 OK", "fine"));
+    let port = target.addr.port();
+    for label in ["fail", "silent"] {
+        let names = ["a", "b", "c", "d"].map(|it| format!("{label}.{it}.test"));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let told = told(Outbound::new().asking(name_server()), &names, port).await;
+        assert_eq!(told, ["dns_error", "dns_error", "own_dns", "own_dns"], "{label}");
+    }
+    let names = ["fail.a.test", "fail.b.test", "good.test", "fail.c.test", "fail.d.test"];
+    let told = told(Outbound::new().asking(name_server()), &names, port).await;
+    let expected = ["dns_error", "dns_error", "success", "dns_error", "dns_error"];
+    assert_eq!(told, expected, "one name that is known proves the resolver");
 }

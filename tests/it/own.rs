@@ -33,6 +33,7 @@ fn watching(target: &Target) -> String {
     )
 }
 
+/// T61.
 #[test]
 fn a_stop_of_six_seconds_is_never_an_outage() {
     let dir = tempfile::tempdir().unwrap();
@@ -50,7 +51,7 @@ fn a_stop_of_six_seconds_is_never_an_outage() {
     std::thread::sleep(Duration::from_secs(6));
     daemon.signal("CONT");
     let stall = porchlight::domain::outcome::UnknownReason::OwnStall.code();
-    wait_until("the stall is recorded", || {
+    wait_until("own_stall is recorded", || {
         outcomes(&daemon).iter().any(|(code, _)| *code == stall).then_some(())
     });
     wait_until("it is up again", || (daemon.summary()["verdict"] == "yes").then_some(()));
@@ -58,7 +59,7 @@ fn a_stop_of_six_seconds_is_never_an_outage() {
     assert_eq!(down_spans(&daemon), 0);
 }
 
-/// A twentieth of a processor: stopped for 380 ms of every 400, which is no stall.
+/// T66. A twentieth of a processor: stopped for 380 ms of every 400, which is no stall.
 #[test]
 fn a_twentieth_of_a_processor_is_never_an_outage_nor_slow() {
     let dir = tempfile::tempdir().unwrap();
@@ -86,6 +87,7 @@ fn a_twentieth_of_a_processor_is_never_an_outage_nor_slow() {
     assert_eq!(down_spans(&daemon), 0);
 }
 
+/// T62.
 #[test]
 fn spent_descriptors_are_never_an_outage() {
     let dir = tempfile::tempdir().unwrap();
@@ -101,7 +103,7 @@ fn spent_descriptors_are_never_an_outage() {
     };
     limit("8:4096");
     let spent = porchlight::domain::outcome::UnknownReason::OwnResources.code();
-    wait_until("it is recorded as ours", || {
+    wait_until("own_resources is recorded", || {
         outcomes(&daemon).iter().any(|(code, _)| *code == spent).then_some(())
     });
     limit("4096:4096");
@@ -110,7 +112,7 @@ fn spent_descriptors_are_never_an_outage() {
     assert_eq!(down_spans(&daemon), 0);
 }
 
-/// Needs root: the daemon lives in a network namespace of its own, its target at
+/// T63. Needs root: the daemon lives in a network namespace of its own, its target at
 /// the other end of a wire that is pulled and put back.
 #[test]
 #[ignore = "needs root: tests/run root"]
@@ -168,6 +170,35 @@ fn root_no_route_is_never_an_outage() {
     assert_eq!(seen.unwrap(), (0, 0));
 }
 
+/// Needs root: in a network of its own the kernel says of each address why nothing gets there.
+#[test]
+#[ignore = "needs root: tests/run root"]
+fn root_why_nothing_gets_there_is_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = [
+        ("no-such-host", "198.51.100.1", "failure (connect_unreachable)"),
+        ("forbidden", "198.51.100.2", "failure (connect_unreachable)"),
+        ("no-route", "198.51.100.3", "unknown (own_network)"),
+    ];
+    let mut config = "[[component]]\nid = \"web\"\nname = \"Web\"\n".to_owned();
+    for (id, address, _) in all {
+        config += &format!("[[endpoint]]\nid = \"{id}\"\ncomponent = \"web\"\nurl = \"http://{address}/\"\n");
+    }
+    config += &format!("[store]\ndata = {:?}\n", dir.path().join("data").display().to_string());
+    let file = dir.path().join("config.toml");
+    std::fs::write(&file, config).unwrap();
+    for (id, _, expected) in all {
+        let script = "ip link set lo up && ip route add unreachable 198.51.100.1 && \
+                      ip route add prohibit 198.51.100.2 && exec \"$0\" --config \"$1\" probe \"$2\"";
+        let mut alone = std::process::Command::new("unshare");
+        alone.args(["-n", "sh", "-c", script, env!("CARGO_BIN_EXE_porchlight")]).arg(&file).arg(id);
+        let output = alone.output().unwrap();
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(said.contains(expected), "{id}: {said}");
+    }
+}
+
 /// Needs faketime: the wall clock of the daemon alone is moved by 400 days.
 /// A daemon whose wall clock is told by a file, and that file.
 fn with_a_clock_of_ours(dir: &std::path::Path, target: &Target) -> (Daemon, std::path::PathBuf) {
@@ -223,6 +254,7 @@ fn a_clock_that_jumps_to_and_fro_leaves_spans_in_order_and_nothing_down() {
     assert!(!daemon.log().contains("panicked"), "{}", daemon.log());
 }
 
+/// T64.
 #[test]
 fn a_clock_400_days_off_is_never_an_outage() {
     let dir = tempfile::tempdir().unwrap();

@@ -3,13 +3,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::scribe::{Scribe, stored};
-use crate::support::{Daemon, get, wait_until};
+use crate::support::{Daemon, get, health, wait_until};
+use crate::target::{Target, page, read_head};
 use crate::traced::{Tracer, words};
 use crate::wallet::Wallet;
 
@@ -68,6 +71,7 @@ fn check_whole(data: &Path) {
     assert_eq!(number("SELECT count(*) FROM span WHERE health = 2"), 0, "an endpoint was marked down");
 }
 
+/// T65.
 #[test]
 #[ignore = "needs root: tests/run root"]
 fn root_a_full_disk_is_told_and_recovers_when_there_is_room() {
@@ -232,5 +236,61 @@ fn strace_a_disk_that_fails_and_one_that_hangs_hold_neither_the_page_nor_the_pro
     assert!(!log.contains("panicked"), "{log}");
     daemon.signal("TERM");
     assert!(daemon.child.wait().unwrap().success(), "{}", daemon.log());
+    check_whole(&dir.path().join("data"));
+}
+
+/// T65. Another process holds the database; what is learnt meanwhile is stored later, with
+/// its own time.
+#[test]
+fn a_locked_database_costs_no_result_and_a_login_that_cannot_be_written_down_is_not_tried() {
+    let dir = tempfile::tempdir().unwrap();
+    let posts = Arc::new(AtomicUsize::new(0));
+    let counted = posts.clone();
+    let target = Target::new(move |mut stream| {
+        let mut method = [0_u8; 4];
+        if std::io::Read::read_exact(&mut stream, &mut method).is_ok() && method == *b"POST" {
+            counted.fetch_add(1, Ordering::AcqRel);
+        }
+        read_head(&mut stream);
+        let _ = std::io::Write::write_all(&mut stream, page("200 OK", "fine").as_bytes());
+    });
+    let config = format!(
+        "[[component]]\nid = \"web\"\nname = \"Web\"\n\
+         [[account]]\nid = \"probe\"\nusername = \"prober\"\n\
+         [[endpoint]]\nid = \"page\"\ncomponent = \"web\"\nurl = {url:?}\nevery = \"3s\"\n\
+         [[endpoint]]\nid = \"signin\"\ncomponent = \"web\"\nurl = {url:?}\naccount = \"probe\"\nmethod = \"POST\"\n\
+         form = {{ name = \"{{{{username}}}}\" }}\n",
+        url = target.url()
+    );
+    let daemon = Daemon::start(dir.path(), &config);
+    let up = |id: &str| health(&daemon.summary(), id) == "up";
+    wait_until("both are up", || (up("page") && up("signin")).then_some(()));
+    let sent = posts.load(Ordering::Acquire);
+    let holder = Connection::open(dir.path().join("data/porchlight.db")).unwrap();
+    holder.busy_timeout(Duration::from_secs(30)).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let from = jiff::Timestamp::now();
+    wait_until("results are not stored", || (!works(&daemon)).then_some(()));
+    let mut probe = Command::new(env!("CARGO_BIN_EXE_porchlight"));
+    probe.arg("--config").arg(dir.path().join("config.toml")).args(["probe", "signin"]);
+    let said = String::from_utf8(probe.output().unwrap().stdout).unwrap();
+    assert!(said.contains("unknown (own_storage)"), "{said}");
+    assert_eq!(posts.load(Ordering::Acquire), sent, "what cannot be written down is not sent");
+    wait_until("results wait", || (storing(&daemon)["waiting"].as_u64() > Some(3)).then_some(()));
+    while jiff::Timestamp::now().duration_since(from) < jiff::SignedDuration::from_secs(20) {
+        assert!(up("page"), "what is learnt is told, stored or not: {}", daemon.log());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert!(!daemon.log().contains("does not answer"), "it is held, and says so: {}", daemon.log());
+    holder.execute_batch("ROLLBACK").unwrap();
+    let to = jiff::Timestamp::now();
+    wait_until("storing works again", || works(&daemon).then_some(()));
+    assert_eq!(storing(&daemon)["lost"], 0);
+    let meanwhile = "SELECT count(*) FROM result WHERE at_ms BETWEEN ?1 AND ?2";
+    let of = [from.as_millisecond(), to.as_millisecond()];
+    wait_until("what was learnt meanwhile is stored with its own time", || {
+        let count: i64 = holder.query_row(meanwhile, of, |row| row.get(0)).unwrap();
+        (3 < count).then_some(())
+    });
     check_whole(&dir.path().join("data"));
 }

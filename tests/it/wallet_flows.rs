@@ -148,11 +148,15 @@ const MODES: &[(Mode, &str, &str)] = &[
     (Mode::Redirect, "failure/redirect_unexpected", "failure/redirect_unexpected"),
     (Mode::Blocked, "unknown/blocked", "unknown/blocked"),
     (Mode::Throttled, "unknown/throttled", "unknown/throttled"),
+    // T70.
     (Mode::NoForm, "failure/form_missing", ""),
     (Mode::NoToken, "failure/token_missing", ""),
     (Mode::Rejected, "unknown/credentials_rejected", "unknown/credentials_rejected"),
+    // T71.
     (Mode::Challenge, "unknown/challenge", "unknown/challenge"),
+    // T72.
     (Mode::Expired, "unknown/credential_expired", "unknown/credential_expired"),
+    // T73.
     (Mode::BrokenSession, "failure/session_broken", "failure/session_broken"),
     (Mode::CodeLost, "failure/token_missing", "failure/token_missing"),
 ];
@@ -297,6 +301,7 @@ async fn every_way_in_and_each_way_it_breaks_is_told_apart() {
     assert!(wrong.is_empty(), "{} verdicts are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// T73.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_of_ours_never_pile_up() {
     let wallet = Running::start().await;

@@ -12,7 +12,8 @@ use porchlight::domain::component::Component;
 use porchlight::domain::endpoint::Endpoint;
 use porchlight::domain::facts::{Facts, Site, Storing};
 use porchlight::domain::moment::{Moment, minus};
-use porchlight::domain::notice::Notices;
+use porchlight::domain::notice::{Maintenance, Notices};
+use porchlight::domain::span::Health;
 use porchlight::pipeline::logins::LoginBudget;
 use porchlight::pipeline::{self, Spine};
 use porchlight::probe::own::OwnHealth;
@@ -76,6 +77,7 @@ pub struct House {
     time: Arc<Time>,
     pub crew: Crew,
     pub logins: Arc<LoginBudget>,
+    spine: Arc<Spine>,
     store: Store,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -141,7 +143,19 @@ impl House {
         tasks.spawn(schedule::ring(entries, changed, clock, own.stepped(), stop.clone()));
         let ticking = stop.clone();
         tasks.spawn(async move { own.ticking(ticking.cancelled()).await });
-        Self { time: time.clone(), crew, logins, store, stop, tasks, writing }
+        Self { time: time.clone(), crew, logins, spine, store, stop, tasks, writing }
+    }
+
+    /// As a reload has it.
+    pub fn announce(&self, maintenances: Vec<Maintenance>) {
+        let notices = Arc::new(Notices { maintenances, announcements: Vec::new() });
+        self.spine.facts.send_modify(|it| *it = Arc::new(Facts { notices, ..Facts::clone(it) }));
+    }
+
+    /// What is told of an endpoint now.
+    pub fn told(&self, id: &str) -> Health {
+        let (facts, now) = (self.spine.facts.borrow().clone(), self.time.now());
+        facts.endpoints.iter().find(|it| it.endpoint.id.as_str() == id).unwrap().told(now)
     }
 
     /// Nothing is finished; the runtime must be dropped next.

@@ -93,7 +93,7 @@ method = "POST"
 json = { username = "{{username}}", password = "{{password}}" }
 "##;
 
-fn site() -> Site {
+pub fn site() -> Site {
     Site {
         name: Text::One(Lang::En, "Locks".into()),
         zone: jiff::tz::TimeZone::UTC,
@@ -238,6 +238,7 @@ fn two_days(seed: u64) {
     assert!(0 < standing.tally.logins && !wrong.is_empty(), "seed {seed}: nobody tried");
 }
 
+/// T68.
 #[test]
 fn two_days_never_lock_the_account() {
     let seed = std::env::var("SEED").ok().and_then(|it| it.parse().ok());

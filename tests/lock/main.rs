@@ -1,5 +1,5 @@
-//! Two days on virtual time against an account that locks itself: the real rooms
-//! and the real prober, answered in memory by the sample wallet.
+//! Days on virtual time against an account that locks itself, and through a maintenance:
+//! the real rooms and the real prober, answered in memory.
 //!
 //! `probe/wire.rs` says what of a knock is passed by; `tests/sim` has the days
 //! and the outages.
@@ -13,3 +13,4 @@
 
 mod house;
 mod lockout;
+mod maintenance;

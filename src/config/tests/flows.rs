@@ -426,6 +426,10 @@ fn a_wrong_password_is_refused_where_it_does_harm_or_means_nothing() {
         assert_eq!(faults(&wrong(lines, sent)), [message], "{lines} {sent}");
     }
     assert_eq!(
+        faults(&with("log_in_during_maintenance = true")),
+        ["`log_in_during_maintenance` has no meaning here: nobody is logged in"]
+    );
+    assert_eq!(
         faults(&with("wrong_password = true")),
         ["`wrong_password` has no meaning here: no step sends {{password}}"]
     );

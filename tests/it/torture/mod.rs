@@ -8,6 +8,7 @@ mod cases;
 mod faults;
 mod lengths;
 mod plain;
+mod reached;
 mod redirects;
 pub mod tls;
 pub mod wire;
