@@ -42,6 +42,8 @@ pub struct Exhibit {
 pub struct Step {
     /// Empty in a flow of one.
     pub name: String,
+    /// Taken after a failure, too.
+    pub always: bool,
     pub outcome: String,
     pub reason: Option<String>,
     pub http_status: Option<u16>,
@@ -160,6 +162,7 @@ impl Step {
         let (outcome, reason) = told(seen.outcome);
         Self {
             name: seen.name.clone(),
+            always: seen.always,
             outcome,
             reason,
             http_status: seen.http_status,
@@ -228,6 +231,7 @@ mod tests {
         seen.steps = vec![
             StepSeen {
                 name: "s".repeat(64),
+                always: false,
                 outcome: seen.outcome,
                 http_status: None,
                 total: Duration::ZERO,

@@ -26,6 +26,7 @@ use crate::exhibit::{self, Exhibit};
 use crate::pipeline::logins::{LoginBudget, LoginsAt};
 use crate::probe::Probed;
 use crate::probe::gate::Group;
+use crate::probe::logins;
 use crate::store::{Kept, Of};
 
 /// Knows the running daemon, and where its config came from.
@@ -241,6 +242,13 @@ fn endpoint_line(live: &Live, it: &EndpointFacts, now: Moment) -> EndpointLine {
         rests_because: resting.as_ref().map(|it| it.because.to_owned()),
         rests_host: resting.and_then(|it| it.host),
         no_login_until: worker.as_ref().and_then(|it| it.no_login_until()).map(|it| format!("{it:.0}")),
+        stopped: it
+            .endpoint
+            .flow()
+            .filter(|it| it.logs_in())
+            .map(logins::Door::of)
+            .filter(|it| live.logins.is_stopped(it))
+            .map(|it| it.account),
         dropped_rings: worker.map_or(0, |it| it.bell.dropped()),
     }
 }

@@ -35,6 +35,9 @@ struct Line {
     column: usize,
     message: String,
     help: String,
+    /// Where a key is unknown: those that are known there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<&'static str>,
     /// What `porchlight manual` has on it.
     manual: Option<&'static str>,
 }
@@ -94,6 +97,7 @@ fn line(fault: &crate::config::Fault) -> Line {
         column: fault.column,
         message: fault.message.clone(),
         help: fault.help.clone(),
+        keys: fault.keys.clone(),
         manual: fault.manual,
     }
 }

@@ -58,8 +58,15 @@ pub fn evidence(place: &Place, flags: &Flags) -> anyhow::Result<Exit> {
         show(&flags.id, chosen, &starts);
     }
     if chosen.is_none() {
-        let what = if kept.is_empty() { "no evidence is kept" } else { "no such evidence is kept" };
-        super::tell_error(&anyhow::anyhow!("{what} of `{}`; it is kept for 30 days", printable(&flags.id)));
+        let id = printable(&flags.id);
+        super::tell_error(&match kept.is_empty() {
+            true => {
+                anyhow::anyhow!("no evidence is kept of `{id}`: no knock there failed in the last 30 days")
+            }
+            false => anyhow::anyhow!(
+                "no such evidence is kept of `{id}`; for 30 days its last failure is, and the start of each outage"
+            ),
+        });
         return Ok(Exit::NoData);
     }
     Ok(Exit::Well)

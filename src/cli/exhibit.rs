@@ -27,8 +27,11 @@ pub fn show(it: &Exhibit) {
 /// What was seen; `steps` only where they say more than what was told before.
 pub fn details(it: &Exhibit, steps: bool) {
     let taken: &[Step] = if steps { &it.steps } else { &[] };
+    // One scale for all steps, so that they can be compared.
+    let took = taken.iter().flat_map(|it| &it.phases_s).filter_map(|(_, took)| *took);
+    let longest = took.fold(0.0_f64, f64::max);
     for (number, step) in (1..).zip(taken) {
-        show_step(number, step, it.steps.len() > 1);
+        show_step(number, step, it.steps.len() > 1, longest);
     }
     for address in &it.addresses {
         let reason = address.reason.as_deref().unwrap_or(&address.outcome);
@@ -68,15 +71,16 @@ pub fn details(it: &Exhibit, steps: bool) {
     }
 }
 
-fn show_step(number: usize, step: &Step, of_many: bool) {
+fn show_step(number: usize, step: &Step, of_many: bool, longest: f64) {
     if of_many {
         let name = if step.name.is_empty() { format!("step {number}") } else { printable(&step.name) };
         let status = step.http_status.map(|it| format!(", status {it}")).unwrap_or_default();
         let outcome = step.reason.as_deref().unwrap_or(&step.outcome);
-        let said = format!("{number}. {name}: {}{status}, {}", printable(outcome), millis(step.total_s));
+        let always = if step.always { " (always)" } else { "" };
+        let said =
+            format!("{number}. {name}{always}: {}{status}, {}", printable(outcome), millis(step.total_s));
         field("step", &said);
     }
-    let longest = step.phases_s.iter().filter_map(|(_, took)| *took).fold(0.0_f64, f64::max);
     for (name, took) in &step.phases_s {
         let Some(took) = took else { continue };
         let line = format!("{} {}", printable(name), millis(*took));

@@ -197,8 +197,11 @@ fn next(it: &EndpointLine) -> Option<String> {
         Some(until) => Some(rests(until, it.rests_because.as_deref(), it.rests_host.as_deref())),
         None => it.next_in_s.map(|next| format!("in {}", short(next))),
     };
-    let login = it.no_login_until.as_ref();
-    let login = login.map(|until| format!("maintenance: logs in again from {} on", to_the_second(until)));
+    let login = match (&it.stopped, &it.no_login_until) {
+        (Some(account), _) => Some(format!("logins stopped: porchlight login resume {}", printable(account))),
+        (None, Some(until)) => Some(format!("maintenance: logs in again from {} on", to_the_second(until))),
+        (None, None) => None,
+    };
     let said: Vec<String> = next.into_iter().chain(login).collect();
     (!said.is_empty()).then(|| said.join("; "))
 }

@@ -57,7 +57,8 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     kinds::refuse_rest(section, "http");
     let limited = |it: &&Reading| it.flow.logs_in() && (it.flow.wrong_password || !it.sample);
     if let Some(reading) = http.as_ref().filter(limited) {
-        not_too_often(section, reading, &rest.cadence, around.now);
+        let at = rest.often_at.clone().unwrap_or_else(|| section.span.clone());
+        not_too_often((report, at), reading, &rest.cadence, around.now);
     }
     let kind = Kind::Http(Box::new(http.filter(|it| it.whole)?.flow));
     rest.have_a_choice(report, &kind);
@@ -71,6 +72,8 @@ struct Rest {
     chosen_at: Option<Span>,
     network: Option<Id>,
     cadence: Cadence,
+    /// Where that is written.
+    often_at: Option<Span>,
     deadline: Duration,
     degraded_after: Duration,
     thresholds: Thresholds,
@@ -123,9 +126,9 @@ impl Rest {
 
 /// `every` is how often where nothing is said; none of those that report by themselves.
 fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, every: Option<Duration>) -> Rest {
-    let ((addresses, chosen_at), cadence) = match every {
+    let ((addresses, chosen_at), (cadence, often_at)) = match every {
         Some(every) => (addresses(section), cadence(section, around, every)),
-        None => ((Addresses::default(), None), Cadence::Every(EVERY_MOST)),
+        None => ((Addresses::default(), None), (Cadence::Every(EVERY_MOST), None)),
     };
     let (deadline, degraded_after) =
         deadlines(section, &cadence, if every.is_some() { DEADLINE_MOST } else { REPORTED_MOST });
@@ -138,7 +141,7 @@ fn rest(section: &mut Section<'_, '_>, around: &Around<'_>, every: Option<Durati
         success: threshold("success_threshold").unwrap_or(default.success),
     };
     let was = section.list("was", WAS_LIMIT, id).into_iter().map(Spanned::into_inner).collect();
-    Rest { addresses, chosen_at, network, cadence, deadline, degraded_after, thresholds, was }
+    Rest { addresses, chosen_at, network, cadence, often_at, deadline, degraded_after, thresholds, was }
 }
 
 /// Which addresses are knocked at, and where that is written.
@@ -164,7 +167,8 @@ fn look_every(silence: Duration) -> Duration {
     (silence / 10).clamp(EVERY_LEAST, EVERY)
 }
 
-fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>, default: Duration) -> Cadence {
+/// How often, and where that is written.
+fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>, default: Duration) -> (Cadence, Option<Span>) {
     let report = section.report;
     let scheduled = section.has("schedule");
     let every = section.optional("every", |it| duration(it, EVERY_LEAST, EVERY_MOST));
@@ -178,7 +182,8 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>, default: Duration
     }
     let zone = own_zone.map_or_else(|| around.zone.clone(), Spanned::into_inner);
     let cron = section.optional("schedule", |it| cron(it, &zone, around.now));
-    match (every, cron) {
+    let at = cron.as_ref().map(Spanned::span).or(every.as_ref().map(Spanned::span));
+    let cadence = match (every, cron) {
         (Some(every), _) if scheduled => {
             report.wrong(
                 every.span(),
@@ -189,19 +194,20 @@ fn cadence(section: &mut Section<'_, '_>, around: &Around<'_>, default: Duration
         }
         (_, Some(cron)) => Cadence::Schedule { cron: cron.into_inner(), zone },
         (every, None) => Cadence::Every(every.map_or(default, Spanned::into_inner)),
-    }
+    };
+    (cadence, at)
 }
 
 /// Refuses a login with a real account every few seconds.
-fn not_too_often(section: &Section<'_, '_>, reading: &Reading, cadence: &Cadence, now: Timestamp) {
+fn not_too_often((report, at): (&Report<'_>, Span), reading: &Reading, cadence: &Cadence, now: Timestamp) {
     let every = match cadence {
         Cadence::Every(every) => Some(*every),
         Cadence::Schedule { cron, zone } => least_gap(cron, zone, now),
     };
     if reading.flow.wrong_password {
         if every.is_some_and(|it| it < FAILING_APART) {
-            section.report.wrong(
-                section.span.clone(),
+            report.wrong(
+                at,
                 "this sends a wrong password more often than every 15 minutes",
                 "write every = \"15m\" or more: services lock whoever fails more often, or block where it comes from",
             );
@@ -215,8 +221,8 @@ fn not_too_often(section: &Section<'_, '_>, reading: &Reading, cadence: &Cadence
         None => return,
     };
     if every.is_some_and(|it| it < LOGIN_LEAST) {
-        section.report.wrong(
-            section.span.clone(),
+        report.wrong(
+            at,
             format!("this logs in as {account} more often than every 5 minutes"),
             "write every = \"5m\" or more; the page and its form may be asked for more often by an endpoint of their own",
         );

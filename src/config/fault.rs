@@ -14,6 +14,8 @@ pub struct Fault {
     pub message: String,
     /// What would be right.
     pub help: String,
+    /// Where a key is unknown: those that are known there.
+    pub keys: Vec<&'static str>,
     /// The topic of the manual that explains it: `endpoint.every`.
     pub manual: Option<&'static str>,
     pub(super) report: String,

@@ -33,6 +33,15 @@ pub(super) fn nearest<'c>(
     candidates.clone().into_iter().find(same).or_else(near)
 }
 
+/// So many of the candidates, those that look most like `written` first.
+pub(super) fn closest<'c>(written: &str, candidates: &[&'c str], most: usize) -> Vec<&'c str> {
+    let written = written.to_lowercase();
+    let mut sorted = candidates.to_vec();
+    sorted.sort_by_cached_key(|it| distance(&written, &it.to_lowercase()));
+    sorted.truncate(most);
+    sorted
+}
+
 /// How many letters must be added, taken, changed or swapped with their
 /// neighbour to make one of the other.
 fn distance(a: &str, b: &str) -> usize {

@@ -37,6 +37,8 @@ struct Found {
     help: String,
     /// The heading and key it is about; without, what its place belongs to.
     about: Option<(&'static str, &'static str)>,
+    /// Where a key is unknown: those that are known.
+    keys: Vec<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,10 +85,10 @@ impl<'t> Report<'t> {
         &self,
         span: Span,
         about: (&'static str, &'static str),
-        message: String,
-        help: String,
+        (message, help): (String, String),
+        keys: Vec<&'static str>,
     ) {
-        self.keep(Found { span, kind: Kind::Wrong, message, help, about: Some(about) });
+        self.keep(Found { span, kind: Kind::Wrong, message, help, about: Some(about), keys });
     }
 
     pub(super) fn missing(
@@ -96,7 +98,7 @@ impl<'t> Report<'t> {
         message: String,
         help: String,
     ) {
-        self.keep(Found { span, kind: Kind::Absent, message, help, about: Some(about) });
+        self.keep(Found { span, kind: Kind::Absent, message, help, about: Some(about), keys: Vec::new() });
     }
 
     /// The value of a key stands there.
@@ -137,7 +139,8 @@ impl<'t> Report<'t> {
     }
 
     fn record(&self, kind: Kind, span: Span, message: impl Into<String>, help: impl Into<String>) {
-        self.keep(Found { span, kind, message: message.into(), help: help.into(), about: None });
+        let (message, help) = (message.into(), help.into());
+        self.keep(Found { span, kind, message, help, about: None, keys: Vec::new() });
     }
 
     fn keep(&self, mut found: Found) {
@@ -217,7 +220,8 @@ impl<'t> Report<'t> {
         let report = Renderer::plain().render(&[drawn]);
         let manual = topic.map(|it| it.path.as_str());
         let name = self.name.to_owned();
-        Fault { name, line, column, message: found.message.clone(), help: found.help.clone(), manual, report }
+        let (message, help, keys) = (found.message.clone(), found.help.clone(), found.keys.clone());
+        Fault { name, line, column, message, help, keys, manual, report }
     }
 }
 

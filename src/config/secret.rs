@@ -34,6 +34,8 @@ impl Secrets<'_> {
         // Whatever stands where a reference belongs may be the secret itself.
         if entry.get_ref().as_table().is_none() {
             report.hide(whole.clone());
+            report.wrong(whole, "a secret does not belong in this file", HOW);
+            return None;
         }
         Section::read(report, "a secret", entry, |section| {
             let written = PLACES.map(|place| (place, section.take(place)));

@@ -3,8 +3,12 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::nearest::nearest;
+use super::nearest::{closest, nearest};
 use super::report::{Report, Span};
+
+/// Of the keys of a table, all are told when there are no more than these.
+const ALL_TOLD: usize = 12;
+const NEAREST_TOLD: usize = 6;
 
 /// A value and where it stands.
 pub(super) type Entry<'i> = Spanned<DeValue<'i>>;
@@ -223,17 +227,29 @@ impl<'r, 'i> Section<'r, 'i> {
 
     fn finish(mut self) {
         let what = self.what;
+        let mut known: Vec<&'static str> = Vec::new();
+        for key in self.known {
+            if !known.contains(&key) {
+                known.push(key);
+            }
+        }
         for (key, _) in &self.table {
             let name = quoted(key.get_ref());
-            let meant = nearest(key.get_ref(), self.known.iter().copied());
+            let meant = nearest(key.get_ref(), known.iter().copied());
             let help = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("the keys here are {}", listed("and", &self.known)),
+                None if known.len() <= ALL_TOLD => format!("the keys here are {}", listed("and", &known)),
+                None => format!(
+                    "of the {} keys here the nearest are {}; `porchlight manual` has all",
+                    known.len(),
+                    listed("and", &closest(key.get_ref(), &known, NEAREST_TOLD))
+                ),
             };
             // A key that is misspelt is not missing as well.
             self.missing.retain(|(missing, _)| Some(*missing) != meant);
             let about = (what, meant.unwrap_or_default());
-            self.report.unknown(key.span(), about, format!("unknown key {name} in {what}"), help);
+            let message = format!("unknown key {name} in {what}");
+            self.report.unknown(key.span(), about, (message, help), known.clone());
         }
         for (key, example) in &self.missing {
             let help = format!("write `{key} = {example}`");

@@ -292,6 +292,9 @@ pub struct EndpointLine {
     /// A maintenance covers it: the schedule logs nobody in until then.
     #[serde(default)]
     pub no_login_until: Option<String>,
+    /// The account that logs in no more, until somebody says `porchlight login resume` it.
+    #[serde(default)]
+    pub stopped: Option<String>,
     pub dropped_rings: u64,
 }
 

@@ -41,6 +41,8 @@ pub struct Evidence {
 pub struct StepSeen {
     /// Empty in a flow of one.
     pub name: String,
+    /// Taken after a failure, too: what it comes to is no cause of one.
+    pub always: bool,
     pub outcome: Outcome,
     pub http_status: Option<u16>,
     pub total: Duration,

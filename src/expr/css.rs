@@ -2,6 +2,7 @@
 
 use html5ever::driver::{self, ParseOpts};
 use html5ever::tendril::TendrilSink;
+use scraper::error::SelectorErrorKind;
 use scraper::{ElementRef, Html, HtmlTreeSink, Selector};
 
 /// Nobody reads a longer one.
@@ -215,7 +216,15 @@ fn compile(selector: &str) -> Result<Selector, String> {
     if SEARCHES < siblings(selector) + selector.matches(":has(").count() {
         return Err("it searches the page more than once (`~` or `:has`)".to_owned());
     }
-    Selector::parse(selector).map_err(|error| error.to_string())
+    Selector::parse(selector).map_err(|error| {
+        let why = match error {
+            SelectorErrorKind::EndOfLine => "it ends too early",
+            SelectorErrorKind::TooManyNestedBlocks => "it is nested too deeply",
+            SelectorErrorKind::UnexpectedSelectorParseError(_) => "it asks for what no selector here knows",
+            _ => "something stands in it where it does not belong",
+        };
+        why.to_owned()
+    })
 }
 
 /// How many `~` it has. An attribute's `~=` is none.

@@ -88,7 +88,11 @@ fn compile(path: &str) -> Result<JsonPath, String> {
             "it has `match` or `search`, whose pattern could come from the target; use `matches`".to_owned()
         );
     }
-    JsonPath::parse(path).map_err(|error| error.to_string())
+    JsonPath::parse(path).map_err(|error| match path.get(error.position()..) {
+        _ if !path.starts_with('$') => "it does not begin with `$`".to_owned(),
+        Some(rest) if !rest.is_empty() => format!("it cannot be read from `{rest}` on"),
+        _ => "it ends too early".to_owned(),
+    })
 }
 
 /// The path without what stands in quotes.

@@ -147,6 +147,11 @@ impl LoginBudget {
         doors.into_iter().map(at).filter(|it| !it.attempts.is_empty() || it.stop.is_some()).collect()
     }
 
+    /// Whether nobody may log in there until a person says so.
+    pub fn is_stopped(&self, door: &Door) -> bool {
+        self.known().stops.contains_key(door)
+    }
+
     /// Accounts, and at how many doors they log in no more.
     pub fn stopped(&self) -> Vec<(String, usize)> {
         let mut stopped = BTreeMap::new();
@@ -396,6 +401,9 @@ fn over_budget(door: &Door, too_soon: TooSoon) -> Held {
     } else {
         "it has logged in as often as it may in an hour"
     };
-    let said = format!("The account `{account}` may log in at {origin} again in {minutes} min: {why}");
+    let said = match account.as_str() {
+        NOBODY => format!("A wrong password may be sent to {origin} again in {minutes} min: {why}"),
+        account => format!("The account `{account}` may log in at {origin} again in {minutes} min: {why}"),
+    };
     Held { reason: UnknownReason::Budget, said }
 }

@@ -208,7 +208,7 @@ impl<'a> Bare<'a> {
         let checks = vec![assert::in_time(self.endpoint.degraded_after, came)];
         let phases = self.trace.phases(self.began, self.heard_at, now);
         let at = self.kit.clock.now();
-        let seen = StepSeen { name: String::new(), outcome, http_status: None, total, phases };
+        let seen = StepSeen { name: String::new(), always: false, outcome, http_status: None, total, phases };
         let shows = redactor(self.endpoint);
         let evidence = Evidence {
             steps: vec![seen],

@@ -20,6 +20,14 @@ pub struct Door {
     pub account: String,
 }
 
+impl Door {
+    /// Where a flow logs in, and as whom.
+    pub fn of(flow: &Flow) -> Self {
+        let account = flow.account.as_ref().map_or_else(|| NOBODY.to_owned(), |it| it.id.to_string());
+        Self { origin: flow.first.request.url.origin().ascii_serialization(), account }
+    }
+}
+
 /// A login that may be tried, and is counted from now on.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ticket {
@@ -81,12 +89,7 @@ impl Kit {
     /// Asks for leave to send the account's name or password; to be called
     /// right before the first step of a flow that does.
     pub(super) async fn may_log_in(&self, endpoint: &Endpoint, flow: &Flow) -> Result<Pass, Held> {
-        let account = flow.account.as_ref();
-        let door = Door {
-            origin: flow.first.request.url.origin().ascii_serialization(),
-            account: account.map_or_else(|| NOBODY.to_owned(), |it| it.id.to_string()),
-        };
-        let reserved = self.logins.reserve(door, Limits::of(account)).await;
+        let reserved = self.logins.reserve(Door::of(flow), Limits::of(flow.account.as_ref())).await;
         let ticket = reserved.inspect_err(|held| tracing::debug!("`{}`: {}", endpoint.id, held.said))?;
         Ok(Pass { logins: self.logins.clone(), ticket, wrong_password: flow.wrong_password })
     }

@@ -156,8 +156,11 @@ fn an_account_that_is_refused_is_tried_once_and_then_only_when_a_person_says_so(
     for word in ["probe", "credentials_rejected", "porchlight login resume probe", "refused"] {
         assert!(listed.contains(word), "{word}: {listed}");
     }
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert_eq!(status.matches("logins stopped: porchlight login resume probe").count(), 2, "{status}");
     let resumed = said(&porchlight(dir.path(), &["login", "resume", "probe"]));
     assert!(resumed.contains("may log in again"), "{resumed}");
+    assert!(!said(&porchlight(dir.path(), &["status"])).contains("logins stopped"));
     let probed = said(&porchlight(dir.path(), &["probe", "one"]));
     assert!(probed.contains("budget"), "a person's word does not outbid the lock: {probed}");
     assert_eq!(login.posts(), 1);

@@ -58,7 +58,7 @@ for fault in report["faults"]:
     if message.startswith("unknown key `zz` in ") or message.startswith("unknown key `metrics`"):
         table = message.removeprefix("unknown key `zz` in ").strip("[]")
         if table in ("the file", "site", "server", "store", "sample", "metrics", "probe", "component", "account", "network", "endpoint", "maintenance", "announcement"):
-            known.setdefault(table, set()).update(fault["help"].split("`")[1::2])
+            known.setdefault(table, set()).update(fault["keys"])
 if len(known) < 13:
     faults.append(f"the reader told the keys of {sorted(known)} only")
 for table, keys in known.items():

@@ -131,7 +131,7 @@ fn a_wrong_value_of_a_kind_is_minded() {
             "`starttls` means nothing for smtps, which is safe from the first byte on",
         ),
         ("push = { silence = \"1m\" }", "`push` has no `token`"),
-        ("push = { token = \"plain\", silence = \"1m\" }", "a secret is a table, this is a text"),
+        ("push = { token = \"plain\", silence = \"1m\" }", "a secret does not belong in this file"),
         (
             "push = { token = { env = \"BROKEN\" }, silence = \"1m\" }",
             "this token cannot be sent in a header",

@@ -161,7 +161,7 @@ fn what_is_wrong_is_told_with_the_config() {
             r#"elapsed < ms('2 weeks')"#,
             r#"`ms` does not know the length "2 weeks"; write "500ms", "30s", "5m", "2h" or "14d""#,
         ),
-        (r#"css('p[') == ''"#, r#"the selector of `css` does not parse: Unexpected EOL"#),
+        (r#"css('p[') == ''"#, r#"the selector of `css` does not parse: it ends too early"#),
         (
             r#"css(body) == ''"#,
             r#"the selector of `css` must be written out as a text, so that it can be checked"#,
@@ -173,7 +173,7 @@ fn what_is_wrong_is_told_with_the_config() {
         ),
         (
             r#"size(json_path('a')) == 1"#,
-            r#"the path of `json_path` does not parse: at position 0, parser error"#,
+            r#"the path of `json_path` does not parse: it does not begin with `$`"#,
         ),
         (r#"json.all(a, json.all(b, json.all(c, true)))"#, r#"it has more than 2 loops within one another"#),
         (r#"json.map(a, json.map(b, a + b)) == []"#, r#"it adds in a loop within a loop"#),

@@ -28,7 +28,8 @@ pub(super) fn knocked(walk: Walk<'_>) -> Knocked {
         let in_step = |it: &Check| {
             let mut it = it.clone();
             if !alone {
-                it.says = format!("{}: {}", step.name, it.says);
+                let always = if step.turn == Turn::Always { " (always)" } else { "" };
+                it.says = format!("{}{always}: {}", step.name, it.says);
             }
             it
         };
@@ -129,6 +130,7 @@ fn step_seen(taken: &Taken<'_>) -> StepSeen {
     let Answer { outcome, http_status, phases, .. } = &taken.answer;
     StepSeen {
         name: taken.step.name.clone(),
+        always: taken.step.turn == Turn::Always,
         outcome: *outcome,
         http_status: *http_status,
         total: taken.total,
