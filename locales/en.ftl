@@ -351,8 +351,9 @@ operator-degraded-partial_addresses = Some of its addresses are dead. Take them 
 operator-degraded-ipv6_down = It works over IPv4 only, though its name has IPv6 addresses.
 operator-degraded-assertion = An assertion that is not vital does not hold, or the certificate ends soon.
 
-operator-unknown-throttled = It asks us to knock less often (429). We wait; raise the interval, or let us through.
-operator-unknown-blocked = A bot wall answered in place of the service, or `unknown_when` held. Let our User-Agent or address through; we do not evade it.
+operator-unknown-throttled = It asks us to knock less often (429). We wait; raise the interval, or let us through and end the wait with `porchlight pause end HOST`.
+operator-unknown-blocked = A bot wall answered in place of the service, or `unknown_when` held. Let our User-Agent or address through, then `porchlight pause end HOST`; we do not evade it.
+operator-paused = Nothing was sent: this host told us to stay away a while ago, and until the wait is over nobody knocks. If it lets us in now, `porchlight pause end HOST` ends the wait.
 operator-unknown-challenge = A captcha or a second factor was asked for. Exempt the test account, or configure its second factor.
 operator-unknown-credentials_rejected = The test account’s name or password is not taken. Logins stop until somebody has looked.
 operator-unknown-account_locked = The test account is locked. Logins stop; unlock it, and find out who used it up.

@@ -333,8 +333,9 @@ operator-degraded-partial_addresses = 部分地址已失效。请从解析中移
 operator-degraded-ipv6_down = 域名有 IPv6 地址，但只有 IPv4 可用。
 operator-degraded-assertion = 一条非关键的断言不成立，或证书即将到期。
 
-operator-unknown-throttled = 对方要求降低频率（429）。我们会等待；请拉长间隔，或为我们放行。
-operator-unknown-blocked = 应答的是防护系统而不是服务，或 `unknown_when` 成立。请为我们的 User-Agent 或地址放行；我们不会绕过它。
+operator-unknown-throttled = 对方要求降低频率（429）。我们会等待；请拉长间隔，或为我们放行，再用 `porchlight pause end 主机` 结束等待。
+operator-unknown-blocked = 应答的是防护系统而不是服务，或 `unknown_when` 成立。请为我们的 User-Agent 或地址放行，再运行 `porchlight pause end 主机`；我们不会绕过它。
+operator-paused = 什么都没有发出：这台主机先前让我们走开，等待期满前谁也不去敲门。对方若已放行，用 `porchlight pause end 主机` 结束等待。
 operator-unknown-challenge = 遇到人机验证或二步验证。请为检测专用账号豁免，或配置它的二步验证。
 operator-unknown-credentials_rejected = 检测专用账号的用户名或密码不被接受。登录已停止，等待人工处理。
 operator-unknown-account_locked = 检测专用账号被锁定。登录已停止；请解锁，并查明是谁用完了次数。

@@ -3,7 +3,7 @@
 //! Bell → probe → judge → record → facts. Telling follows by itself: whoever
 //! renders watches the facts.
 
-mod alarms;
+pub mod alarms;
 mod certificates;
 pub mod codes;
 pub mod gates;
@@ -66,8 +66,8 @@ pub trait Knock: Send + Sync {
         fresh_for: Duration,
     ) -> Pin<Box<dyn Future<Output = Probed> + Send + 'a>>;
 
-    /// Why nobody knocks there now, if a host told us to stay away.
-    fn pause(&self, _endpoint: &Endpoint) -> Option<Pause> {
+    /// Why nobody knocks there now, if a host told us to stay away, and which.
+    fn pause(&self, _endpoint: &Endpoint) -> Option<(String, Pause)> {
         None
     }
 }
@@ -82,7 +82,7 @@ impl Knock for Prober {
         Box::pin(Self::probe(self, endpoint, depth, fresh_for))
     }
 
-    fn pause(&self, endpoint: &Endpoint) -> Option<Pause> {
+    fn pause(&self, endpoint: &Endpoint) -> Option<(String, Pause)> {
         Self::pause(self, endpoint)
     }
 }

@@ -85,6 +85,8 @@ impl Answers for Desk {
                 Ok(stops) => Answer::LoginResumed { stops },
                 Err(error) => Answer::refused(Refusal::Failed, chain(&error)),
             },
+            Question::Pauses => Answer::Pauses { pauses: self.live.pauses() },
+            Question::EndPause { host } => self.live.end_pause(&host).await,
             Question::Notices => {
                 let facts = self.live.spine.facts.borrow().clone();
                 let now = self.live.spine.clock.now();
@@ -234,9 +236,10 @@ fn endpoint_line(live: &Live, it: &EndpointFacts, now: Moment) -> EndpointLine {
             .map(|(more, health)| Wanted { more, health: health.wire().to_owned() }),
         last,
         next_in_s: worker.as_ref().and_then(|it| it.bell.due_in()).map(|it| it.as_secs_f64()),
-        rests_s: resting.map(|it| it.left.as_secs_f64()),
-        rests_until: resting.map(|it| format!("{:.0}", now.after(it.left).wall)),
-        rests_because: resting.map(|it| it.because.to_owned()),
+        rests_s: resting.as_ref().map(|it| it.left.as_secs_f64()),
+        rests_until: resting.as_ref().map(|it| format!("{:.0}", now.after(it.left).wall)),
+        rests_because: resting.as_ref().map(|it| it.because.to_owned()),
+        rests_host: resting.and_then(|it| it.host),
         no_login_until: worker.as_ref().and_then(|it| it.no_login_until()).map(|it| format!("{it:.0}")),
         dropped_rings: worker.map_or(0, |it| it.bell.dropped()),
     }

@@ -8,6 +8,7 @@ mod knocking;
 mod listen;
 mod live;
 mod numbers;
+mod pauses;
 mod reload;
 mod reports;
 mod sample;
@@ -32,6 +33,7 @@ pub use answers::{NOT_KNOCKED, Source, kept, knock, listed, login_lines};
 pub use crew::Crew;
 pub use listen::StartError;
 pub use live::{Live, Load};
+pub use pauses::{NOT_KEPT, pause_lines};
 pub use reload::{ReloadError, Reloaded};
 pub use sample::SampleAddrs;
 

@@ -15,7 +15,8 @@ pub fn show(it: &Exhibit) {
     let words = Words::get(lang());
     let reason = it.reason.as_deref().map(|it| format!(" ({})", printable(it))).unwrap_or_default();
     field("outcome", &format!("{}{reason}", printable(&it.outcome)));
-    if let Some(means) = words.operator(&it.outcome, it.reason.as_deref()) {
+    let asked = it.status_line.is_some() || !it.addresses.is_empty();
+    if let Some(means) = words.operator(&it.outcome, it.reason.as_deref(), asked) {
         field("means", &means);
     }
     if let Some(cause) = cause(it) {

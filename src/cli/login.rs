@@ -1,16 +1,11 @@
 //! `porchlight login`: what was tried with each account, and letting one log in again.
 
-use std::sync::Arc;
-
-use anyhow::Context;
 use serde_json::json;
 
 use super::table::{Row, print};
-use super::{Exit, Place, counted, printable, tell};
-use crate::app::{Alone, login_lines};
-use crate::clock::{Clock, SystemClock};
+use super::{Exit, Place, alone, counted, printable, tell};
+use crate::app::login_lines;
 use crate::control::{Answer, AskError, LoginLine, Question, ask};
-use crate::store::DATABASE_FILE;
 
 /// What was tried in the last hour, and who may not log in.
 pub fn list(place: &Place, json: bool) -> anyhow::Result<Exit> {
@@ -19,7 +14,7 @@ pub fn list(place: &Place, json: bool) -> anyhow::Result<Exit> {
         Ok(Answer::Logins { logins }) => logins,
         Ok(other) => return Err(super::unexpected(other)),
         Err(AskError::NoDaemon { .. }) => {
-            alone(place, |alone| Ok(login_lines(&alone.logins)))?.unwrap_or_default()
+            alone::with(place, async |alone, _| Ok(login_lines(&alone.logins)))?.unwrap_or_default()
         }
         Err(error) => return Err(error.into()),
     };
@@ -65,7 +60,8 @@ pub fn resume(place: &Place, account: &str, json: bool) -> anyhow::Result<Exit> 
         Ok(other) => return Err(super::unexpected(other)),
         Err(AskError::NoDaemon { .. }) => {
             let account = account.to_owned();
-            let resumed = alone_and(place, async move |alone| Ok(alone.logins.resume(&account).await?))?;
+            let resumed =
+                alone::with(place, async move |alone, _| Ok(alone.logins.resume(&account).await?))?;
             resumed.unwrap_or_default()
         }
         Err(error) => return Err(error.into()),
@@ -79,28 +75,4 @@ pub fn resume(place: &Place, account: &str, json: bool) -> anyhow::Result<Exit> 
         tell(format_args!("`{}` may log in again ({stops} lifted), within its budget", printable(account)));
     }
     Ok(Exit::Well)
-}
-
-fn alone<T>(place: &Place, work: impl FnOnce(&Alone) -> anyhow::Result<T>) -> anyhow::Result<Option<T>> {
-    alone_and(place, async move |alone| work(alone))
-}
-
-/// None when there is no database yet: then nothing was ever tried.
-fn alone_and<T>(
-    place: &Place,
-    work: impl AsyncFnOnce(&Alone) -> anyhow::Result<T>,
-) -> anyhow::Result<Option<T>> {
-    let data = place.named_data_dir()?;
-    if !data.join(DATABASE_FILE).exists() {
-        return Ok(None);
-    }
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
-    runtime.block_on(async {
-        let alone = Alone::open(&data, clock).await?;
-        let done = work(&alone).await;
-        alone.end()?;
-        done.map(Some)
-    })
 }

@@ -1,6 +1,7 @@
 //! The command line: what each command is asked with, and what it exits with.
 
 mod above;
+mod alone;
 mod backup;
 mod check;
 mod evidence;
@@ -12,6 +13,7 @@ mod login;
 mod man;
 mod manual;
 mod notice;
+mod pause;
 mod probe;
 mod reload;
 mod schema;
@@ -51,7 +53,7 @@ Examples:
 Exit codes:
   0   all is well
   1   something failed that nobody foresaw; the last line says what
-  2   the command line was not understood, or names an endpoint that is not there
+  2   the command line was not understood, or names an endpoint or a pause that is not there
   3   probe: the door did not open (failure)
   4   probe: nothing could be learnt (unknown)
   5   status: the daemon runs, but is not ready
@@ -123,6 +125,11 @@ enum Command {
         #[command(subcommand)]
         command: NoticeCommand,
     },
+    /// Hosts at which nobody knocks since they told us to stay away; knock at one again
+    Pause {
+        #[command(subcommand)]
+        command: PauseCommand,
+    },
     /// Knock at one endpoint once, now, and show each phase and assertion (nothing is stored)
     Probe {
         /// The endpoint's id in the config
@@ -177,6 +184,24 @@ enum LoginCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum PauseCommand {
+    /// Print which hosts are paused, why, and until when
+    List {
+        /// Print a JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Knock at a host again that lets us in again; should it not, its next pause is the first
+    End {
+        /// The host as `pause list` names it; without its port, all its ports
+        host: String,
+        /// Print a JSON object instead of a sentence
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum NoticeCommand {
     /// Print them all, with what has become of each
     List {
@@ -216,6 +241,8 @@ pub fn main() -> ExitCode {
         Command::Man => man::man(Arguments::command()),
         Command::Manual { topic } => Ok(manual::manual(topic.as_deref())),
         Command::Notice { command: NoticeCommand::List { json } } => notice::list(place, json),
+        Command::Pause { command: PauseCommand::List { json } } => pause::list(place, json),
+        Command::Pause { command: PauseCommand::End { host, json } } => pause::end(place, &host, json),
         Command::Probe { id, json } => probe::probe(place, &id, json),
         Command::Reload { json } => reload::reload(&place.data_dir(), json),
         Command::Restore { file: from, json } => backup::restore(place, &from, json),

@@ -189,7 +189,11 @@ fn show(it: &Knock, by: By) {
         None => tell(format_args!("  outcome     {}", it.outcome)),
     }
     if let Some(reason) = &it.reason
-        && let Some(means) = Words::get(lang()).operator(&it.outcome, Some(reason))
+        && let Some(means) = Words::get(lang()).operator(
+            &it.outcome,
+            Some(reason),
+            it.http_status.is_some() || it.peer.is_some(),
+        )
     {
         tell(format_args!("  means       {means}"));
     }

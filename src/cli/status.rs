@@ -194,7 +194,7 @@ fn endpoint(it: &EndpointLine) -> Row {
 /// When somebody knocks next, and when somebody logs in.
 fn next(it: &EndpointLine) -> Option<String> {
     let next = match &it.rests_until {
-        Some(until) => Some(rests(until, it.rests_because.as_deref())),
+        Some(until) => Some(rests(until, it.rests_because.as_deref(), it.rests_host.as_deref())),
         None => it.next_in_s.map(|next| format!("in {}", short(next))),
     };
     let login = it.no_login_until.as_ref();
@@ -203,16 +203,17 @@ fn next(it: &EndpointLine) -> Option<String> {
     (!said.is_empty()).then(|| said.join("; "))
 }
 
-/// Why nobody knocks, though the bell rings, and until when.
-fn rests(until: &str, because: Option<&str>) -> String {
+/// Why nobody knocks, though the bell rings, until when, and what ends it sooner.
+fn rests(until: &str, because: Option<&str>, host: Option<&str>) -> String {
     let because = match because {
         Some("throttled") => "its host asked us to slow down",
-        Some("blocked") => "its host blocks us",
+        Some("blocked") => "its host blocked us",
         Some("retry_after") => "it asked us to wait",
         Some("down") => "it is down for long",
         _ => "it wants us away",
     };
-    format!("not before {}: {because}", to_the_second(until))
+    let ends = host.map(|it| format!("; porchlight pause end {}", printable(it))).unwrap_or_default();
+    format!("not before {}: {because}{ends}", to_the_second(until))
 }
 
 /// With what it takes to know better: `unknown (1 more for up)`, `up (flapping)`.

@@ -2,6 +2,7 @@
 
 use toml::Spanned;
 
+use super::report::Span;
 use super::section::{Section, Wrong, listed, quoted, wrong};
 use super::template::{is_name, is_taken};
 use super::value::{integer, phrase};
@@ -15,36 +16,43 @@ const TEXT_LIMIT: usize = 1_000;
 const GROUP_MOST: u32 = 50;
 const SOURCES: [&str; 6] = ["header", "cookie", "json", "css", "regex", "form"];
 
-/// None when something in it is wrong.
-pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Vec<Capture>> {
-    let Some(entry) = section.take("capture") else { return Some(Vec::new()) };
+/// A capture by its name, which may be all that is right about it.
+pub(super) struct Named {
+    pub(super) name: String,
+    /// Name and value.
+    pub(super) span: Span,
+    /// Whether it is a whole form; none when it cannot be told.
+    pub(super) form: Option<bool>,
+}
+
+/// The good ones, and all that have a name.
+pub(super) fn read(section: &mut Section<'_, '_>) -> (Vec<Capture>, Vec<Named>) {
+    let (mut captures, mut all) = (Vec::new(), Vec::new());
+    let Some(entry) = section.take("capture") else { return (captures, all) };
     let report = section.report;
     let span = entry.span();
     let read = |section: &mut Section<'_, '_>| {
-        let mut captures = Some(Vec::new());
         for (name, entry) in section.rest() {
             let named = name_of(&name);
             if let Err(Wrong { message, help }) = &named {
                 report.wrong(name.span(), message, help);
             }
+            let span = name.span().start..entry.span().end.max(name.span().end);
             let from = Section::read(report, "a capture", entry, source).flatten();
-            let capture = named.ok().zip(from).map(|(name, from)| Capture { name, from });
-            captures = captures.zip(capture).map(|(mut all, one)| {
-                all.push(one);
-                all
-            });
+            let form = from.as_ref().map(|it| matches!(it, Source::Form(_)));
+            all.push(Named { name: name.into_inner(), span, form });
+            captures.extend(named.ok().zip(from).map(|(name, from)| Capture { name, from }));
         }
-        captures
     };
-    let captures = Section::read(report, "`capture`", entry, read)??;
-    if CAPTURES_LIMIT < captures.len() {
+    Section::read(report, "`capture`", entry, read);
+    if CAPTURES_LIMIT < all.len() {
         report.wrong(
             span,
-            format!("`capture` has {} entries", captures.len()),
+            format!("`capture` has {} entries", all.len()),
             format!("at most {CAPTURES_LIMIT} are allowed"),
         );
     }
-    Some(captures)
+    (captures, all)
 }
 
 fn name_of(name: &Spanned<String>) -> Result<String, Wrong> {
@@ -112,13 +120,17 @@ fn source(section: &mut Section<'_, '_>) -> Option<Source> {
         let groups = regex::groups(pattern.get_ref()).unwrap_or_default();
         let span = group.as_ref().map(Spanned::span);
         let wanted = group.and_then(|it| usize::try_from(it.into_inner()).ok());
-        let wanted = wanted.unwrap_or_else(|| groups.min(1));
+        let wanted = wanted.unwrap_or(1);
         if groups < wanted {
-            let message = format!("the pattern has {groups} groups, not {wanted}");
+            let message = match groups {
+                0 => "the pattern has no group that could be taken".to_owned(),
+                1 => format!("the pattern has one group, and no group {wanted}"),
+                _ => format!("the pattern has {groups} groups, and no group {wanted}"),
+            };
             report.wrong(
                 span.unwrap_or_else(|| pattern.span()),
                 message,
-                "0 is the whole match, 1 the first group",
+                "put ( ) around what is wanted, as in 'token=(\\w+)'; group = 0 takes the whole match",
             );
             return None;
         }

@@ -59,7 +59,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     if let Some(reading) = http.as_ref().filter(limited) {
         not_too_often(section, reading, &rest.cadence, around.now);
     }
-    let kind = Kind::Http(Box::new(http?.flow));
+    let kind = Kind::Http(Box::new(http.filter(|it| it.whole)?.flow));
     rest.have_a_choice(report, &kind);
     Some(rest.of(this?.into_inner(), component?, kind))
 }

@@ -28,9 +28,9 @@ fn is_path(key: &str) -> bool {
     key == "$" || key.starts_with("$.") || key.starts_with("$[")
 }
 
-/// Of an endpoint or a step. To be read before its request: it takes the paths
+/// Of an endpoint or a step, with what its expressions ask of the flow. To be read before its request: it takes the paths
 /// out of `json`, which is also what is sent.
-pub(super) fn read(section: &mut Section<'_, '_>) -> Expect {
+pub(super) fn read(section: &mut Section<'_, '_>) -> (Expect, Vec<Spanned<cel::Name>>) {
     let report = section.report;
     let bodiless = section.text("method") == Some("HEAD");
     let status = section.list("status", STATUSES, status).into_iter().map(Spanned::into_inner).collect();
@@ -48,7 +48,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Expect {
     let versions = section.list("http_version", VERSIONS.len(), |it| one_of(it, VERSIONS));
     let certificate =
         section.take("certificate_days").map(|entry| certificate(report, entry)).unwrap_or_default();
-    let mut expressions = Vec::new();
+    let (mut expressions, mut asks) = (Vec::new(), Vec::new());
     for (key, means) in
         [("expect", Means::Down), ("degraded_when", Means::Degraded), ("unknown_when", Means::Unknown)]
     {
@@ -56,10 +56,12 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Expect {
             if bodiless && cel::reads_body(text.get_ref()) {
                 no_body(report, text.span());
             }
+            let names = cel::names(text.get_ref());
+            asks.extend(names.into_iter().map(|it| Spanned::new(text.span(), it)));
             expressions.push(Expression { text: text.into_inner(), means });
         }
     }
-    Expect {
+    let expect = Expect {
         status,
         contains,
         not_contains,
@@ -71,7 +73,8 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Expect {
         certificate,
         expressions,
         signs: section.take("signs").map(|entry| signs(report, entry)).unwrap_or_default(),
-    }
+    };
+    (expect, asks)
 }
 
 fn no_body(report: &Report<'_>, span: super::report::Span) {

@@ -21,6 +21,7 @@ use super::time::duration;
 use super::value::{boolean, id, integer, phrase};
 use crate::domain::expect::StatusRange;
 use crate::domain::flow::{Flow, Step, Turn};
+use crate::domain::request::Request;
 
 /// A login of more is no login.
 const STEPS_LIMIT: usize = 30;
@@ -35,6 +36,8 @@ pub(super) struct Reading {
     pub(super) flow: Flow,
     /// The account is the sample wallet's, which may log in as often as it likes.
     pub(super) sample: bool,
+    /// Nothing in it was so wrong that something else stands for it.
+    pub(super) whole: bool,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option<Reading> {
@@ -60,7 +63,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
     let proxy = if has_proxy { own } else { around.proxy.clone() };
     let fence = Arc::clone(around.fence);
     let steps = match section.take("step") {
-        Some(entry) => steps(section, entry, around, &texts),
+        Some(entry) => steps(section, entry, &texts),
         None => single(section, &texts),
     };
     let mut steps = steps?;
@@ -78,6 +81,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
             );
         }
     }
+    let whole = steps.iter().all(|it| it.whole);
     let flow = flow_check::checked(report, steps, account, named)?;
     if !allow_plain {
         flow_check::not_in_the_clear(report, &flow);
@@ -96,26 +100,23 @@ pub(super) fn read(section: &mut Section<'_, '_>, around: &Around<'_>) -> Option
             "leave it out: whoever does not log in knocks during a maintenance as ever",
         );
     }
-    Some(Reading { flow, sample })
+    Some(Reading { flow, sample, whole })
 }
 
 /// A plain request is a flow of one nameless step.
 fn single(section: &mut Section<'_, '_>, texts: &Texts<'_>) -> Option<Vec<Read>> {
     let span = section.span.clone();
     // First, since it takes what is asserted out of what is sent.
-    let expect = expect::read(section);
+    let (expect, asks) = expect::read(section);
     let request = request::read(section, texts, Base::None);
     let redirects = redirects(section);
-    let step = Step { redirects, ..Step::of(request?, expect) };
-    Some(vec![Read { step, span, places: texts.take(), secrets: texts.take_secrets() }])
+    let whole = request.is_some();
+    let step = Step { redirects, ..Step::of(request.or_else(unread)?, expect) };
+    let (places, forms, secrets) = (texts.take(), texts.take_forms(), texts.take_secrets());
+    Some(vec![Read { step, span, whole, captures: Vec::new(), places, forms, asks, secrets }])
 }
 
-fn steps<'i>(
-    section: &mut Section<'_, 'i>,
-    entry: Entry<'i>,
-    around: &Around<'_>,
-    texts: &Texts<'_>,
-) -> Option<Vec<Read>> {
+fn steps<'i>(section: &mut Section<'_, 'i>, entry: Entry<'i>, texts: &Texts<'_>) -> Option<Vec<Read>> {
     let report = section.report;
     let base = request::base(section);
     for &key in OF_REQUEST {
@@ -139,15 +140,20 @@ fn steps<'i>(
         let message = format!("`step` has {} entries", entries.len());
         report.wrong(span, message, format!("from 1 to {STEPS_LIMIT} are allowed"));
     }
-    let base = base?;
+    let (whole, base) = (base.is_some(), base.or_else(|| Some(unread()?.url))?);
     let count = entries.len();
-    let read =
-        |entry| Section::read(report, "[[endpoint.step]]", entry, |it| step(it, around, texts, &base))?;
-    let steps: Vec<Read> = entries.into_iter().filter_map(read).collect();
+    let read = |entry| Section::read(report, "[[endpoint.step]]", entry, |it| step(it, texts, &base))?;
+    let mut steps: Vec<Read> = entries.into_iter().filter_map(read).collect();
+    steps.iter_mut().for_each(|it| it.whole &= whole);
     (steps.len() == count && 0 < count).then_some(steps)
 }
 
-fn step(section: &mut Section<'_, '_>, _: &Around<'_>, texts: &Texts<'_>, base: &Url) -> Option<Read> {
+/// Stands for a request that could not be read, so that one fault hides no other.
+fn unread() -> Option<Request> {
+    Url::parse("https://unread.invalid/").ok().map(Request::get)
+}
+
+fn step(section: &mut Section<'_, '_>, texts: &Texts<'_>, base: &Url) -> Option<Read> {
     let report = section.report;
     let span = section.span.clone();
     let name = section.required("name", "\"sign-in\"", |it| {
@@ -160,9 +166,9 @@ fn step(section: &mut Section<'_, '_>, _: &Around<'_>, texts: &Texts<'_>, base: 
         }
         Ok(name)
     });
-    let mut expect = expect::read(section);
+    let (mut expect, asks) = expect::read(section);
     let request = request::read(section, texts, Base::Of(base));
-    let captures = capture::read(section);
+    let (captures, named) = capture::read(section);
     let redirects = redirects(section);
     let deadline = section.optional("deadline", |it| duration(it, DEADLINE_LEAST, DEADLINE_MOST));
     let [always, confirm] = ["always", "confirm"].map(|key| section.optional(key, boolean));
@@ -183,17 +189,18 @@ fn step(section: &mut Section<'_, '_>, _: &Around<'_>, texts: &Texts<'_>, base: 
         // Nearly all who log one out lead somewhere else then.
         expect.status = vec![StatusRange { from: 200, to: 399 }];
     }
-    let (places, secrets) = (texts.take(), texts.take_secrets());
+    let (places, forms, secrets) = (texts.take(), texts.take_forms(), texts.take_secrets());
+    let whole = name.is_some() && request.is_some() && captures.len() == named.len();
     let step = Step {
-        name: name?.into_inner(),
-        request: request?,
-        captures: captures?,
+        name: name.map(Spanned::into_inner).unwrap_or_default(),
+        request: request.or_else(unread)?,
+        captures,
         expect,
         deadline: deadline.map(Spanned::into_inner),
         redirects,
         turn,
     };
-    Some(Read { step, span, places, secrets })
+    Some(Read { step, span, whole, captures: named, places, forms, asks, secrets })
 }
 
 fn redirects(section: &mut Section<'_, '_>) -> u8 {

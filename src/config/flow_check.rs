@@ -1,23 +1,32 @@
-//! What can be known of a flow before it is walked: that every value it sends is there by then.
+//! What can be known of a flow before it is walked: its shape, its account, and who may listen.
 
 use std::collections::HashMap;
 
 use toml::Spanned;
 use url::{Host, Url};
 
+use super::capture::Named as Captured;
+use super::flow_names;
 use super::report::{Report, Span};
 use super::section::quoted;
-use super::template;
 use crate::domain::account::Account;
-use crate::domain::flow::{Flow, Source, Step, Turn};
-use crate::domain::request::Body;
+use crate::domain::flow::{Flow, Step, Turn};
 use crate::domain::template::Part;
+use crate::expr::cel::Name;
 
 /// A step as it was read, and where what it fills in stands.
 pub(super) struct Read {
     pub(super) step: Step,
     pub(super) span: Span,
+    /// Nothing in it was so wrong that something else stands for it in `step`.
+    pub(super) whole: bool,
+    /// Faulty ones as well.
+    pub(super) captures: Vec<Captured>,
     pub(super) places: Vec<Spanned<Part>>,
+    /// Forms that are sent on.
+    pub(super) forms: Vec<Spanned<String>>,
+    /// What expressions ask of the flow.
+    pub(super) asks: Vec<Spanned<Name>>,
     pub(super) secrets: Vec<Span>,
 }
 
@@ -53,9 +62,7 @@ pub(super) fn checked(
 ) -> Option<Checked> {
     names(report, &steps);
     turns(report, &steps);
-    for place in 0..steps.len() {
-        captures(report, &steps, place);
-    }
+    flow_names::check(report, &steps);
     if !matches!(named, Named::Told) {
         let (wrong, nobody) = (matches!(named, Named::Wrong | Named::Nobody), matches!(named, Named::Nobody));
         of_account(report, &steps, account.as_ref(), (wrong, nobody));
@@ -75,7 +82,7 @@ pub(super) fn checked(
 
 fn names(report: &Report<'_>, steps: &[Read]) {
     let mut taken: HashMap<&str, usize> = HashMap::new();
-    for read in steps {
+    for read in steps.iter().filter(|it| it.whole || !it.step.name.is_empty()) {
         let line = report.line(&read.span);
         if let Some(first) = taken.insert(&read.step.name, line) {
             report.wrong(
@@ -97,71 +104,7 @@ fn turns(report: &Report<'_>, steps: &[Read]) {
     report.wrong(first.span.clone(), format!("the first step cannot be `{word}`"), help);
 }
 
-/// Every capture that a step fills in was taken by an earlier one.
-fn captures(report: &Report<'_>, steps: &[Read], place: usize) {
-    let (before, from_here) = steps.split_at(place);
-    let Some((read, _)) = from_here.split_first() else { return };
-    let taken = |reads: &[Read], name: &str| {
-        let captures =
-            reads.iter().filter(|it| it.step.turn != Turn::Confirm || read.step.turn == Turn::Confirm);
-        let found = captures.flat_map(|it| &it.step.captures).find(|it| it.name == name);
-        found.map(|it| matches!(it.from, Source::Form(_)))
-    };
-    let missing = |name: &str, span: Span| {
-        if taken(from_here, name).is_some() {
-            let message = format!("{{{{{name}}}}} is used before it is captured");
-            report.wrong(
-                span,
-                message,
-                "captures are there for the steps that follow theirs; change the order",
-            );
-            return;
-        }
-        let known: Vec<&str> =
-            before.iter().flat_map(|it| &it.step.captures).map(|it| it.name.as_str()).collect();
-        let help = match template::meant(name, &known) {
-            Some(meant) => format!("did you mean {{{{{meant}}}}}?"),
-            None => format!("an earlier step has to capture it: capture.{name} = {{ json = \"$.{name}\" }}"),
-        };
-        report.wrong(span, format!("nothing is captured as {{{{{name}}}}}"), help);
-    };
-    for part in &read.places {
-        let Part::Capture(name) = part.get_ref() else { continue };
-        let (root, field) =
-            name.split_once('.').map_or((name.as_str(), None), |(root, field)| (root, Some(field)));
-        match (taken(before, root), field) {
-            (None, _) => missing(root, part.span()),
-            (Some(true), None) => report.wrong(
-                part.span(),
-                format!("{{{{{root}}}}} is a whole form"),
-                format!("write one of its hidden fields, {{{{{root}.FIELD}}}}, or where it leads, {{{{{root}.action}}}}"),
-            ),
-            (Some(false), Some(_)) => report.wrong(
-                part.span(),
-                format!("{{{{{root}}}}} is one value, not a form"),
-                format!("write {{{{{root}}}}}"),
-            ),
-            _ => (),
-        }
-    }
-    if let Some(Body::Form { of: Some(of), .. }) = &read.step.request.body {
-        match taken(before, of) {
-            Some(true) => (),
-            Some(false) => report.wrong(
-                read.span.clone(),
-                format!("{} is one value, not a form", quoted(of)),
-                format!("capture the form: capture.{of} = {{ form = \"form\" }}"),
-            ),
-            None => report.wrong(
-                read.span.clone(),
-                format!("no earlier step captures a form as {}", quoted(of)),
-                format!("write capture.{of} = {{ form = \"form\" }} into the step that gets the page"),
-            ),
-        }
-    }
-}
-
-fn is_own(part: &Part) -> bool {
+pub(super) fn is_own(part: &Part) -> bool {
     matches!(part, Part::Username | Part::Password | Part::Totp | Part::Basic)
 }
 
@@ -199,7 +142,8 @@ fn sends_password(part: &Part) -> bool {
 /// A wrong password is one that is sent.
 pub(super) fn sends_a_password(report: &Report<'_>, steps: &[Read], wrong: Span) {
     let in_order = steps.iter().filter(|it| it.step.turn == Turn::InOrder);
-    if !in_order.flat_map(|it| &it.places).any(|part| sends_password(part.get_ref())) {
+    let readable = steps.iter().all(|it| it.whole);
+    if readable && !in_order.flat_map(|it| &it.places).any(|part| sends_password(part.get_ref())) {
         report.wrong(
             wrong,
             "`wrong_password` has no meaning here: no step sends {{password}}",

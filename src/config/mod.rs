@@ -10,6 +10,7 @@ mod fault;
 mod file;
 mod flow;
 mod flow_check;
+mod flow_names;
 mod json;
 mod kinds;
 pub mod manual;

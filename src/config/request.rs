@@ -233,6 +233,7 @@ fn form(report: &Report<'_>, entry: Entry<'_>, texts: &Texts<'_>) -> Option<Body
                 "write the name that an earlier step gave it: capture.page = { form = \"form\" }, form = { of = \"page\", … }",
             )
         });
+        of.iter().for_each(|it| texts.form(it.clone()));
         (of.map(Spanned::into_inner), fields(section, texts))
     };
     let (of, fields) = Section::read(report, "`form`", entry, read)?;

@@ -94,10 +94,24 @@ impl<'r, 'i> Section<'r, 'i> {
     pub(super) fn take(&mut self, key: &'static str) -> Option<Entry<'i>> {
         self.known.push(key);
         let entry = self.table.remove(key)?;
-        if self.what.starts_with('[') || self.what == "the file" {
-            self.report.key(entry.span(), self.what, key);
-        }
+        self.place(key, entry.span(), &entry);
         Some(entry)
+    }
+
+    /// Says where a key of the manual's stands, with all that is in it: of
+    /// `capture.token = { … }` the table is `capture` and nothing more.
+    fn place(&self, key: &'static str, span: Span, entry: &Entry<'i>) {
+        if !self.what.starts_with('[') && self.what != "the file" {
+            return;
+        }
+        self.report.key(span, self.what, key);
+        if let DeValue::Table(table) = entry.get_ref()
+            && self.what != "the file"
+        {
+            for (name, entry) in table {
+                self.place(key, name.span().start..entry.span().end.max(name.span().end), entry);
+            }
+        }
     }
 
     /// The raw value of a key that must be there; `example` is shown when it is not.
@@ -166,6 +180,9 @@ impl<'r, 'i> Section<'r, 'i> {
         let DeValue::Table(table) = entry.get_mut() else { return Vec::new() };
         let (taken, left): (Vec<_>, Vec<_>) =
             std::mem::take(table).into_iter().partition(|(name, _)| wanted(name.get_ref()));
+        for (name, entry) in &taken {
+            self.report.key(name.span().start..entry.span().end.max(name.span().end), self.what, key);
+        }
         let nothing_left = left.is_empty() && !taken.is_empty();
         *table = left.into_iter().collect();
         if nothing_left {

@@ -35,13 +35,15 @@ pub(super) struct Texts<'a> {
     pub(super) secrets: &'a Secrets<'a>,
     /// Every place that was met since it was last asked, and where it stands.
     found: RefCell<Vec<Spanned<Part>>>,
+    /// Names of captured forms that are sent on.
+    forms: RefCell<Vec<Spanned<String>>>,
     /// Where secrets stand.
     hidden: RefCell<Vec<Span>>,
 }
 
 impl<'a> Texts<'a> {
     pub(super) fn new(secrets: &'a Secrets<'a>) -> Self {
-        Self { secrets, found: RefCell::default(), hidden: RefCell::default() }
+        Self { secrets, found: RefCell::default(), forms: RefCell::default(), hidden: RefCell::default() }
     }
 
     /// Reads a text of the file, which stands at `span`.
@@ -63,6 +65,16 @@ impl<'a> Texts<'a> {
     /// A secret stands there.
     pub(super) fn secret(&self, span: Span) {
         self.hidden.borrow_mut().push(span);
+    }
+
+    /// A form that an earlier step captured is sent on.
+    pub(super) fn form(&self, of: Spanned<String>) {
+        self.forms.borrow_mut().push(of);
+    }
+
+    /// The forms met since this was last asked.
+    pub(super) fn take_forms(&self) -> Vec<Spanned<String>> {
+        self.forms.take()
     }
 
     /// The places met since this was last asked.

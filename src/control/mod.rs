@@ -12,8 +12,8 @@ pub use door::{Door, DoorError};
 pub use talk::{Answers, serve};
 pub use wire::{
     Answer, AttemptLine, CanaryLine, Check, ComponentLine, DaemonLine, EndpointLine, EvidenceLine, Knock,
-    KnockLine, LoginLine, NetworkLine, NoteLine, NoticeLine, Own, Question, Refusal, Reloaded, Status,
-    VERSION, Wanted,
+    KnockLine, LoginLine, NetworkLine, NoteLine, NoticeLine, Own, PauseLine, Question, Refusal, Reloaded,
+    Status, VERSION, Wanted,
 };
 
 /// The socket's name in the data directory.

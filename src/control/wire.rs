@@ -8,8 +8,19 @@ use crate::exhibit::Exhibit;
 
 /// Of this protocol; raised when an older reader would misunderstand a newer writer.
 pub const VERSION: u32 = 1;
-/// Names of questions, for the sentence to who asks another.
-const KNOWN: &str = "status, reload, probe, evidence, notices, logins, resume";
+/// What may be asked, and what each question must name; for the sentence to who
+/// asks otherwise.
+const KNOWN: [(&str, Option<&str>); 9] = [
+    ("status", None),
+    ("reload", None),
+    ("probe", Some("endpoint")),
+    ("evidence", Some("endpoint")),
+    ("notices", None),
+    ("logins", None),
+    ("resume", Some("account")),
+    ("pauses", None),
+    ("end_pause", Some("host")),
+];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
@@ -31,6 +42,12 @@ pub enum Question {
     ResumeLogin {
         account: String,
     },
+    /// At which hosts nobody knocks.
+    Pauses,
+    /// Knock at a host again.
+    EndPause {
+        host: String,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,52 +59,64 @@ struct Asked {
     endpoint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
 }
 
 impl Question {
     pub(super) fn line(&self) -> serde_json::Result<Vec<u8>> {
-        let (ask, endpoint) = match self {
-            Self::Status => ("status", None),
-            Self::Reload => ("reload", None),
-            Self::Probe { endpoint } => ("probe", Some(endpoint.clone())),
-            Self::Evidence { endpoint } => ("evidence", Some(endpoint.clone())),
-            Self::Notices => ("notices", None),
-            Self::Logins => ("logins", None),
-            Self::ResumeLogin { account } => {
-                let (ask, account) = ("resume".to_owned(), Some(account.clone()));
-                return finished(&Asked { v: VERSION, ask, endpoint: None, account });
+        let (mut endpoint, mut account, mut host) = (None, None, None);
+        let ask = match self {
+            Self::Status => "status",
+            Self::Reload => "reload",
+            Self::Probe { endpoint: named } => {
+                endpoint = Some(named.clone());
+                "probe"
+            }
+            Self::Evidence { endpoint: named } => {
+                endpoint = Some(named.clone());
+                "evidence"
+            }
+            Self::Notices => "notices",
+            Self::Logins => "logins",
+            Self::ResumeLogin { account: named } => {
+                account = Some(named.clone());
+                "resume"
+            }
+            Self::Pauses => "pauses",
+            Self::EndPause { host: named } => {
+                host = Some(named.clone());
+                "end_pause"
             }
         };
-        finished(&Asked { v: VERSION, ask: ask.to_owned(), endpoint, account: None })
+        finished(&Asked { v: VERSION, ask: ask.to_owned(), endpoint, account, host })
     }
 
     /// Strictly: nothing that is not understood in full is answered.
     pub(super) fn read(line: &[u8]) -> Result<Self, String> {
-        let asked: Asked =
+        let Asked { v, ask, endpoint, account, host } =
             serde_json::from_slice(line).map_err(|why| format!("this is not a question ({why})"))?;
-        if asked.v != VERSION {
-            return Err(format!("this daemon speaks version {VERSION} of the protocol, not {}", asked.v));
+        if v != VERSION {
+            return Err(format!("this daemon speaks version {VERSION} of the protocol, not {v}"));
         }
-        match (asked.ask.as_str(), asked.account) {
-            ("resume", Some(account)) if asked.endpoint.is_none() => {
-                return Ok(Self::ResumeLogin { account });
-            }
-            ("resume", _) => return Err("`resume` needs an `account` and nothing else".to_owned()),
-            (_, Some(_)) => return Err(format!("`{}` takes no `account`", asked.ask)),
-            (_, None) => (),
-        }
-        match (asked.ask.as_str(), asked.endpoint) {
-            ("logins", None) => Ok(Self::Logins),
-            ("status", None) => Ok(Self::Status),
-            ("reload", None) => Ok(Self::Reload),
-            ("notices", None) => Ok(Self::Notices),
-            ("probe", Some(endpoint)) => Ok(Self::Probe { endpoint }),
-            ("evidence", Some(endpoint)) => Ok(Self::Evidence { endpoint }),
-            ("probe" | "evidence", None) => Err(format!("`{}` needs an `endpoint`", asked.ask)),
-            ("status" | "reload" | "notices" | "logins", Some(_)) => {
-                Err(format!("`{}` takes no `endpoint`", asked.ask))
-            }
-            _ => Err(format!("this daemon does not know that question; it knows {KNOWN}")),
+        match (ask.as_str(), endpoint, account, host) {
+            ("status", None, None, None) => Ok(Self::Status),
+            ("reload", None, None, None) => Ok(Self::Reload),
+            ("probe", Some(endpoint), None, None) => Ok(Self::Probe { endpoint }),
+            ("evidence", Some(endpoint), None, None) => Ok(Self::Evidence { endpoint }),
+            ("notices", None, None, None) => Ok(Self::Notices),
+            ("logins", None, None, None) => Ok(Self::Logins),
+            ("resume", None, Some(account), None) => Ok(Self::ResumeLogin { account }),
+            ("pauses", None, None, None) => Ok(Self::Pauses),
+            ("end_pause", None, None, Some(host)) => Ok(Self::EndPause { host }),
+            _ => Err(match KNOWN.iter().find(|(known, _)| *known == ask) {
+                Some((_, Some(named))) => format!("`{ask}` names one `{named}` and nothing else"),
+                Some((_, None)) => format!("`{ask}` names nothing else"),
+                None => {
+                    let known = KNOWN.map(|(known, _)| known).join(", ");
+                    format!("this daemon does not know that question; it knows {known}")
+                }
+            }),
         }
     }
 }
@@ -110,6 +139,13 @@ pub enum Answer {
     },
     LoginResumed {
         stops: usize,
+    },
+    Pauses {
+        pauses: Vec<PauseLine>,
+    },
+    PauseEnded {
+        /// None when no pause was known by that name.
+        hosts: Vec<String>,
     },
     Refused {
         why: Refusal,
@@ -250,6 +286,9 @@ pub struct EndpointLine {
     /// `throttled`, `blocked`, `retry_after` or `down`.
     #[serde(default)]
     pub rests_because: Option<String>,
+    /// Whose pause it is, if it is one.
+    #[serde(default)]
+    pub rests_host: Option<String>,
     /// A maintenance covers it: the schedule logs nobody in until then.
     #[serde(default)]
     pub no_login_until: Option<String>,
@@ -380,15 +419,39 @@ pub struct AttemptLine {
     pub ended: String,
 }
 
+/// A host at which nobody knocks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PauseLine {
+    /// With its port.
+    pub host: String,
+    /// `throttled` or `blocked`.
+    pub reason: String,
+    pub since: String,
+    pub until: String,
+    pub left_s: f64,
+    /// Which pause it is since the host was fine: each is longer.
+    pub nth: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_question_reads_back_as_it_was_written() {
-        let probe = Question::Probe { endpoint: "web".into() };
-        let evidence = Question::Evidence { endpoint: "web".into() };
-        for question in [Question::Status, Question::Reload, probe, evidence, Question::Notices] {
+        let questions = [
+            Question::Status,
+            Question::Reload,
+            Question::Probe { endpoint: "web".into() },
+            Question::Evidence { endpoint: "web".into() },
+            Question::Notices,
+            Question::Logins,
+            Question::ResumeLogin { account: "web".into() },
+            Question::Pauses,
+            Question::EndPause { host: "web".into() },
+        ];
+        assert_eq!(questions.len(), KNOWN.len());
+        for question in questions {
             assert_eq!(Question::read(&question.line().unwrap()), Ok(question));
         }
     }
@@ -397,9 +460,10 @@ mod tests {
     fn what_is_not_understood_in_full_gets_a_sentence() {
         let said = |line: &str| Question::read(line.as_bytes()).unwrap_err();
         insta::assert_snapshot!(said(r#"{"v":2,"ask":"status"}"#), @"this daemon speaks version 1 of the protocol, not 2");
-        insta::assert_snapshot!(said(r#"{"v":1,"ask":"stop"}"#), @"this daemon does not know that question; it knows status, reload, probe, evidence, notices, logins, resume");
-        insta::assert_snapshot!(said(r#"{"v":1,"ask":"probe"}"#), @"`probe` needs an `endpoint`");
-        insta::assert_snapshot!(said(r#"{"v":1,"ask":"reload","endpoint":"web"}"#), @"`reload` takes no `endpoint`");
+        insta::assert_snapshot!(said(r#"{"v":1,"ask":"stop"}"#), @"this daemon does not know that question; it knows status, reload, probe, evidence, notices, logins, resume, pauses, end_pause");
+        insta::assert_snapshot!(said(r#"{"v":1,"ask":"probe"}"#), @"`probe` names one `endpoint` and nothing else");
+        insta::assert_snapshot!(said(r#"{"v":1,"ask":"reload","endpoint":"web"}"#), @"`reload` names nothing else");
+        insta::assert_snapshot!(said(r#"{"v":1,"ask":"end_pause","account":"web"}"#), @"`end_pause` names one `host` and nothing else");
         for line in [r#"{"v":1,"ask":"status","force":true}"#, "GET / HTTP/1.1", "", "[]", "{", "\u{0}"] {
             assert!(said(line).starts_with("this is not a question ("), "{line}");
         }

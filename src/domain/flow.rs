@@ -82,7 +82,7 @@ pub enum Source {
         selector: String,
         attribute: Option<String>,
     },
-    /// The group, 1 when there is one, else the whole match.
+    /// A group of the first match; 0 is the whole match.
     Regex {
         pattern: String,
         group: usize,

@@ -70,10 +70,10 @@ told! {
         "have our knocks spared from captchas and locks there, then `porchlight login resume -`",
     Throttled "throttled" Notice
         "the target asks us to slow down, and nobody knocks at its host meanwhile"
-        "knock less often, or have our knocks allowed there",
+        "knock less often, or have our knocks allowed there and then end it: `porchlight pause end HOST`",
     Blocked "blocked" Trouble
         "a wall against bots keeps us out, and nobody knocks at its host meanwhile"
-        "have our User-Agent or address allowed there",
+        "have our User-Agent or address allowed there, then `porchlight pause end HOST`",
     CertificateEnds "certificate_ends" Trouble
         "its certificate runs out"
         "have the certificate renewed and its chain served",

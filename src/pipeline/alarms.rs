@@ -3,7 +3,7 @@
 //! | a result | told |
 //! | --- | --- |
 //! | a wrong password was accepted | an alarm, until one is refused |
-//! | throttled or blocked | once a pause, until another answer comes |
+//! | throttled or blocked | once a pause, until another answer comes or a person ends the pause |
 //! | no request was sent because of another's pause | nothing |
 
 use crate::domain::endpoint::EndpointId;
@@ -14,7 +14,7 @@ use crate::domain::redact::{Redactor, Shown};
 use crate::notes::Notes;
 use crate::probe::pauses::Pause;
 
-pub(super) fn sound(notes: &Notes, id: &EndpointId, result: &ProbeResult, pause: Option<Pause>) {
+pub(super) fn sound(notes: &Notes, id: &EndpointId, result: &ProbeResult, pause: Option<(String, Pause)>) {
     let outcome = result.outcome;
     let key = |told| Key::of_endpoint(told, id);
     match outcome {
@@ -32,11 +32,21 @@ pub(super) fn sound(notes: &Notes, id: &EndpointId, result: &ProbeResult, pause:
             if result.http_status.is_none() {
                 continue;
             }
-            let until = pause.map(|it| format!("until {}", it.ends().strftime("%Y-%m-%d %H:%M:%S UTC")));
-            notes.tell(key(told), Redactor::default().line(&until.unwrap_or_default()));
+            let until = |(host, it): &(String, Pause)| {
+                format!("{host} until {}", it.ends().strftime("%Y-%m-%d %H:%M:%S UTC"))
+            };
+            let until = pause.as_ref().map(until).unwrap_or_default();
+            notes.tell(key(told), Redactor::default().line(&until));
         } else if !matches!(outcome, Outcome::Unknown(it) if it.is_ours()) {
             notes.clear(&key(told));
         }
+    }
+}
+
+/// A person ended the pause of a host that this endpoint knocks at.
+pub fn end_pause(notes: &Notes, id: &EndpointId) {
+    for told in [Told::Throttled, Told::Blocked] {
+        notes.clear(&Key::of_endpoint(told, id));
     }
 }
 
@@ -85,6 +95,9 @@ mod tests {
         sound(&notes, &Id::parse("other").unwrap(), &held, None);
         assert_eq!(told(), [Told::Blocked], "it was not even asked");
         sound(&notes, &id, &answered(Outcome::Success), None);
+        assert!(told().is_empty());
+        sound(&notes, &id, &answered(Outcome::Unknown(UnknownReason::Blocked)), None);
+        end_pause(&notes, &id);
         assert!(told().is_empty());
     }
 }

@@ -23,18 +23,21 @@ pub async fn keep(store: &Store, pauses: &Pauses, now: Moment) -> Result<(), Sto
 }
 
 impl Keeper for Book {
-    fn keep<'a>(&'a self, place: &'a str, pause: Option<Kept>) -> Soon<'a, ()> {
+    fn keep<'a>(&'a self, place: &'a str, pause: Option<Kept>) -> Soon<'a, bool> {
         Box::pin(async move {
             let host = place.to_owned();
+            let what = if pause.is_some() { "wants us away" } else { "wants us away no more" };
             let written = within::moments(&self.0, move |tx| match pause {
                 Some(Kept { reason, since, length, nth }) => {
                     store::keep_pause(tx, &PauseRow { host, reason, since, length, nth })
                 }
                 None => store::forget_pause(tx, &host),
             });
-            if let Err(error) = written.await {
-                tracing::warn!("That {place} wants us away lasts until a restart only: {error}");
+            let written = written.await;
+            if let Err(error) = &written {
+                tracing::warn!("That {place} {what} lasts until a restart only: {error}");
             }
+            written.is_ok()
         })
     }
 }

@@ -19,10 +19,12 @@ const ASKED: &str = "retry_after";
 const BACKED_OFF: &str = "down";
 
 /// Nobody knocks, though the bell rings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resting {
     /// The reason of a pause, `retry_after` or `down`.
     pub because: &'static str,
+    /// Whose pause it is, if it is one.
+    pub host: Option<String>,
     pub left: Duration,
 }
 
@@ -71,14 +73,15 @@ impl Worker {
     /// Why no bell is heeded now, and for how long.
     pub fn resting(&self) -> Option<Resting> {
         let now = self.spine.clock.now().mono;
-        let pause = self.spine.prober.pause(&self.endpoint()).map(|it| (it.until, it.reason.wire()));
-        let (until, because) = {
+        let pause = self.spine.prober.pause(&self.endpoint());
+        let pause = pause.map(|(host, it)| (it.until, it.reason.wire(), Some(host)));
+        let (until, because, host) = {
             let rest = self.rest();
-            let own = (rest.until, if rest.asked { ASKED } else { BACKED_OFF });
+            let own = (rest.until, if rest.asked { ASKED } else { BACKED_OFF }, None);
             pause.filter(|it| own.0 <= it.0).unwrap_or(own)
         };
         let left = until.saturating_sub(now);
-        (!left.is_zero()).then_some(Resting { because, left })
+        (!left.is_zero()).then_some(Resting { because, host, left })
     }
 }
 

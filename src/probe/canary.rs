@@ -8,9 +8,10 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::client::Only;
 use super::gate::Group;
 use super::own::OwnHealth;
-use super::{Kit, Known, classify, http, marks, names};
+use super::{Kit, Known, classify, http, marks};
 use crate::domain::expect::Expect;
 use crate::domain::flow::Flow;
 use crate::domain::health_gate::Said;
@@ -122,9 +123,9 @@ impl Canaries {
             Ok(ip) => vec![SocketAddr::new(ip, port)],
             Err(_) => match self.kit.outbound.resolver() {
                 Err(_) => return Said::NoName,
-                Ok(resolver) => match resolver.lookup_ip(names::absolute(host)).await {
+                Ok(resolver) => match resolver.addresses(host, Only::Any).await {
                     Err(_) => return Said::NoName,
-                    Ok(found) => found.iter().map(|ip| SocketAddr::new(ip, port)).collect(),
+                    Ok(found) => found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect(),
                 },
             },
         };

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use hickory_resolver::TokioResolver;
 use reqwest::header::HeaderMap;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
@@ -109,7 +108,7 @@ struct Shape {
 /// The resolver, and the configuration it was made from.
 #[derive(Clone)]
 struct Resolver {
-    resolver: TokioResolver,
+    resolver: names::Resolver,
     configured: Option<SystemTime>,
 }
 
@@ -313,13 +312,13 @@ impl Outbound {
 
     /// Made anew when the system's configuration has changed: a machine that
     /// moves to another network gets other resolvers.
-    pub(super) fn resolver(&self) -> Result<TokioResolver, String> {
+    pub(super) fn resolver(&self) -> Result<names::Resolver, String> {
         let configured = std::fs::metadata(RESOLVERS).and_then(|it| it.modified()).ok();
         let mut kept = self.shared.resolver.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept.as_ref().filter(|known| known.configured == configured) {
             return Ok(known.resolver.clone());
         }
-        let resolver = names::resolver(self.shared.nameserver)?;
+        let resolver = names::Resolver::new(self.shared.nameserver)?;
         Ok(kept.insert(Resolver { resolver, configured }).resolver.clone())
     }
 }

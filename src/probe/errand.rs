@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use hickory_resolver::TokioResolver;
-
 use super::client::Only;
 use super::marks::{Marks, Trace};
+use super::names::Resolver;
 use super::verify::Dates;
 use crate::domain::request::Fence;
 
@@ -19,7 +18,7 @@ pub struct Errand {
     pub trace: Trace,
     pub dates: Dates,
     /// None where nobody is asked, or none is configured.
-    pub resolver: Option<TokioResolver>,
+    pub resolver: Option<Resolver>,
     /// The host of the proxy, which is asked for by the same way.
     pub proxy: Option<String>,
     /// Which addresses of the endpoint are used; a proxy's are all.

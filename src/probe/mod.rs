@@ -181,12 +181,12 @@ impl Prober {
         self
     }
 
-    /// Why nobody knocks there now, if a host of it told us to stay away.
-    pub fn pause(&self, endpoint: &Endpoint) -> Option<pauses::Pause> {
+    /// Why nobody knocks there now, if a host of it told us to stay away, and which.
+    pub fn pause(&self, endpoint: &Endpoint) -> Option<(String, pauses::Pause)> {
         let now = self.kit.clock.now().mono;
-        let places = manners::places(&endpoint.kind);
-        let pauses = places.iter().filter_map(|place| self.kit.manners.pauses.running(place, now));
-        pauses.max_by_key(|it| it.until)
+        let pauses = &self.kit.manners.pauses;
+        let running = |place: String| pauses.running(&place, now).map(|it| (place, it));
+        manners::places(&endpoint.kind).into_iter().filter_map(running).max_by_key(|(_, it)| it.until)
     }
 
     /// Asks this one before it uses a code of a second factor.

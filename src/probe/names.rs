@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
@@ -22,8 +22,62 @@ const DNS_PORT: u16 = 53;
 /// Names remembered by the resolver.
 const DNS_CACHE_SIZE: u64 = 1024;
 
-/// A resolver as the system wants it, or one that asks only `nameserver`.
-pub fn resolver(nameserver: Option<SocketAddr>) -> Result<TokioResolver, String> {
+/// When the addresses of one family are known, those of the other are waited for
+/// so long: some name servers never answer for AAAA, and whoever logs in gets in
+/// all the same.
+const OTHER_FAMILY: Duration = Duration::from_millis(500);
+
+/// Asks for the addresses of names, each family by itself.
+#[derive(Clone)]
+pub struct Resolver {
+    ipv4: TokioResolver,
+    ipv6: TokioResolver,
+}
+
+impl Resolver {
+    /// As the system wants it, or one that asks only `nameserver`.
+    pub fn new(nameserver: Option<SocketAddr>) -> Result<Self, String> {
+        Ok(Self {
+            ipv4: resolver(nameserver, LookupIpStrategy::Ipv4Only)?,
+            ipv6: resolver(nameserver, LookupIpStrategy::Ipv6Only)?,
+        })
+    }
+
+    /// All addresses that `only` takes, IPv6 first.
+    pub async fn addresses(&self, name: &str, only: Only) -> Result<Vec<IpAddr>, NetError> {
+        // The trailing dot: an operator's name is never tried in search domains.
+        let name = absolute(name);
+        let ask = async |resolver: &TokioResolver| -> Result<Vec<IpAddr>, NetError> {
+            Ok(resolver.lookup_ip(name.as_str()).await?.iter().collect())
+        };
+        let (mut ipv6, mut ipv4) = (std::pin::pin!(ask(&self.ipv6)), std::pin::pin!(ask(&self.ipv4)));
+        // Of a forced family it must be known whether the other has any.
+        let patience = if only == Only::Any { OTHER_FAMILY } else { Duration::MAX };
+        let (ipv6, ipv4) = tokio::select! {
+            found = &mut ipv6 => {
+                let patience = if found.is_ok() { patience } else { Duration::MAX };
+                let other = tokio::time::timeout(patience, ipv4).await;
+                (Some(found), other.ok())
+            }
+            found = &mut ipv4 => {
+                let patience = if found.is_ok() { patience } else { Duration::MAX };
+                let other = tokio::time::timeout(patience, ipv6).await;
+                (other.ok(), Some(found))
+            }
+        };
+        let answers = [ipv6, ipv4].into_iter().flatten();
+        let (found, faults): (Vec<_>, Vec<_>) = answers.partition(Result::is_ok);
+        if found.is_empty() {
+            // A fault says more than that there is none of this family.
+            let mut faults: Vec<NetError> = faults.into_iter().filter_map(Result::err).collect();
+            faults.sort_by_key(NetError::is_no_records_found);
+            return Err(faults.into_iter().next().unwrap_or(NetError::Timeout));
+        }
+        Ok(found.into_iter().flatten().flatten().filter(|it| only.takes(*it)).collect())
+    }
+}
+
+fn resolver(nameserver: Option<SocketAddr>, families: LookupIpStrategy) -> Result<TokioResolver, String> {
     let mut builder = match nameserver {
         Some(nameserver) => {
             TokioResolver::builder_with_config(only(nameserver), TokioRuntimeProvider::default())
@@ -31,6 +85,7 @@ pub fn resolver(nameserver: Option<SocketAddr>) -> Result<TokioResolver, String>
         None => TokioResolver::builder_tokio().map_err(|it| it.to_string())?,
     };
     let options = builder.options_mut();
+    options.ip_strategy = families;
     options.cache_size = DNS_CACHE_SIZE;
     options.positive_max_ttl = Some(DNS_CACHE);
     options.negative_max_ttl = Some(DNS_NEGATIVE_CACHE);
@@ -53,20 +108,18 @@ pub fn configured() -> Result<Vec<SocketAddr>, String> {
 /// Looks a name up, notes how long it took and how it failed, and gives the
 /// addresses that may be used.
 pub async fn look_up(
-    resolver: Option<&TokioResolver>,
+    resolver: Option<&Resolver>,
     name: &str,
     only: Only,
     trace: &Trace,
 ) -> Result<Vec<IpAddr>, (DnsFault, Option<NetError>)> {
     trace.note(|marks| marks.dns_began = Some(now()));
     let answer = match resolver {
-        // The trailing dot: an operator's name is never tried in search domains.
-        Some(resolver) => resolver.lookup_ip(absolute(name)).await.map_err(Some),
+        Some(resolver) => resolver.addresses(name, only).await.map_err(Some),
         None => Err(None),
     };
     trace.note(|marks| marks.dns_ended = Some(now()));
-    let found = answer.map(|found| found.iter().filter(|it| only.takes(*it)).collect::<Vec<IpAddr>>());
-    let found = match found {
+    let found = match answer {
         Ok(found) if found.is_empty() => Err((DnsFault::NoSuchFamily, None)),
         Ok(found) => Ok(found),
         Err(error) => Err((dns_fault(error.as_ref()), error)),
@@ -130,7 +183,7 @@ impl reqwest::dns::Resolve for Names {
 }
 
 /// `localhost` is left as it is, so that the hosts file is asked for it.
-pub(super) fn absolute(name: &str) -> String {
+fn absolute(name: &str) -> String {
     if name.ends_with('.') || !name.contains('.') { name.to_owned() } else { format!("{name}.") }
 }
 

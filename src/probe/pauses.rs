@@ -6,9 +6,10 @@
 //! | with a `Retry-After` beside it | for the longer of both |
 //! | several such answers at once | one pause |
 //! | a success there, or none of this for a day | the next pause is the first again |
+//! | a person ends it | knocks go on with the next bell, and the next pause is the first again: they answer for being let in |
 //! | a restart, a kill, a crash loop | the pause goes on, and so does their order |
 //! | the wall clock was set back meanwhile | the pause begins anew, no longer than it was |
-//! | it cannot be written down | it is kept while we run |
+//! | it, or its end, cannot be written down | it is so while we run |
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -58,10 +59,19 @@ pub struct Kept {
     pub nth: usize,
 }
 
+/// What became of a person's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Where a pause was ended; none when none was known by that name.
+    pub hosts: Vec<String>,
+    /// A restart knows it, too.
+    pub kept: bool,
+}
+
 /// Remembers pauses over restarts.
 pub trait Keeper: Send + Sync {
-    /// None when the host is fine again. Never long: a knock waits for it.
-    fn keep<'a>(&'a self, place: &'a str, pause: Option<Kept>) -> Soon<'a, ()>;
+    /// None when the host is fine again. Whether it is written down. Never long: a knock waits for it.
+    fn keep<'a>(&'a self, place: &'a str, pause: Option<Kept>) -> Soon<'a, bool>;
 }
 
 impl Pauses {
@@ -85,12 +95,36 @@ impl Pauses {
             Outcome::Unknown(reason @ (UnknownReason::Throttled | UnknownReason::Blocked)) => {
                 self.begin(place, reason, wish, now).map(Some)
             }
-            Outcome::Success | Outcome::Degraded(_) => self.end(place, now).then_some(None),
+            Outcome::Success | Outcome::Degraded(_) => self.forgive(place, now).then_some(None),
             _ => None,
         };
         if let (Some(pause), Some(keeper)) = (changed, self.keeper.get()) {
-            keeper.keep(place, pause).await;
+            // Whoever could not has said so, and it is so while we run.
+            let _ = keeper.keep(place, pause).await;
         }
+    }
+
+    /// A person says that we may knock there again: at a host and its port, or
+    /// at all ports of a host.
+    pub async fn end(&self, host: &str, now: Moment) -> Ended {
+        let host = host.to_ascii_lowercase();
+        let is_named =
+            |place: &str| place == host || place.rsplit_once(':').is_some_and(|(name, _)| name == host);
+        let mut ended = Ended { hosts: Vec::new(), kept: true };
+        {
+            let mut known = self.hosts();
+            let named = known.iter().filter(|(place, (it, _))| is_named(place) && it.is_remembered(now.mono));
+            ended.hosts.extend(named.map(|(place, _)| place.clone()));
+            known.retain(|place, _| !ended.hosts.contains(place));
+        }
+        ended.hosts.sort();
+        for place in &ended.hosts {
+            tracing::info!("A person ended the pause of {place}: knocks go on there with the next bell");
+            if let Some(keeper) = self.keeper.get() {
+                ended.kept &= keeper.keep(place, None).await;
+            }
+        }
+        ended
     }
 
     /// None while one runs already.
@@ -122,7 +156,7 @@ impl Pauses {
 
     /// Whether a success forgave something. One that was under way when the
     /// others were told off proves nothing.
-    fn end(&self, place: &str, now: Moment) -> bool {
+    fn forgive(&self, place: &str, now: Moment) -> bool {
         let mut hosts = self.hosts();
         let over = hosts.get(place).is_some_and(|(pause, _)| !pause.runs(now.mono));
         over && hosts.remove(place).is_some()
@@ -131,6 +165,17 @@ impl Pauses {
     /// The pause of this host, if it is not over.
     pub fn running(&self, place: &str, now: Duration) -> Option<Pause> {
         self.hosts().get(place).map(|(pause, _)| *pause).filter(|it| it.runs(now))
+    }
+
+    /// Where nobody knocks now, which pause of each it is, and by what name.
+    pub fn all_running(&self, now: Duration) -> Vec<(String, Pause, usize)> {
+        let hosts = self.hosts();
+        let running = hosts.iter().filter(|(_, (pause, _))| pause.runs(now));
+        let mut running: Vec<_> =
+            running.map(|(place, (pause, nth))| (place.clone(), *pause, *nth)).collect();
+        drop(hosts);
+        running.sort_by(|a, b| a.0.cmp(&b.0));
+        running
     }
 
     /// At how many hosts nobody knocks now.
@@ -159,10 +204,13 @@ impl Pause {
 
     /// Why no request is sent there.
     pub fn held(&self, place: &str) -> Held {
-        let asks =
-            if self.reason == UnknownReason::Throttled { "asked us to slow down" } else { "blocks us" };
+        let did =
+            if self.reason == UnknownReason::Throttled { "asked us to slow down" } else { "blocked us" };
         let [since, until] = [self.since, self.ends()].map(|it| it.strftime("%Y-%m-%d %H:%M:%S UTC"));
-        let said = format!("nobody knocks at {place} until {until}: it {asks} at {since}");
+        let said = format!(
+            "nobody knocks at {place} until {until}: it {did} at {since}; \
+             where it lets us in again, `porchlight pause end {place}` ends the wait"
+        );
         Held { reason: self.reason, said }
     }
 }
@@ -193,11 +241,11 @@ mod tests {
         assert_eq!(minutes(&pauses, at(900)), 0);
         assert_eq!(away(900), Some(2));
         assert_eq!(minutes(&pauses, at(900)), 60);
-        assert!(!pauses.end("a:443", at(901)), "what was under way opens nothing");
+        assert!(!pauses.forgive("a:443", at(901)), "what was under way opens nothing");
         assert_eq!(minutes(&pauses, at(901)), 59);
         assert_eq!([away(10_000), away(80_000)], [Some(3), Some(4)]);
         assert_eq!(minutes(&pauses, at(80_000)), 360, "and no longer");
-        assert!(pauses.end("a:443", at(200_000)));
+        assert!(pauses.forgive("a:443", at(200_000)));
         assert_eq!(away(200_001), Some(1));
         assert_eq!(minutes(&pauses, at(200_001)), 15);
         assert_eq!(pauses.begun.get(), 5);
@@ -250,10 +298,10 @@ mod tests {
         #[derive(Default)]
         struct Book(Mutex<Vec<Option<usize>>>);
         impl Keeper for Book {
-            fn keep<'a>(&'a self, place: &'a str, pause: Option<Kept>) -> Soon<'a, ()> {
+            fn keep<'a>(&'a self, place: &'a str, pause: Option<Kept>) -> Soon<'a, bool> {
                 assert_eq!(place, "a:443");
                 self.0.lock().unwrap().push(pause.map(|it| it.nth));
-                Box::pin(std::future::ready(()))
+                Box::pin(std::future::ready(true))
             }
         }
         let (pauses, book) = (Pauses::default(), Arc::new(Book::default()));
@@ -272,5 +320,35 @@ mod tests {
             pauses.heard("a:443", outcome, None, at(second)).await;
         }
         assert_eq!(*book.0.lock().unwrap(), [Some(1), Some(2), None]);
+        pauses.heard("a:443", throttled, None, at(9002)).await;
+        pauses.end("a:443", at(9003)).await;
+        pauses.end("a:443", at(9004)).await;
+        assert_eq!(book.0.lock().unwrap()[3..], [Some(1), None], "and what a person ends, once");
+    }
+
+    #[tokio::test]
+    async fn a_person_ends_a_pause_by_its_host_and_the_next_is_the_first_again() {
+        // What a person types, and where it ends a pause.
+        for (typed, hosts) in [
+            ("a:443", vec!["a:443"]),
+            ("A:443", vec!["a:443"]),
+            ("a", vec!["a:443", "a:8443"]),
+            ("[::1]", vec!["[::1]:443"]),
+            ("a:44", vec![]),
+            ("443", vec![]),
+            ("", vec![]),
+        ] {
+            let pauses = Pauses::default();
+            for place in ["a:443", "a:8443", "b:443", "[::1]:443"] {
+                pauses.begin(place, THROTTLED, None, at(0));
+                pauses.begin(place, THROTTLED, None, at(900));
+            }
+            let ended = pauses.end(typed, at(901)).await;
+            assert_eq!(ended, Ended { hosts: hosts.iter().map(|it| (*it).to_owned()).collect(), kept: true });
+            assert_eq!(pauses.count(at(901).mono), 4 - hosts.len(), "{typed}");
+            for host in hosts {
+                assert_eq!(pauses.begin(host, THROTTLED, None, at(902)).map(|it| it.nth), Some(1));
+            }
+        }
     }
 }

@@ -89,7 +89,7 @@ fn every_class_and_reason_has_a_sentence_for_readers_and_one_for_operators() {
         let mut told = std::collections::HashSet::new();
         for &outcome in &outcomes {
             let reader = words.outcome(outcome);
-            let operator = words.operator(outcome.kind(), outcome.reason());
+            let operator = words.operator(outcome.kind(), outcome.reason(), true);
             let operator = operator.unwrap_or_else(|| panic!("{outcome:?} has none"));
             let ends = |it: &str| it.ends_with('.') || it.ends_with('。');
             assert!(ends(&reader) && ends(&operator), "{reader} {operator}");
@@ -97,7 +97,11 @@ fn every_class_and_reason_has_a_sentence_for_readers_and_one_for_operators() {
             assert!(told.insert(operator.clone()), "{operator} is said twice");
             assert!(outcome == Outcome::Success || told.insert(reader.clone()), "{reader} is said twice");
         }
-        assert_eq!(words.operator("failure", Some("something_newer")), None);
+        assert_eq!(words.operator("failure", Some("something_newer"), true), None);
+        for reason in [UnknownReason::Throttled, UnknownReason::Blocked] {
+            let paused = words.operator("unknown", Some(reason.wire()), false).unwrap();
+            assert!(paused.contains("porchlight pause end") && told.insert(format!("{paused} {reason:?}")));
+        }
     }
 }
 

@@ -76,9 +76,12 @@ impl Words {
     }
 
     /// What one probe saw and what to do about it, for an operator; by the names
-    /// of an outcome, which may be those of another version. None when it has none.
-    pub fn operator(&self, kind: &str, reason: Option<&str>) -> Option<String> {
+    /// of an outcome, which may be those of another version; `asked` is whether
+    /// anybody was met at all. None when it has none.
+    pub fn operator(&self, kind: &str, reason: Option<&str>, asked: bool) -> Option<String> {
         let key = match reason {
+            // Nothing was sent: its host wants us away since an earlier answer.
+            Some("throttled" | "blocked") if !asked && kind == "unknown" => "operator-paused".to_owned(),
             Some(reason) => format!("operator-{kind}-{reason}"),
             None => "operator-outcome-success".to_owned(),
         };

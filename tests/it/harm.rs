@@ -531,6 +531,87 @@ fn a_pause_outlives_a_kill_and_every_endpoint_of_the_host_says_why_it_rests() {
 }
 
 #[test]
+fn a_person_ends_a_pause_with_a_daemon_and_without_and_knocks_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let away = Arc::new(AtomicBool::new(true));
+    let (noted, wall) = (times.clone(), away.clone());
+    let target = Target::new(move |mut stream| {
+        head(&mut stream);
+        noted.lock().unwrap().push(Instant::now());
+        let blocked = wall.load(Ordering::Acquire);
+        let answer = if blocked { page("429 Too Many Requests", "wait") } else { page("200 OK", "fine") };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let asked = || times.lock().unwrap().len();
+    let host = target.addr.to_string();
+    let config = neighbours(&target);
+    let listed = || -> serde_json::Value {
+        let listed = porchlight(dir.path(), &["pause", "list", "--json"]);
+        assert!(listed.status.success(), "{}", said(&listed));
+        serde_json::from_str(&said(&listed)).unwrap()
+    };
+    std::fs::write(dir.path().join("config.toml"), &config).unwrap();
+
+    let mut daemon = Daemon::start(dir.path(), &config);
+    wait_until("both rest", || is_told_to_wait(dir.path(), "page").and(is_told_to_wait(dir.path(), "other")));
+    let pause = &listed()["pauses"][0];
+    assert_eq!((pause["host"].as_str(), pause["reason"].as_str()), (Some(&*host), Some("throttled")));
+    let ends = format!("porchlight pause end {host}");
+    for arguments in [vec!["status"], vec!["probe", "page"]] {
+        let told = said(&porchlight(dir.path(), &arguments));
+        assert!(told.contains(&ends), "{told}");
+    }
+    let before = asked();
+
+    for other in ["127.0.0.1:1", "nobody.example", ""] {
+        let refused = porchlight(dir.path(), &["pause", "end", other]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(
+            said(&refused).contains(&format!("no pause of a host `{other}` is known")),
+            "{}",
+            said(&refused)
+        );
+    }
+    assert_eq!(listed()["pauses"].as_array().map(Vec::len), Some(1));
+    assert_eq!(asked(), before, "nothing was sent meanwhile");
+
+    // It does not let us in after all: the next pause is the first again.
+    let ended = porchlight(dir.path(), &["pause", "end", &host]);
+    assert!(ended.status.success() && said(&ended).contains("knocked at again"), "{}", said(&ended));
+    wait_until("it knocks, and is sent away", || (before < asked()).then_some(()));
+    let again =
+        wait_until("it is paused again", || listed()["pauses"].get(0).filter(|it| it["nth"] == 1).cloned());
+    assert!((0.0..=900.0).contains(&again["left_s"].as_f64().unwrap()), "{again}");
+
+    away.store(false, Ordering::Release);
+    let ended = porchlight(dir.path(), &["pause", "end", "127.0.0.1", "--json"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&said(&ended)).unwrap()["ended"][0], *host);
+    wait_until("both are up", || {
+        let summary = daemon.summary();
+        (health(&summary, "page") == "up" && health(&summary, "other") == "up").then_some(())
+    });
+    assert!(said(&porchlight(dir.path(), &["pause", "list"])).contains("No host is paused"));
+    let status = said(&porchlight(dir.path(), &["status"]));
+    assert!(!status.contains("slow down"), "{status}");
+    assert!(daemon.log().contains("A person ended the pause of"), "{}", daemon.log());
+
+    // The same while nobody runs, and the next daemon knows it.
+    away.store(true, Ordering::Release);
+    wait_until("both rest", || is_told_to_wait(dir.path(), "page").and(is_told_to_wait(dir.path(), "other")));
+    daemon.kill();
+    assert_eq!(listed()["pauses"][0]["host"], *host);
+    assert_eq!(porchlight(dir.path(), &["pause", "end", "nobody.example"]).status.code(), Some(2));
+    let before = asked();
+    away.store(false, Ordering::Release);
+    assert!(porchlight(dir.path(), &["pause", "end", &host]).status.success());
+    assert!(listed()["pauses"].as_array().unwrap().is_empty());
+    daemon = Daemon::start(dir.path(), &config);
+    wait_until("it knocks", || (before < asked()).then_some(()));
+    assert!(!daemon.log().contains("As before the start"), "{}", daemon.log());
+}
+
+#[test]
 fn a_host_that_others_lead_to_is_left_alone_too_when_it_asks_for_that() {
     let dir = tempfile::tempdir().unwrap();
     let (sso, times) = asked(saying("429 Too Many Requests", "Retry-After: 1"));
@@ -558,6 +639,8 @@ fn a_429_sends_us_away_and_nobody_knocks_there_not_even_a_person() {
     wait_until("it is told", || daemon.log().contains("asks us to slow down").then_some(()));
     let probed = said(&porchlight(dir.path(), &["probe", "page"]));
     assert!(probed.contains("throttled") && probed.contains("nobody knocks at"), "{probed}");
+    let means = probed.lines().find(|it| it.trim_start().starts_with("means")).unwrap();
+    assert!(["Nothing was sent", "什么都没有发出"].iter().any(|it| means.contains(it)), "{means}");
     wait_until("bells were rung and not heeded", || {
         let since = times.lock().unwrap().first().copied()?;
         (Duration::from_secs(5) < since.elapsed()).then_some(())
@@ -566,7 +649,7 @@ fn a_429_sends_us_away_and_nobody_knocks_there_not_even_a_person() {
     let log = daemon.log();
     let told: Vec<&str> = log.lines().filter(|it| it.contains("slow down")).collect();
     assert_eq!(told.len(), 1, "{log}");
-    assert!(told[0].contains("To the operator: endpoint `page`") && told[0].contains("(until 20"), "{log}");
+    assert!(told[0].contains("To the operator: endpoint `page`") && told[0].contains(" until 20"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,8 @@ use crate::knock::endpoint;
 use crate::support::free_port;
 use crate::target::{Target, page};
 
-/// Answers by the first label: `good`, `nx`, `fail`, `empty`; all else is silence.
+/// Answers by the first label: `good`, `nx`, `fail`, `empty`; `half` for IPv4 alone; all
+/// else is silence.
 fn name_server() -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = socket.local_addr().unwrap();
@@ -34,6 +35,7 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     let asks_for_ipv4 = query.get(end - 4..end - 2)? == [0, 1];
     let (code, answers) = match label.as_slice() {
         b"good" => (0, u8::from(asks_for_ipv4)),
+        b"half" if asks_for_ipv4 => (0, 1),
         b"empty" => (0, 0),
         b"fail" => (2, 0),
         b"nx" => (3, 0),
@@ -70,8 +72,8 @@ async fn told(outbound: Outbound, names: &[&str], port: u16) -> Vec<String> {
 async fn names_fail_by_class() {
     let target = Target::answering(page("200 OK", "fine"));
     let outbound = Outbound::new().asking(name_server());
-    let names = ["good.test", "nx.test", "empty.test", "fail.test", "silent.test"];
-    let expected = ["success", "dns_nxdomain", "dns_error", "dns_error", "dns_error"];
+    let names = ["good.test", "nx.test", "empty.test", "fail.test", "silent.test", "half.test"];
+    let expected = ["success", "dns_nxdomain", "dns_error", "dns_error", "dns_error", "success"];
     assert_eq!(told(outbound, &names, target.addr.port()).await, expected);
 }
 

@@ -129,6 +129,8 @@ fn below_a_base_path_it_is_there_and_nowhere_else() {
     let addr = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let server = "public_url = \"https://status.example.com/login/\"";
     let daemon = Daemon::start_served(dir.path(), &config(dir.path(), ""), addr, server, |_| ());
-    assert_eq!(push(daemon.addr, "POST", "/login/push/code", TOKEN, "").status, 202);
+    wait_until("it is taken", || {
+        (push(daemon.addr, "POST", "/login/push/code", TOKEN, "").status == 202).then_some(())
+    });
     assert_eq!(push(daemon.addr, "POST", "/push/code", TOKEN, "").status, 404);
 }

@@ -44,8 +44,15 @@ fn every_translation_in_the_document_is_taken() {
             Some(base) => {
                 for key in ours.iter().filter(|it| it.contains(" = ")) {
                     // GET sends no body; the keys of one cell go together.
+                    // What was captured is there for a later step.
+                    let earlier = match key.contains("captures.") {
+                        true => {
+                            "[[endpoint.step]]\nname = \"a\"\ncapture.token = { json = \"$.t\" }\n[[endpoint.step]]\nname = \"b\"\n"
+                        }
+                        false => "",
+                    };
                     let file = format!(
-                        "[[component]]\nid = \"web\"\nname = \"Web\"\n[[endpoint]]\nid = \"x\"\ncomponent = \"web\"\n{base}\n{key}\n"
+                        "[[component]]\nid = \"web\"\nname = \"Web\"\n[[endpoint]]\nid = \"x\"\ncomponent = \"web\"\n{base}\n{earlier}{key}\n"
                     );
                     if let Err(faults) = parse(&file) {
                         panic!("{line}\n{key}\n{faults}");

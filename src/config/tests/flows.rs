@@ -39,7 +39,7 @@ fn a_login_is_read_with_its_defaults() {
         name = "page"
         capture.page = { form = "form" }
         capture.r = { regex = "a(b)c" }
-        capture.whole = { regex = "abc" }
+        capture.whole = { regex = "abc", group = 0 }
         [[endpoint.step]]
         name = "sign-in"
         form = { of = "page", user = "{{username}}", pass = "{{password}}" }
@@ -113,7 +113,21 @@ fn what_a_flow_fills_in_is_there_by_then() {
         ("capture.x = { css = \"p[\" }", "`p[` does not parse"),
         ("capture.x = { json = \"a.b\" }", "`a.b` does not parse"),
         ("capture.x = { regex = \"(\" }", "`(` does not parse"),
-        ("capture.x = { regex = \"a\", group = 1 }", "the pattern has 0 groups, not 1"),
+        ("capture.x = { regex = \"a\" }", "the pattern has no group that could be taken"),
+        ("capture.x = { regex = \"a\", group = 1 }", "the pattern has no group that could be taken"),
+        ("capture.x = { regex = \"(a)\", group = 2 }", "the pattern has one group, and no group 2"),
+        ("capture.x = { regex = \"(a)(b)\", group = 3 }", "the pattern has 2 groups, and no group 3"),
+        ("capture.x = { regex = \"a\", group = 0 }", "nothing"),
+        ("expect = \"captures.tok == '1'\"", "nothing is captured as `captures.tok`"),
+        (
+            "expect = \"captures.late == '1'\"\ncapture.late = { json = \"$.x\" }",
+            "`captures.late` is used before it is captured",
+        ),
+        ("degraded_when = \"has(captures.page)\"", "`captures.page` is a whole form"),
+        ("expect = \"'t.x' in captures\"", "`captures.t` is one value, not a form"),
+        ("expect = \"captures['page.csrf'] != captures.t\"", "nothing"),
+        ("unknown_when = \"step['sign-in'].status == 1\"", "there is no step `sign-in` before this one"),
+        ("expect = \"step.page.elapsed + elapsed < 900\"", "nothing"),
         (
             "capture.x = { json = \"$.a\", css = \"p\" }",
             "a capture has one source, this has `json` and `css`",
@@ -134,6 +148,97 @@ fn what_a_flow_fills_in_is_there_by_then() {
     ] {
         let found = faults(&step(lines));
         assert!(found.iter().any(|it| it.starts_with(said)), "{lines}: {found:?}");
+    }
+}
+
+#[test]
+fn one_fault_of_a_flow_hides_no_other() {
+    let text = steps(
+        r#"
+        [[endpoint.step]]
+        name = "page"
+        url = "ftp://x/"
+        capture.page = { form = "form[" }
+        capture.id = { regex = "id" }
+        [[endpoint.step]]
+        name = "sign-in"
+        form = { of = "pag", user = "{{username}}", id = "{{id}}", token = "{{toke}}" }
+        capture.token = { json = "$.t" }
+        [[endpoint.step]]
+        name = "me"
+        method = "SEND"
+        headers = { authorization = "Bearer {{tokn}}" }
+        expect = ["captures.tokn == ''", "step.sign_in.status == 200"]
+        "#,
+    );
+    let told = match parse(&text) {
+        Ok(_) => vec![],
+        Err(faults) => faults.shown().iter().map(|it| format!("{}; {}", it.message, it.help)).collect(),
+    };
+    let begins = [
+        "`ftp:` is not allowed here",
+        "`form[` does not parse",
+        "the pattern has no group that could be taken",
+        "no earlier step captures a form as `pag`",
+        "nothing is captured as {{toke}}",
+        "`SEND` is not a choice here",
+        "nothing is captured as {{tokn}}; did you mean {{token}}?",
+        "nothing is captured as `captures.tokn`; did you mean `captures.token`?",
+        "there is no step `sign_in` before this one; did you mean `sign-in`?",
+    ];
+    assert_eq!(told.len(), begins.len(), "{told:#?}");
+    for begins in begins {
+        assert!(told.iter().any(|it| it.starts_with(begins)), "{begins}: {told:#?}");
+    }
+}
+
+#[test]
+fn a_plain_request_knows_no_captures_and_no_steps() {
+    assert_eq!(
+        faults(&with("expect = [\"captures.foo == '1'\", \"step['x'].status == 1\"]")),
+        ["nothing is captured as `captures.foo`", "there is no step `x` before this one"]
+    );
+}
+
+#[test]
+fn what_confirms_stands_in_for_the_login_and_has_nothing_of_it() {
+    let flow = |last: &str| {
+        steps(&format!(
+            "[[endpoint.step]]\nname = \"page\"\ncapture.page = {{ form = \"form\" }}\n\
+             [[endpoint.step]]\nname = \"in\"\nform = {{ of = \"page\", a = \"{{{{password}}}}\" }}\ncapture.t = {{ json = \"$.t\" }}\n\
+             [[endpoint.step]]\nname = \"look\"\nconfirm = true\ncapture.look = {{ json = \"$.v\" }}\n{last}\n"
+        ))
+    };
+    let never = |name: &str| vec![format!("{name} is not captured whenever this step is taken")];
+    assert_eq!(faults(&flow("url = \"/{{t}}\"")), never("{{t}}"));
+    assert_eq!(faults(&flow("expect = \"captures.t == 'x'\"")), never("`captures.t`"));
+    assert_eq!(
+        faults(&flow("expect = \"step['in'].status == 200\"")),
+        ["there is no step `in` before this one"]
+    );
+    assert_eq!(faults(&flow("url = \"/{{page.x}}\"\nexpect = \"step.page.status == 200\"")), ["nothing"]);
+    let after = "[[endpoint.step]]\nname = \"me\"\n";
+    assert_eq!(faults(&flow(&format!("{after}url = \"/{{{{look}}}}\""))), never("{{look}}"));
+    assert_eq!(faults(&flow(&format!("{after}url = \"/{{{{t}}}}\""))), ["nothing"]);
+}
+
+#[test]
+fn a_capture_that_nobody_uses_is_warned_of() {
+    let flow = |use_of_it: &str| {
+        warned(&steps(&format!(
+            "[[endpoint.step]]\nname = \"page\"\ncapture.page = {{ form = \"form\" }}\n\
+             [[endpoint.step]]\nname = \"next\"\n{use_of_it}\n"
+        )))
+    };
+    assert!(flow("").contains("no later step uses the capture `page`"), "{}", flow(""));
+    let text = with("capture.t = { css = \"p[\" }\n")
+        .replace("capture.t", "[[endpoint.step]]\nname = \"a\"\ncapture.t");
+    let about = parse(&text).unwrap_err().shown()[0].manual;
+    assert_eq!(about, Some("endpoint.step.capture"), "what is wrong in a capture is explained there");
+    for used in
+        ["url = \"{{page.action}}\"", "form = { of = \"page\" }", "expect = \"captures['page.x'] == '1'\""]
+    {
+        assert_eq!(flow(used), "", "{used}");
     }
 }
 

@@ -41,7 +41,12 @@ impl Walk {
                 }
             }
             Expr::Comprehension(it) => self.comprehension(it, depth + 1)?,
-            Expr::Select(it) => self.expression(&mut it.operand, depth)?,
+            Expr::Select(it) => {
+                if is_headers(&it.operand) {
+                    it.field.make_ascii_lowercase();
+                }
+                self.expression(&mut it.operand, depth)?;
+            }
             Expr::List(it) => {
                 for element in &mut it.elements {
                     self.expression(element, depth)?;
@@ -64,6 +69,10 @@ impl Walk {
     fn call(&mut self, call: &mut CallExpr, depth: usize) -> Result<Option<Expr>, String> {
         for part in call.target.iter_mut().map(|it| &mut **it).chain(&mut call.args) {
             self.expression(part, depth)?;
+        }
+        match (call.func_name.as_str(), call.args.as_mut_slice()) {
+            ("_[_]", [of, name]) | ("@in", [name, of]) if is_headers(of) => lower(name),
+            _ => (),
         }
         let texts: Option<Vec<&str>> = call.args.iter().map(literal).collect();
         let whole = |what: &str| {
@@ -190,6 +199,17 @@ pub(super) fn literal(expression: &IdedExpr) -> Option<&str> {
     match &expression.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
         _ => None,
+    }
+}
+
+/// Names of headers know no capitals; answers have them in lower case.
+fn is_headers(expression: &IdedExpr) -> bool {
+    matches!(&expression.expr, Expr::Ident(name) if name == "headers")
+}
+
+fn lower(name: &mut IdedExpr) {
+    if let Some(text) = literal(name).map(str::to_ascii_lowercase) {
+        name.expr = Expr::Literal(LiteralValue::String(text.into()));
     }
 }
 

@@ -9,6 +9,7 @@
 //! | the body | [`world::BODY_LIMIT`], and the bounds of `expr::json` |
 
 mod bound;
+mod names;
 mod seen;
 mod types;
 mod world;
@@ -19,6 +20,7 @@ use ::cel::parser::Parser;
 use ::cel::{IdedExpr, Value};
 
 use super::cache::Cache;
+pub use names::Name;
 pub use world::{Tls, World};
 
 /// Longer ones are two.
@@ -39,6 +41,7 @@ struct Program {
     /// Names of variables it looks at.
     variables: Vec<&'static str>,
     lookups: Vec<bound::Lookup>,
+    asks: Vec<Name>,
 }
 
 /// What an expression said of an answer.
@@ -60,6 +63,11 @@ pub fn check(expression: &str) -> Result<(), String> {
 /// Names of everything an expression can look at.
 pub fn variables() -> impl Iterator<Item = &'static str> {
     types::VARIABLES.iter().map(|(name, _)| *name)
+}
+
+/// What it asks of its flow by names that are written out; one that does not parse asks nothing.
+pub fn names(expression: &str) -> Vec<Name> {
+    compiled(expression).map(|it| it.asks.clone()).unwrap_or_default()
 }
 
 /// Whether it needs the body of the answer; one that does not parse needs nothing.
@@ -104,10 +112,10 @@ fn compile(expression: &str) -> Result<Program, String> {
     })?;
     types::check(&parsed)?;
     let (runs, lookups) = bound::bounded(parsed.clone())?;
-    let shows = seen::parts(&runs);
+    let (shows, asks) = (seen::parts(&runs), names::asked(&runs));
     let references = parsed.references();
     let variables = types::VARIABLES.iter().map(|(name, _)| *name).filter(|it| references.has_variable(it));
-    Ok(Program { shows, variables: variables.collect(), lookups, runs })
+    Ok(Program { shows, variables: variables.collect(), lookups, asks, runs })
 }
 
 /// The parser's words for who has made a grammar, in those of who writes expressions.

@@ -45,6 +45,8 @@ fn every_variable_and_function_can_be_asked() {
         "status / 100 == 2 && !(status > 299)",
         "headers['content-type'].startsWith('text/')",
         "headers['set-cookie'] == 'a=1, b=2'",
+        "headers['Content-Type'].startsWith('text/') && 'Content-Type' in headers",
+        "has(headers.Connection) || headers['SET-COOKIE'].contains('b=2')",
         "!('location' in headers)",
         "cookies.sid == 's3'",
         "has(cookies.sid) && !has(cookies.other)",
@@ -92,6 +94,24 @@ fn every_variable_and_function_can_be_asked() {
 }
 
 #[test]
+fn names_of_captures_and_steps_are_found_wherever_they_are_written_out() {
+    let capture = |name: &str| Name::Capture(name.to_owned());
+    let step = |name: &str| Name::Step(name.to_owned());
+    for (expression, asked) in [
+        ("captures.a == '1'", vec![capture("a")]),
+        ("captures['page.csrf'] == '1' && has(captures.b)", vec![capture("page.csrf"), capture("b")]),
+        ("'c' in captures || !('d' in step)", vec![capture("c"), step("d")]),
+        ("step['log in'].elapsed + step.me.elapsed < 5", vec![step("log in"), step("me")]),
+        ("json.l.all(it, it == captures.e)", vec![capture("e")]),
+        ("json.l.map(it, [captures.f, {'k': captures.g}]).size() == 1", vec![capture("f"), capture("g")]),
+        ("captures.exists(it, it == 'x') && captures[body] == 'y' && json.captures.h == 1", vec![]),
+        ("captures.", vec![]),
+    ] {
+        assert_eq!(names(expression), asked, "{expression}");
+    }
+}
+
+#[test]
 fn a_failure_tells_the_values_it_saw() {
     let told = |expression: &str, body: &str| match asked(expression, body) {
         Said::Fails(seen) => {
@@ -130,6 +150,10 @@ fn what_is_wrong_is_told_with_the_config() {
             r#"there is no `.total` there; there are dns, connect, tls, first_byte, transfer"#,
         ),
         (r#"status.code == 5"#, r#"`.code` is asked of a whole number"#),
+        (
+            r#"json.all(captures, captures == 1)"#,
+            r#"a loop has an element called `captures`, as a variable is; call it `it`"#,
+        ),
         (r#"body.startswith('x')"#, r#"there is no function `startswith` of a value"#),
         (r#"lower(body) == 'x'"#, r#"there is no function `lower`"#),
         (r#"elapsed < 1.5 + 1"#, r#"`+` does not take a number and a whole number"#),

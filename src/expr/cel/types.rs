@@ -127,6 +127,12 @@ impl Scope {
     }
 
     fn comprehension(&mut self, it: &ComprehensionExpr) -> Result<Type, String> {
+        if VARIABLES.iter().any(|(name, _)| *name == it.iter_var) {
+            return Err(format!(
+                "a loop has an element called `{}`, as a variable is; call it `it`",
+                it.iter_var
+            ));
+        }
         let item = match self.infer(&it.iter_range.expr)? {
             List(of) => *of,
             // A map's keys.

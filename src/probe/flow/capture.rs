@@ -1,10 +1,9 @@
 //! Takes values out of an answer, for the steps that follow.
 //!
-//! | what is not there | needed by a later step | class |
-//! | --- | --- | --- |
-//! | a form | yes or no | `form_missing`; on a page that says so, `maintenance_page` |
-//! | anything else | yes | `token_missing` |
-//! | anything else | no | nothing |
+//! | what is not there | class |
+//! | --- | --- |
+//! | a form | `form_missing`; on a page that says so, `maintenance_page` |
+//! | anything else | `token_missing` |
 
 use std::collections::HashMap;
 
@@ -12,10 +11,8 @@ use url::Url;
 
 use super::jar::Jar;
 use super::look::Found;
-use crate::domain::flow::{Capture, Flow, Source, Step};
+use crate::domain::flow::{Capture, Source, Step};
 use crate::domain::outcome::FailureClass;
-use crate::domain::request::Body;
-use crate::domain::template::Part;
 use crate::expr::css::Form;
 use crate::probe::seen::Seen;
 use crate::probe::signs::Page;
@@ -91,38 +88,42 @@ impl Captured {
         self.values.values().map(String::as_str).chain(fields)
     }
 
-    /// Takes what a step captures from the answer that `url` gave.
+    /// Takes what a step captures from the answer that `url` gave: all that is
+    /// there, whatever else is missing, and says what was missed first.
     pub(super) fn take(
         &mut self,
         step: &Step,
-        flow: &Flow,
         (seen, url): (&Seen, &Url),
         (jar, found): (&Jar, &[Found]),
     ) -> Result<(), Missed> {
+        let mut all = Ok(());
         for (capture, found) in step.captures.iter().zip(found) {
-            let found = match (&capture.from, found) {
+            let taken = match (&capture.from, found) {
                 (Source::Form(selector), Found::Form(form)) => {
                     let page = Page::of(seen, &step.expect.signs);
-                    self.take_form((&capture.name, selector), page, form.clone(), url)?;
-                    continue;
+                    self.take_form((&capture.name, selector), page, form.clone(), url)
                 }
-                (_, Found::Value(value)) => value.clone(),
-                (from, _) => Ok(beside(from, seen, url, jar)),
+                (_, Found::Value(value)) => self.take_value(capture, value.clone()),
+                (from, _) => self.take_value(capture, Ok(beside(from, seen, url, jar))),
             };
-            let found = found.and_then(|it| match it {
-                Some(value) if VALUE_LIMIT < value.len() => {
-                    Err(format!("it has {} bytes, and at most {VALUE_LIMIT} are taken", value.len()))
-                }
-                other => Ok(other),
-            });
-            match found {
-                Ok(Some(value)) => _ = self.values.insert(capture.name.clone(), value),
-                _ if !is_needed(capture, step, flow) => (),
-                Ok(None) => return Err(missed(capture, "which is not there")),
-                Err(why) => return Err(missed(capture, &format!("since {why}"))),
-            }
+            all = all.and(taken);
         }
-        Ok(())
+        all
+    }
+
+    fn take_value(&mut self, capture: &Capture, found: Result<Option<String>, String>) -> Result<(), Missed> {
+        match found {
+            Ok(Some(value)) if VALUE_LIMIT < value.len() => {
+                let why = format!("since it has {} bytes, and at most {VALUE_LIMIT} are taken", value.len());
+                Err(missed(capture, &why))
+            }
+            Ok(Some(value)) => {
+                self.values.insert(capture.name.clone(), value);
+                Ok(())
+            }
+            Ok(None) => Err(missed(capture, "which is not there")),
+            Err(why) => Err(missed(capture, &format!("since {why}"))),
+        }
     }
 
     fn take_form(
@@ -197,19 +198,6 @@ fn missed(capture: &Capture, why: &str) -> Missed {
     }
 }
 
-/// Whether a step after this one sends it.
-fn is_needed(capture: &Capture, step: &Step, flow: &Flow) -> bool {
-    let names = |name: &str| {
-        let rest = name.strip_prefix(capture.name.as_str());
-        rest.is_some_and(|it| it.is_empty() || it.starts_with('.'))
-    };
-    let sends = |later: &Step| {
-        let of = matches!(&later.request.body, Some(Body::Form { of: Some(of), .. }) if *of == capture.name);
-        of || later.request.has(|part| matches!(part, Part::Capture(name) if names(name)))
-    };
-    flow.steps().skip_while(|it| !std::ptr::eq(*it, step)).skip(1).any(sends)
-}
-
 #[cfg(test)]
 impl Captured {
     pub(super) fn keep(&mut self, name: &str, value: &str) {
@@ -226,23 +214,20 @@ impl Captured {
 mod tests {
     use super::*;
     use crate::domain::expect::Expect;
-    use crate::domain::request::{Request, Value};
-    use crate::domain::template::Template;
+    use crate::domain::request::Request;
     use crate::probe::flow::look::look_into;
 
     fn url(text: &str) -> Url {
         text.parse().unwrap()
     }
 
-    /// A flow whose first step captures so and whose second sends what was captured.
-    fn flow(from: Source, uses: &str) -> Flow {
-        let home = url("https://wallet.example.com/login");
-        let mut flow = Flow::of(Request::get(home.clone()), Expect::default());
-        flow.first.captures = vec![Capture { name: "it".to_owned(), from }];
-        let sends = Value::Template(Template(vec![Part::Capture(uses.to_owned())]));
-        let request = Request { headers: vec![("x".to_owned(), sends)], ..Request::get(home) };
-        flow.then = vec![Step::of(request, Expect::default())];
-        flow
+    /// A step that captures so, under names of their order: `it`, `it1`.
+    fn step(from: impl IntoIterator<Item = Source>) -> Step {
+        let mut step = Step::of(Request::get(url("https://wallet.example.com/login")), Expect::default());
+        let name = |place| if place == 0 { "it".to_owned() } else { format!("it{place}") };
+        let from = from.into_iter().enumerate();
+        step.captures = from.map(|(place, from)| Capture { name: name(place), from }).collect();
+        step
     }
 
     fn seen(body: &str) -> Seen {
@@ -255,13 +240,14 @@ mod tests {
         }
     }
 
-    fn take(from: Source, uses: &str, body: &str) -> Result<Captured, Missed> {
-        let (flow, from_here) = (flow(from, uses), url("https://wallet.example.com/a/b"));
+    fn take(from: Source, body: &str) -> Result<Captured, Missed> {
+        let from_here = url("https://wallet.example.com/a/b");
         let mut jar = Jar::new(vec![]);
         jar.keep(&from_here, ["sid=of-the-jar; Path=/"].into_iter());
         let mut captured = Captured::default();
-        let found = look_into(&flow.first.captures, body);
-        captured.take(&flow.first, &flow, (&seen(body), &from_here), (&jar, &found))?;
+        let step = step([from]);
+        let found = look_into(&step.captures, body);
+        captured.take(&step, (&seen(body), &from_here), (&jar, &found))?;
         Ok(captured)
     }
 
@@ -290,9 +276,9 @@ mod tests {
             (css("[name=csrf]", Some("value")), PAGE, "a&b"),
             (regex(r"name=.(\w+)"), PAGE, "csrf"),
         ] {
-            assert_eq!(take(from.clone(), "it", body).unwrap().get("it"), Some(value), "{from:?}");
+            assert_eq!(take(from.clone(), body).unwrap().get("it"), Some(value), "{from:?}");
         }
-        let form = take(Source::Form("form#login".to_owned()), "it.csrf", PAGE).unwrap();
+        let form = take(Source::Form("form#login".to_owned()), PAGE).unwrap();
         for (name, value) in [
             ("it.csrf", Some("a&b")),
             ("it.x.y", Some("z")),
@@ -314,7 +300,7 @@ mod tests {
             ("<base href='https://other.example.com/'><form action=do>", "https://other.example.com/do"),
             ("<base href='http://['><form action=do>", "https://wallet.example.com/a/do"),
         ] {
-            let captured = take(Source::Form("form".to_owned()), "it.action", page).unwrap();
+            let captured = take(Source::Form("form".to_owned()), page).unwrap();
             assert_eq!(captured.get("it.action"), Some(action), "{page}");
         }
     }
@@ -350,30 +336,39 @@ mod tests {
                 "`it` could not be captured from regex (x+), since it has 100000 bytes, and at most 65536 are taken",
             ),
         ] {
-            let missed = take(from.clone(), "it", body).err();
+            let missed = take(from.clone(), body).err();
             let expected = Missed { class: FailureClass::TokenMissing, said: said.to_owned() };
             assert_eq!(missed, Some(expected), "{from:?}");
-            assert!(take(from.clone(), "other", body).is_ok(), "nobody needs it: {from:?}");
         }
         let form = || Source::Form("form#login".to_owned());
-        for (uses, body, class) in [
-            ("it.csrf", "<p>hello", FailureClass::FormMissing),
-            ("nobody", "<p>hello", FailureClass::FormMissing),
-            ("it.csrf", "<h1>系统维护中</h1>", FailureClass::MaintenancePage),
-        ] {
-            assert_eq!(take(form(), uses, body).err().map(|it| it.class), Some(class), "{body}");
+        for (body, class) in
+            [("<p>hello", FailureClass::FormMissing), ("<h1>系统维护中</h1>", FailureClass::MaintenancePage)]
+        {
+            assert_eq!(take(form(), body).err().map(|it| it.class), Some(class), "{body}");
         }
+    }
+
+    #[test]
+    fn what_is_there_is_taken_whatever_else_is_missing_and_the_first_is_told() {
+        let here = url("https://wallet.example.com/a/b");
+        let header = |name: &str| Source::Header(name.to_owned());
+        let step = step([header("x-none"), header("x-token"), header("x-neither")]);
+        let mut captured = Captured::default();
+        let found = look_into(&step.captures, "");
+        let missed = captured.take(&step, (&seen(""), &here), (&Jar::new(vec![]), &found)).unwrap_err();
+        assert!(missed.said.contains("`x-none`"), "{missed:?}");
+        assert_eq!(captured.get("it1"), Some("abc"));
     }
 
     #[test]
     fn a_form_of_any_size_is_bounded() {
         let form = || Source::Form("form".to_owned());
         let forms = "<form><input type=hidden name=a value=b></form>".repeat(10_000);
-        assert_eq!(take(form(), "it.a", &forms).err().map(|it| it.class), Some(FailureClass::FormMissing));
+        assert_eq!(take(form(), &forms).err().map(|it| it.class), Some(FailureClass::FormMissing));
         let (small, large) = ("v".repeat(100 << 10), "v".repeat(1 << 20));
         let page = |value: &str| format!("<form><input type=hidden name=a value={value}></form>");
-        assert_eq!(take(form(), "it.a", &page(&small)).unwrap().get("it.a").map(str::len), Some(100 << 10));
-        let missed = take(form(), "it.a", &page(&large)).err().unwrap();
+        assert_eq!(take(form(), &page(&small)).unwrap().get("it.a").map(str::len), Some(100 << 10));
+        let missed = take(form(), &page(&large)).err().unwrap();
         assert_eq!(missed.class, FailureClass::FormMissing);
         assert!(missed.said.contains("and at most 524288 are taken"), "{}", missed.said);
     }

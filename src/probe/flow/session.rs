@@ -24,7 +24,7 @@ impl Walk<'_> {
             && held
             && answer.outcome == Outcome::Unknown(UnknownReason::Challenge)
             && let Some(seen) = &answer.seen
-            && self.captured.take(step, self.flow, (seen, url), (&self.jar, found)).is_ok()
+            && self.captured.take(step, (seen, url), (&self.jar, found)).is_ok()
         {
             answer.outcome = Outcome::Success;
         }

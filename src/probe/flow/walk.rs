@@ -266,13 +266,12 @@ impl<'a> Walk<'a> {
         if login == Login::AtWrong {
             // Let in, there is a session to be ended; refused, nothing comes after it.
             if let Some(seen) = &answer.seen {
-                drop(self.captured.take(step, self.flow, (seen, &url), (&self.jar, &found)));
+                drop(self.captured.take(step, (seen, &url), (&self.jar, &found)));
             }
             self.is_refused |= matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_));
         } else if matches!(answer.outcome, Outcome::Success | Outcome::Degraded(_))
             && let Some(seen) = &answer.seen
-            && let Err(Missed { class, said }) =
-                self.captured.take(step, self.flow, (seen, &url), (&self.jar, &found))
+            && let Err(Missed { class, said }) = self.captured.take(step, (seen, &url), (&self.jar, &found))
         {
             answer.outcome = match page_demands(seen, step) && class == FailureClass::FormMissing {
                 true => Outcome::Unknown(UnknownReason::Challenge),
