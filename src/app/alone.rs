@@ -1,11 +1,13 @@
-//! A command that needs the budget of logins while no daemon keeps it: it takes
-//! the data directory for itself, as a daemon would.
+//! A command that knocks, or needs the budget of logins, while no daemon does: it
+//! takes the data directory for itself, as a daemon would.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::domain::moment::Moment;
@@ -13,8 +15,17 @@ use crate::notes::Notes;
 use crate::pipeline::codes::UsedCodes;
 use crate::pipeline::logins::LoginBudget;
 use crate::pipeline::pauses;
+use crate::probe::own::OwnHealth;
 use crate::probe::pauses::Pauses;
 use crate::store::{self, Store, StoreError};
+
+/// Until `stop`. As in a daemon, not where we knock: a page that is long to read
+/// must not look as if the machine stood still.
+pub fn tick_apart(own: Arc<OwnHealth>, stop: CancellationToken) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let ticking = move || runtime.block_on(own.ticking(stop.cancelled()));
+    std::thread::Builder::new().name("ticking".into()).spawn(ticking)
+}
 
 /// The budget and the codes that were used, and the store behind it until [`Alone::end`].
 pub struct Alone {

@@ -28,7 +28,7 @@ use crate::publish::Publisher;
 use crate::schedule::chores::Scheduler;
 use crate::store::Store;
 
-pub use alone::Alone;
+pub use alone::{Alone, tick_apart};
 pub use answers::{NOT_KNOCKED, Source, kept, knock, listed, login_lines};
 pub use crew::Crew;
 pub use listen::StartError;

@@ -112,11 +112,10 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
         tasks.spawn(wallet.serve(stop.clone(), tasks.clone()));
     }
     let own = Arc::new(OwnHealth::new(clock.clone()));
-    let ticking = own.clone();
     let (page, contact) = (config.server.public_url.clone(), config.probe.contact.clone());
     let outbound = Outbound::new().introducing(Greeting { page, contact });
     let manners = Arc::new(Manners::of(config.probe.per_host));
-    let prober = Prober::new(outbound, own, clock.clone(), manners.clone());
+    let prober = Prober::new(outbound, own.clone(), clock.clone(), manners.clone());
     // A login is spent from the budget that a daemon keeps; without it nobody logs in.
     let known = config.store.data.join(DATABASE_FILE).exists();
     let (prober, depth, alone) = match endpoint.logs_in() || known {
@@ -133,17 +132,15 @@ async fn knock(config: &Config, endpoint: &Endpoint) -> Probed {
             }
         },
     };
-    let mut ticks = tokio::time::interval(crate::probe::own::TICK);
-    let probing = prober.probe(endpoint, depth, Duration::ZERO);
-    let mut probing = std::pin::pin!(probing);
-    let probed = loop {
-        tokio::select! {
-            biased;
-            _ = ticks.tick() => ticking.tick(),
-            probed = &mut probing => break probed,
-        }
-    };
+    let ticker = app::tick_apart(own, stop.clone());
+    if let Err(error) = &ticker {
+        super::tell_error(&anyhow::anyhow!("whether this machine stands still is not looked at: {error}"));
+    }
+    let probed = prober.probe(endpoint, depth, Duration::ZERO).await;
     stop.cancel();
+    if let Ok(ticker) = ticker {
+        let _ = ticker.join();
+    }
     if let Some(Err(error)) = alone.map(Alone::end) {
         super::tell_error(&error);
     }

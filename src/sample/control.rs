@@ -189,6 +189,8 @@ struct Row {
     /// All doors, and those that do not work; the others are folded in.
     open: bool,
     buttons: Vec<Button>,
+    /// Says that some of its buttons send Porchlight away for longer than they are pressed.
+    says_away: bool,
 }
 
 impl Row {
@@ -213,11 +215,14 @@ fn rows(modes: Modes) -> Vec<Row> {
         en: "All doors",
         open: true,
         buttons: buttons(|_| true, |mode| modes == Modes::all(mode)),
+        says_away: true,
     };
     let each = Door::ALL.into_iter().map(|door| {
         let (zh, en) = door_words(door);
         let buttons = buttons(|mode| door.has(mode), |mode| modes.of(door) == mode);
-        Row { door: door.name(), zh, en, open: modes.of(door) != Mode::Works, buttons }
+        let now = modes.of(door);
+        let says_away = matches!(now, Mode::Blocked | Mode::Throttled);
+        Row { door: door.name(), zh, en, open: now != Mode::Works, buttons, says_away }
     });
     std::iter::once(all).chain(each).collect()
 }

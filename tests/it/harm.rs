@@ -689,3 +689,23 @@ async fn a_hundred_endpoints_of_one_host_knock_in_turn_and_are_no_slower_for_it(
     assert!(most.load(Ordering::Acquire) <= 6, "{most:?} at once");
     assert!(totals[50] < Duration::from_millis(500), "waiting is no latency: {:?}", totals[50]);
 }
+
+/// Each expression reads it anew, for a tenth of a second and more.
+#[test]
+fn a_page_that_takes_long_to_read_is_no_standstill_of_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = format!("<title>fine</title>{}", "\u{0}&#x0;<".repeat(140_000));
+    let target = Target::new(move |mut stream| {
+        head(&mut stream);
+        let _ = stream.write_all(page("200 OK", &long).as_bytes());
+    });
+    let expressions = (0..12).map(|nth| format!("'css(\"p{nth}\") == null'")).collect::<Vec<_>>();
+    let config = format!(
+        "{}deadline = \"20s\"\ndegraded_after = \"19s\"\nexpect = [{}]\n",
+        plain(&target, "1h"),
+        expressions.join(", ")
+    );
+    std::fs::write(dir.path().join("config.toml"), config).unwrap();
+    let probed = said(&porchlight(dir.path(), &["probe", "page"]));
+    assert!(probed.contains("outcome     success"), "{probed}");
+}

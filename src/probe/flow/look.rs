@@ -18,11 +18,20 @@ pub(super) enum Found {
 
 /// One for each capture; none when we are over.
 pub(super) async fn look(captures: &[Capture], body: &mut Option<String>) -> Option<Vec<Found>> {
-    if captures.is_empty() || !is_large(body.as_ref()) {
-        return Some(look_into(captures, body.as_deref().unwrap_or_default()));
+    let captures = captures.to_vec();
+    read(body, move |text| look_into(&captures, text)).await
+}
+
+/// Reads a body, apart when it is large. None when we are over.
+pub(super) async fn read<T: Send + 'static>(
+    body: &mut Option<String>,
+    work: impl FnOnce(&str) -> T + Send + 'static,
+) -> Option<T> {
+    if !is_large(body.as_ref()) {
+        return Some(work(body.as_deref().unwrap_or_default()));
     }
-    let (captures, text) = (captures.to_vec(), body.take().unwrap_or_default());
-    let (found, text) = apart(move || (look_into(&captures, &text), text)).await?;
+    let text = body.take().unwrap_or_default();
+    let (found, text) = apart(move || (work(&text), text)).await?;
     *body = Some(text);
     Some(found)
 }

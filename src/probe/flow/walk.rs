@@ -252,7 +252,6 @@ impl<'a> Walk<'a> {
         // A login that never left us has nothing to be cleaned up.
         self.logged_in = was_in || (logs_in && self.left_us);
         let found = self.look(step, &mut answer).await;
-        let waited = self.waited.saturating_sub(before);
         self.expect_a_form(step, &mut answer, &url, &found);
         if let Some(seen) = answer.seen.as_ref().filter(|it| it.cut && !step.captures.is_empty())
             && answer.outcome == Outcome::Success
@@ -283,7 +282,7 @@ impl<'a> Walk<'a> {
             self.login_at.push(asked.clone());
         }
         if was_in && !logs_in && step.turn == Turn::InOrder {
-            self.look_for_session(step, &mut answer, &url, &asked);
+            self.look_for_session(step, &mut answer, &url, &asked).await;
         }
         if !self.logged_in {
             self.before_login.push(url);
@@ -293,6 +292,7 @@ impl<'a> Walk<'a> {
             let glimpsed = capture::glimpse(step, (seen, &asked), (&self.jar, &found));
             glimpsed.iter().for_each(|it| self.shows.add_found(it));
         }
+        let waited = self.waited.saturating_sub(before);
         self.taken.push(Taken {
             step,
             answer,
@@ -306,13 +306,18 @@ impl<'a> Walk<'a> {
         let began = marks::now();
         let Some(seen) = &mut answer.seen else { return Vec::new() };
         let found = look::look(&step.captures, &mut seen.body).await;
-        let took = marks::now().saturating_duration_since(began);
-        self.waited += took;
-        self.deadline += took;
+        self.was_ours(began);
         if found.is_none() {
             answer.outcome = Outcome::Unknown(UnknownReason::Stopping);
         }
         found.unwrap_or_default()
+    }
+
+    /// What took us time since then does not count against the target.
+    pub(super) fn was_ours(&mut self, began: Instant) {
+        let took = marks::now().saturating_duration_since(began);
+        self.waited += took;
+        self.deadline += took;
     }
 
     /// A step that cannot be taken.

@@ -180,6 +180,19 @@ async fn the_break_page_works_with_plain_forms() {
     assert_eq!(answer.status, 400);
 }
 
+/// “Works” mends the door, but whoever was told to go away comes back later.
+#[tokio::test]
+async fn the_break_page_says_beside_what_sends_us_away_how_to_call_us_back() {
+    let wallet = Running::start().await;
+    let page = || async { ask(wallet.control, "GET / HTTP/1.1", &[], "").await.unwrap().body };
+    let said = format!("<code>porchlight pause end {}</code>", wallet.main);
+    assert_eq!(page().await.matches(&said).count(), 2, "beside all doors, in both languages");
+    for (mode, count) in [(Mode::Throttled, 4), (Mode::Blocked, 4), (Mode::ServerError, 2)] {
+        wallet.breaker.set(Door::Page, mode);
+        assert_eq!(page().await.matches(&said).count(), count, "{mode:?}");
+    }
+}
+
 #[tokio::test]
 async fn hostile_pages_cannot_break_anything() {
     let wallet = Running::start().await;
