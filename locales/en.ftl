@@ -297,6 +297,14 @@ unknown-own_clock = Our monitor’s clock was changed; this check tells us nothi
 unknown-own_storage = Our monitor’s storage failed; this check tells us nothing.
 unknown-stopping = Our monitor is shutting down; this check tells us nothing.
 
+## The names of these causes, for operators
+
+speaks-network = the network
+speaks-account = the account, ours that is made for knocking
+speaks-app = the app version, or the server: what we send is turned down, as an outdated app is, or wrongly written here
+speaks-system = the system of a device: which versions of TLS it has
+speaks-server = the server, or its maintenance
+
 ## What a knock found, in a sentence for operators
 
 operator-outcome-success = It answered as it should.

@@ -279,6 +279,14 @@ unknown-own_clock = 监测程序的时钟被调整，这次没有结论。
 unknown-own_storage = 监测程序的存储出错，这次没有结论。
 unknown-stopping = 监测程序正在停止，这次没有结论。
 
+## 原因的名称：给运维
+
+speaks-network = 网络
+speaks-account = 账号（检测专用的那个）
+speaks-app = 应用版本，或服务器：请求被拒绝，应用过旧时也是这样，也可能是这边的配置写错了
+speaks-system = 设备系统：支持哪些 TLS 版本
+speaks-server = 服务器，或其维护
+
 ## 检测结果：给运维的一句话
 
 operator-outcome-success = 应答正常。

@@ -3,8 +3,9 @@
 
 use super::{printable, tell};
 use crate::domain::component::Lang;
+use crate::domain::outcome::Outcome;
 use crate::exhibit::{Exhibit, Step};
-use crate::words::Words;
+use crate::words::{Cause, Words};
 
 /// Columns of the longest bar.
 const BAR: usize = 30;
@@ -18,10 +19,18 @@ pub fn show(it: &Exhibit) {
     if let Some(means) = words.operator(&it.outcome, it.reason.as_deref(), asked) {
         field("means", &means);
     }
+    if let Some(cause) = cause(it) {
+        field("speaks to", &words.speaks_to(cause));
+    }
     if let Some(step) = it.step.as_deref().filter(|it| !it.is_empty()) {
         field("step", &printable(step));
     }
     details(it, true);
+}
+
+/// Which of the five causes it speaks to, if to any.
+pub fn cause(it: &Exhibit) -> Option<Cause> {
+    Outcome::from_code(it.code).and_then(Cause::of)
 }
 
 /// What was seen; `steps` only where they say more than what was told before.

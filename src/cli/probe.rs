@@ -24,7 +24,7 @@ use crate::probe::own::OwnHealth;
 use crate::probe::{Greeting, Manners, Outbound, Probed, Prober};
 use crate::sample::SampleWallet;
 use crate::store::DATABASE_FILE;
-use crate::words::Words;
+use crate::words::{Cause, Words};
 
 /// Who knocked, as it is told.
 #[derive(Clone, Copy)]
@@ -194,6 +194,9 @@ fn show(it: &Knock, by: By) {
     {
         tell(format_args!("  means       {means}"));
     }
+    if let Some(cause) = exhibit::cause(&it.evidence) {
+        tell(format_args!("  speaks to   {}", Words::get(lang()).speaks_to(cause)));
+    }
     tell("");
     exhibit::details(&it.evidence, it.evidence.steps.len() > 1);
 }
@@ -211,6 +214,7 @@ fn as_json(it: &Knock, by: By) -> serde_json::Value {
         "no_login_until": it.no_login_until,
         "outcome": it.outcome,
         "reason": it.reason,
+        "speaks_to": exhibit::cause(&it.evidence).map(Cause::wire),
         "http_status": it.http_status,
         "total_s": it.total_s,
         "phases_s": phases.collect::<serde_json::Map<_, _>>(),

@@ -3,7 +3,7 @@
 //! | the endpoint | next knock |
 //! | --- | --- |
 //! | is well | at its interval |
-//! | failed for the first time | once more after 2 to 5 s, then at its interval |
+//! | failed for the first time | once more after 2 to 5 s, then at its interval: the one knock beyond those of a day that is well |
 //! | is down, and a knock is a GET or HEAD without secrets, or less | at its interval, so that recovery is seen |
 //! | is down for less than 10 minutes | at its interval |
 //! | is down for longer, and a knock sends a body or a secret | twice as rarely each time, up to 5 minutes, spread |

@@ -16,8 +16,8 @@ use crate::domain::status::Status;
 use crate::domain::summary::{ComponentSummary, Summary};
 use crate::domain::uptime::Uptime;
 use crate::domain::verdict::{Sure, Verdict};
-use crate::words::Words;
 use crate::words::time::Calendar;
+use crate::words::{Cause, Words};
 
 /// Grows only when a field changes its meaning or goes; new fields may come.
 const SCHEMA: u32 = 1;
@@ -146,6 +146,9 @@ struct EndpointDto {
     health: &'static str,
     outcome: Option<&'static str>,
     reason: Option<&'static str>,
+    /// Which of the reader's possible causes that speaks to, if to any: `network`,
+    /// `account`, `app_version`, `system` or `server`, which may be its maintenance.
+    speaks_to: Option<&'static str>,
     last_at: Option<String>,
     total_ms: Option<u64>,
 }
@@ -305,6 +308,7 @@ impl Times<'_> {
                     health: part.health.wire(),
                     outcome: part.outcome.map(|outcome| outcome.kind()),
                     reason: part.outcome.and_then(|outcome| outcome.reason()),
+                    speaks_to: part.outcome.and_then(Cause::of).map(Cause::wire),
                     last_at: part.last_at.map(|at| self.write(at)),
                     total_ms: part.total.and_then(|total| u64::try_from(total.as_millis()).ok()),
                 })

@@ -128,6 +128,9 @@ fn every_class_and_reason_speaks_to_one_of_the_five_causes_or_to_none() {
         assert_eq!(Cause::of(Outcome::Unknown(reason)), wanted, "{reason:?}");
     }
     for words in Lang::ALL.map(Words::get) {
+        let all = [Cause::Network, Cause::Account, Cause::App, Cause::System, Cause::Server];
+        let names: BTreeSet<String> = all.iter().map(|it| words.speaks_to(*it)).collect();
+        assert_eq!(names.len(), all.len(), "{names:?}");
         let told = words.cause(Outcome::Unknown(UnknownReason::AccountLocked));
         assert!(told.ends_with(&words.say("cause-account")), "{told}");
     }

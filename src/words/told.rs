@@ -24,6 +24,17 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The name used in JSON.
+    pub fn wire(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Account => "account",
+            Self::App => "app_version",
+            Self::System => "system",
+            Self::Server => "server",
+        }
+    }
+
     /// None when the outcome says nothing about the door.
     pub fn of(outcome: Outcome) -> Option<Self> {
         use UnknownReason::{AccountLocked, Challenge, CredentialExpired, CredentialsRejected};
@@ -89,6 +100,17 @@ impl Words {
             None => return told,
         };
         self.sentences(&[told, cause])
+    }
+
+    /// Which of the five causes an outcome speaks to, for an operator.
+    pub fn speaks_to(&self, cause: Cause) -> String {
+        self.say(match cause {
+            Cause::Network => "speaks-network",
+            Cause::Account => "speaks-account",
+            Cause::App => "speaks-app",
+            Cause::System => "speaks-system",
+            Cause::Server => "speaks-server",
+        })
     }
 
     /// Sentences after one another, with the space that English wants.

@@ -78,6 +78,7 @@ fn probe_shows_phases_and_assertions_and_exits_by_outcome() {
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["reason"], "http_5xx");
+    assert_eq!(json["speaks_to"], "server");
     let nobody = porchlight(&["--config", &small(dir.path(), &bad.url()), "probe", "other"]);
     assert_eq!(nobody.status.code(), Some(2));
     assert!(said(&nobody).contains("there are: login"), "{}", said(&nobody));

@@ -54,7 +54,8 @@ fn each_way_the_sample_breaks_is_told_by_class() {
         wait_until(&format!("{mode} is told as {kind}"), || {
             let summary = daemon.summary();
             let web = summary["components"].as_array()?.first()?["endpoints"].as_array()?.first()?.clone();
-            (web["health"] == "down" && web["reason"] == kind).then_some(())
+            let speaks_to = if kind == "http_4xx" { "app_version" } else { "server" };
+            (web["health"] == "down" && web["reason"] == kind && web["speaks_to"] == speaks_to).then_some(())
         });
     }
 }
