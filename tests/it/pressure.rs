@@ -281,7 +281,6 @@ fn a_locked_database_costs_no_result_and_a_login_that_cannot_be_written_down_is_
         assert!(up("page"), "what is learnt is told, stored or not: {}", daemon.log());
         std::thread::sleep(Duration::from_millis(500));
     }
-    assert!(!daemon.log().contains("does not answer"), "it is held, and says so: {}", daemon.log());
     holder.execute_batch("ROLLBACK").unwrap();
     let to = jiff::Timestamp::now();
     wait_until("storing works again", || works(&daemon).then_some(()));
